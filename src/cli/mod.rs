@@ -1,0 +1,8 @@
+//! The plumbing programs: one file each, its arguments (whose doc comments are the help) and its run.
+
+pub mod option;
+pub mod start;
+pub mod talk;
+
+pub use start::{Program, start};
+pub use talk::Talk;

@@ -1,0 +1,44 @@
+//! What programs say to people: lines on stderr that begin with the program's name.
+
+use std::io::Write;
+
+/// A program's voice.
+#[derive(Clone, Copy, Debug)]
+pub struct Talk {
+    name: &'static str,
+    level: i8,
+}
+
+impl Talk {
+    /// The voice of program `name`; `quiet` leaves only errors, `verbose` adds details.
+    pub fn new(name: &'static str, quiet: bool, verbose: bool) -> Self {
+        Talk {
+            name,
+            level: i8::from(verbose) - i8::from(quiet),
+        }
+    }
+
+    /// Something that failed, or was passed over for cause: always said.
+    pub fn error(self, message: &str) {
+        self.say(message);
+    }
+
+    /// What was done, in a line: said unless quiet.
+    pub fn note(self, message: &str) {
+        if self.level >= 0 {
+            self.say(message);
+        }
+    }
+
+    /// Details: said when verbose.
+    pub fn detail(self, message: &str) {
+        if self.level > 0 {
+            self.say(message);
+        }
+    }
+
+    fn say(self, message: &str) {
+        // Nobody is left to be told that stderr is closed.
+        let _ = writeln!(std::io::stderr().lock(), "{}: {message}", self.name);
+    }
+}

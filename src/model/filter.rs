@@ -1,0 +1,167 @@
+//! Which names belong to a run: include and exclude rules with gitignore's semantics.
+//!
+//! The matching is the `ignore` crate's [`Gitignore`]; this module adds the order of the rules and
+//! remembers where each one came from, so that a `skip` record can name it.
+
+use ignore::Match;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+use crate::model::error::{Error, ErrorKind, Result};
+use crate::model::path::RelPath;
+
+/// One rule and where it came from.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Rule {
+    /// A line of a gitignore file: `*.o`, `/target/`, `!keep`.
+    pub pattern: String,
+    /// `--exclude`, `--include`, or the name of the file that held it.
+    pub origin: String,
+    /// The line in that file, from 1; 0 on the command line.
+    #[serde(default)]
+    pub line: u32,
+}
+
+/// A compiled list of rules. As in a gitignore file the last rule that matches decides, and nothing
+/// below an excluded directory can be included again.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    rules: Vec<Rule>,
+    matcher: Gitignore,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Filter {
+            rules: Vec::new(),
+            matcher: Gitignore::empty(),
+        }
+    }
+}
+
+impl Filter {
+    /// Compiles rules in order.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`], naming the pattern that is no glob.
+    pub fn new(rules: Vec<Rule>) -> Result<Self> {
+        if rules.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut builder = GitignoreBuilder::new("/");
+        for (at, rule) in rules.iter().enumerate() {
+            // The matcher gives back the origin of the glob that decided; ours is the rule's index.
+            builder
+                .add_line(Some(at.to_string().into()), &rule.pattern)
+                .map_err(|e| bad_pattern(rule, &e))?;
+        }
+        let matcher = builder.build().map_err(|e| {
+            Error::new(
+                ErrorKind::Usage,
+                format!("the rules cannot be compiled: {e}"),
+            )
+        })?;
+        Ok(Filter { rules, matcher })
+    }
+
+    /// The rules as given, for the record.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Whether there are no rules, so that nothing needs to be asked.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// The rule that excludes this entry, its parents being included.
+    pub fn excludes(&self, path: &RelPath, is_dir: bool) -> Option<&Rule> {
+        if self.rules.is_empty() || path.is_root() {
+            return None;
+        }
+        let os = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(path.as_bytes());
+        match self.matcher.matched(os, is_dir) {
+            Match::Ignore(glob) => glob
+                .from()
+                .and_then(|at| at.to_str())
+                .and_then(|at| at.parse::<usize>().ok())
+                .and_then(|at| self.rules.get(at)),
+            _ => None,
+        }
+    }
+
+    /// The same for a path out of nowhere, whose parents may be excluded.
+    pub fn excludes_within(&self, path: &RelPath, is_dir: bool) -> Option<&Rule> {
+        if self.rules.is_empty() {
+            return None;
+        }
+        let mut at = RelPath::root();
+        let depth = path.depth();
+        for (level, name) in path.components().enumerate() {
+            at = at.join(name);
+            if let Some(rule) = self.excludes(&at, is_dir || level + 1 < depth) {
+                return Some(rule);
+            }
+        }
+        None
+    }
+}
+
+fn bad_pattern(rule: &Rule, error: &ignore::Error) -> Error {
+    let place = match rule.line {
+        0 => rule.origin.clone(),
+        line => format!("{}, line {line}", rule.origin),
+    };
+    Error::at(
+        ErrorKind::Usage,
+        &rule.pattern,
+        format!("not a pattern ({place}): {error}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(patterns: &[&str]) -> Filter {
+        let rule = |p: &&str| Rule {
+            pattern: p.to_string(),
+            origin: "--exclude".into(),
+            line: 0,
+        };
+        Filter::new(patterns.iter().map(rule).collect()).unwrap()
+    }
+
+    fn out(f: &Filter, path: &str, is_dir: bool) -> bool {
+        f.excludes_within(&RelPath::parse(path.as_bytes()).unwrap(), is_dir)
+            .is_some()
+    }
+
+    #[test]
+    fn follows_gitignore() {
+        let f = filter(&["*.o", "/top", "build/", "a/**/z", "!keep.o"]);
+        assert!(out(&f, "x/y.o", false));
+        assert!(!out(&f, "x/keep.o", false));
+        assert!(out(&f, "top", false) && !out(&f, "x/top", false));
+        assert!(out(&f, "x/build/deep", false) && !out(&f, "x/build", false));
+        assert!(out(&f, "a/b/c/z", false));
+    }
+
+    #[test]
+    fn names_the_rule() {
+        let f = filter(&["*.o", "*.a"]);
+        let rule = f.excludes(&RelPath::parse(b"lib.a").unwrap(), false);
+        assert_eq!(rule.unwrap().pattern, "*.a");
+    }
+
+    #[test]
+    fn refuses_a_broken_glob() {
+        let rule = Rule {
+            pattern: "[z-a]".into(),
+            origin: "rules".into(),
+            line: 3,
+        };
+        let error = Filter::new(vec![rule]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(error.to_string().contains("rules, line 3"));
+    }
+}

@@ -1,0 +1,8 @@
+//! The public contract between programs: NDJSON records and the line form (`man/fsync-records.5`).
+
+pub mod line;
+pub mod record;
+pub mod stream;
+
+pub use record::{End, Header, Options, Outcome, Record, ResultRecord, Root, SnapshotRecord};
+pub use stream::{Input, Writer};

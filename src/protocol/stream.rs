@@ -1,0 +1,184 @@
+//! Reading and writing streams of records.
+
+use std::io::{BufRead, BufReader, Read, Write};
+
+use crate::model::{Change, Error, ErrorKind, Result};
+use crate::protocol::line::{self, Line};
+use crate::protocol::record::{Record, write_change};
+
+/// The longest line that is read, in bytes: far above two paths of `PATH_MAX` in hex, far below memory.
+pub const MAX_LINE: usize = 1 << 20;
+
+/// How much is gathered before it is written.
+const BUFFER: usize = 64 * 1024;
+
+/// What stdin turned out to be, told by its first byte.
+pub enum Input<R: Read> {
+    /// NDJSON: begins with `{`.
+    Records(Reader<R>),
+    /// The line form, whole.
+    Lines(Vec<Line>),
+    /// Nothing at all.
+    Nothing,
+}
+
+impl<R: Read> Input<R> {
+    /// Looks at the first byte; reads the line form to its end.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadInput`] when the line form is malformed or cut.
+    pub fn open(from: R) -> Result<Self> {
+        let mut from = BufReader::with_capacity(BUFFER, from);
+        let first = from.fill_buf().map_err(read_error)?.first().copied();
+        match first {
+            None => Ok(Input::Nothing),
+            Some(b'{') => Ok(Input::Records(Reader {
+                from,
+                buffer: Vec::new(),
+                at: 0,
+            })),
+            Some(_) => {
+                let mut text = Vec::new();
+                from.read_to_end(&mut text).map_err(read_error)?;
+                line::parse(&text)
+                    .map(Input::Lines)
+                    .map_err(|(at, why)| bad_line(at as u64, &why))
+            }
+        }
+    }
+}
+
+/// Reads records, one a line.
+pub struct Reader<R: Read> {
+    from: BufReader<R>,
+    buffer: Vec<u8>,
+    at: u64,
+}
+
+impl<R: Read> Reader<R> {
+    /// The next record; `None` at the end of the stream.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadInput`] for a line that is malformed, too long or cut.
+    pub fn next_record(&mut self) -> Result<Option<Record>> {
+        self.buffer.clear();
+        self.at += 1;
+        let limit = MAX_LINE as u64 + 1;
+        let read = (&mut self.from)
+            .take(limit)
+            .read_until(b'\n', &mut self.buffer);
+        match read.map_err(read_error)? {
+            0 => Ok(None),
+            _ if self.buffer.last() != Some(&b'\n') => Err(bad_line(
+                self.at,
+                match self.buffer.len() > MAX_LINE {
+                    true => "longer than 1 MiB",
+                    false => "the last line has no end: the input was cut",
+                },
+            )),
+            _ => {
+                self.buffer.pop();
+                Record::parse(&self.buffer)
+                    .map(Some)
+                    .map_err(|why| bad_line(self.at, &why))
+            }
+        }
+    }
+
+    /// The line that [`Self::next_record`] read last, without its newline.
+    pub fn raw(&self) -> &[u8] {
+        &self.buffer
+    }
+}
+
+fn read_error(error: std::io::Error) -> Error {
+    Error::io("cannot read", "standard input", error)
+}
+
+fn bad_line(at: u64, why: &str) -> Error {
+    Error::at(
+        ErrorKind::BadInput,
+        "standard input",
+        format!("line {at}: {why}; nothing was changed"),
+    )
+}
+
+/// Writes records, buffered.
+pub struct Writer<W: Write> {
+    to: W,
+    buffer: Vec<u8>,
+}
+
+impl<W: Write> Writer<W> {
+    /// A writer; [`Self::flush`] before it is dropped.
+    pub fn new(to: W) -> Self {
+        Writer {
+            to,
+            buffer: Vec::with_capacity(BUFFER + 4096),
+        }
+    }
+
+    /// Writes one record.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Stdout`].
+    pub fn record(&mut self, record: &Record) -> Result<()> {
+        record.write(&mut self.buffer).map_err(encode_error)?;
+        self.spill()
+    }
+
+    /// Writes a `change` record.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Stdout`].
+    pub fn change(&mut self, change: &Change) -> Result<()> {
+        write_change(change, &mut self.buffer).map_err(encode_error)?;
+        self.spill()
+    }
+
+    /// Writes a change in the line form.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Stdout`].
+    pub fn line(&mut self, change: &Change, nul: bool) -> Result<()> {
+        line::write(change, nul, &mut self.buffer);
+        self.spill()
+    }
+
+    /// Writes bytes as they are.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Stdout`].
+    pub fn raw(&mut self, bytes: &[u8]) -> Result<()> {
+        self.buffer.extend_from_slice(bytes);
+        self.spill()
+    }
+
+    fn spill(&mut self) -> Result<()> {
+        match self.buffer.len() >= BUFFER {
+            true => self.flush(),
+            false => Ok(()),
+        }
+    }
+
+    /// Hands everything on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Stdout`].
+    pub fn flush(&mut self) -> Result<()> {
+        let written = self
+            .to
+            .write_all(&self.buffer)
+            .and_then(|()| self.to.flush());
+        self.buffer.clear();
+        written
+            .map_err(|e| Error::io("cannot write", "standard output", e).as_kind(ErrorKind::Stdout))
+    }
+}
+
+fn encode_error(error: serde_json::Error) -> Error {
+    Error::new(
+        ErrorKind::Failed,
+        format!("a record cannot be written: {error}"),
+    )
+}

@@ -1,0 +1,94 @@
+//! Trees: anything that lists a directory and opens a file. The comparer, the applier and the
+//! snapshotter know nothing else about where entries come from.
+
+use std::fs::File;
+use std::io::Read;
+
+pub mod cursor;
+pub mod local;
+pub mod overlay;
+
+use crate::model::{Entry, NodeId, Problem, Result, Skip, Xattrs};
+
+/// A tree that can be walked from its root, by several threads at once.
+pub trait Tree: Send + Sync {
+    /// The root's own entry (its name is empty).
+    ///
+    /// # Errors
+    /// When it cannot be examined.
+    fn root(&self) -> Result<Entry>;
+
+    /// Opens the root for listing.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    fn open(&self) -> Result<Box<dyn Dir>>;
+}
+
+/// One open directory of a tree.
+pub trait Dir: Send + Sync {
+    /// Its entries, sorted by name, and what could not be examined. At the root what is never part
+    /// of a tree is left out already.
+    ///
+    /// # Errors
+    /// When it cannot be read at all.
+    fn list(&self) -> Result<Listing>;
+
+    /// One entry by name; `None` when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be examined.
+    fn entry(&self, name: &[u8]) -> Result<Option<Entry>>;
+
+    /// Opens a directory among its entries, never through a symbolic link.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is no directory any more.
+    fn open_dir(&self, entry: &Entry) -> Result<Box<dyn Dir>>;
+
+    /// Opens a regular file among its entries, never through a symbolic link.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is no regular file any more.
+    fn open_file(&self, entry: &Entry) -> Result<Contents>;
+
+    /// The extended attributes of an entry, sorted by name; of this directory itself when the
+    /// entry's name is empty.
+    ///
+    /// # Errors
+    /// When they cannot be read. A file system without them has none.
+    fn xattrs(&self, entry: &Entry) -> Result<Xattrs>;
+
+    /// Of a directory in a snapshot, its manifest node: equal nodes have equal entries.
+    fn node(&self) -> Option<NodeId> {
+        None
+    }
+}
+
+/// What [`Dir::list`] finds.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The entries, sorted by name.
+    pub entries: Vec<Entry>,
+    /// What was passed over, paths relative to this directory.
+    pub skips: Vec<Skip>,
+    /// What could not be examined, paths relative to this directory.
+    pub problems: Vec<Problem>,
+}
+
+/// The bytes of a file.
+pub enum Contents {
+    /// An open local file: it has a descriptor, so it can be cloned and its holes be found.
+    Local(File),
+    /// A stream that checks itself: reading to the end fails when the bytes are not the recorded ones.
+    Stream(Box<dyn Read + Send>),
+}
+
+impl Read for Contents {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Contents::Local(file) => file.read(buf),
+            Contents::Stream(stream) => stream.read(buf),
+        }
+    }
+}
