@@ -1,1 +1,3 @@
-//! disk
+//! The only code that writes into a user's tree: relative to open directory handles, atomic.
+
+pub mod mark;

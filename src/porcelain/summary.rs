@@ -1,0 +1,236 @@
+//! What a run did, from the records that its last stage prints: each entry that was not done, then one
+//! line of counts, then how to take it back.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::ChildStdout;
+
+use crate::cli::Talk;
+use crate::model::quote::quote;
+use crate::model::{Error, ErrorKind, Result, Skip, SnapshotId, Status};
+use crate::porcelain::session::Session;
+use crate::porcelain::shell;
+use crate::protocol::{Input, Outcome, Record, ResultRecord, SnapshotRecord};
+
+/// How many characters of an id are shown: unique in any repository that fits on a disk.
+pub const SHORT_ID: usize = 12;
+
+/// Changes by status.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally([u64; Status::ALL.len()]);
+
+impl Tally {
+    /// Counts one.
+    pub fn add(&mut self, status: Status) {
+        self.0[status as usize] += 1;
+    }
+
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}
+
+impl fmt::Display for Tally {
+    /// `3 added, 1 deleted`; nothing when there is nothing.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |status| match status {
+            Status::Added => "added",
+            Status::Modified => "modified",
+            Status::TypeChanged => "of another kind",
+            Status::Deleted => "deleted",
+            Status::Renamed => "renamed",
+            Status::Touched => "with new metadata",
+        };
+        let some = Status::ALL.into_iter().filter(|s| self.0[*s as usize] > 0);
+        for (at, status) in some.enumerate() {
+            let comma = if at > 0 { ", " } else { "" };
+            write!(f, "{comma}{} {}", self.0[status as usize], word(status))?;
+        }
+        Ok(())
+    }
+}
+
+/// Gathers the records of a run.
+pub struct Summary<'a> {
+    talk: Talk,
+    tag: Option<&'a OsStr>,
+    done: Tally,
+    others: [u64; Outcome::ALL.len()],
+    snapshot: Option<SnapshotRecord>,
+}
+
+impl<'a> Summary<'a> {
+    /// An empty one; `tag` is what the snapshot was to be called.
+    pub fn new(talk: Talk, tag: Option<&'a OsStr>) -> Self {
+        Summary {
+            talk,
+            tag,
+            done: Tally::default(),
+            others: [0; Outcome::ALL.len()],
+            snapshot: None,
+        }
+    }
+
+    /// Reads everything that the last stage prints.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Failed`] when something in it is no record; the rest has been read nevertheless, so
+    /// that the stage could finish.
+    pub fn read(&mut self, from: ChildStdout) -> Result<()> {
+        let odd = |e: Error| {
+            let message = format!("its results cannot be understood: {}", e.cause());
+            Error::at(ErrorKind::Failed, "fsync-apply", message)
+        };
+        let mut reader = match Input::open(from).map_err(odd)? {
+            Input::Nothing => return Ok(()),
+            Input::Records(reader) => reader,
+            Input::Lines(_) => {
+                let error = Error::new(ErrorKind::BadInput, "lines instead of records");
+                return Err(odd(error));
+            }
+        };
+        let mut fault = None;
+        loop {
+            match reader.next_record() {
+                Ok(Some(record)) => self.take(record),
+                Ok(None) => return fault.map_or(Ok(()), |e| Err(odd(e))),
+                Err(e) if e.kind() == ErrorKind::BadInput => fault = fault.or(Some(e)),
+                Err(e) => return Err(odd(e)),
+            }
+        }
+    }
+
+    fn take(&mut self, record: Record) {
+        match record {
+            Record::Result(result) => self.result(&result),
+            Record::Snapshot(snapshot) => self.snapshot = Some(snapshot),
+            Record::Skip(skip) => self.skip(&skip),
+            Record::Error(problem) => self.talk.error(&format!(
+                "{}: cannot {}: {}",
+                problem.path, problem.operation, problem.message
+            )),
+            _ => {}
+        }
+    }
+
+    fn result(&mut self, result: &ResultRecord) {
+        self.others[result.outcome as usize] += 1;
+        if result.outcome == Outcome::Done {
+            self.done.add(result.status);
+        }
+        if !result.outcome.is_success() {
+            let reason = result.message.as_deref().unwrap_or("no reason is given");
+            let word = result.outcome.word();
+            self.talk
+                .error(&format!("{}: {word}: {reason}", result.path));
+        }
+    }
+
+    /// For cause: an error. Shadowed by another source: worth a line. Excluded by a rule: a detail.
+    fn skip(&self, skip: &Skip) {
+        let line = format!("{}: passed over: {}", skip.path, skip.reason);
+        match (skip.cause, &skip.rule) {
+            (true, _) => self.talk.error(&line),
+            (false, None) if skip.source.is_some() => self.talk.note(&line),
+            (false, _) => self.talk.detail(&line),
+        }
+    }
+
+    /// Prints the counts and the way back; of an unfinished run only what it had done.
+    ///
+    /// # Errors
+    /// When the current directory is unknown.
+    pub fn print(&self, session: &Session, finished: bool, destination: &Path) -> Result<()> {
+        let (changed, results) = (self.done.total(), self.others.iter().sum::<u64>());
+        if finished && results == 0 {
+            self.nothing();
+        }
+        if results > 0 {
+            let name = quote(destination.as_os_str().as_bytes());
+            self.talk.note(&format!("{name}: {}", self.counts()));
+        }
+        match &self.snapshot {
+            Some(snapshot) if changed > 0 => {
+                let (command, dir) = session.advice(destination)?;
+                let id = short(&snapshot.id);
+                self.talk.note(&format!(
+                    "the state before is snapshot {id}; this takes it back: {command} rv -d {}",
+                    shell::word(dir.as_os_str())
+                ));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn nothing(&self) {
+        match self.tag {
+            Some(tag) => self.talk.note(&format!(
+                "nothing to do; no snapshot was needed, so the tag {} was not set",
+                quote(tag.as_bytes())
+            )),
+            None => self.talk.note("nothing to do"),
+        }
+    }
+
+    fn counts(&self) -> String {
+        let mut parts = Vec::new();
+        if self.done.total() > 0 {
+            parts.push(self.done.to_string());
+        }
+        for outcome in Outcome::ALL.into_iter().skip(1) {
+            let count = self.others[outcome as usize];
+            let words = match outcome {
+                Outcome::Already => "as planned already",
+                Outcome::Held => "held back",
+                other => other.word(),
+            };
+            if count > 0 {
+                parts.push(format!("{count} {words}"));
+            }
+        }
+        parts.join(", ")
+    }
+}
+
+/// An id as people see it.
+pub fn short(id: &SnapshotId) -> String {
+    let mut text = id.to_string();
+    text.truncate(SHORT_ID);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::RelPath;
+
+    #[test]
+    fn counts_in_words() {
+        let mut summary = Summary::new(Talk::new("t", true, false), None);
+        let mut add = |status, outcome| {
+            let path = RelPath::parse(b"a").unwrap();
+            summary.take(Record::Result(ResultRecord {
+                path,
+                status,
+                outcome,
+                message: None,
+            }));
+        };
+        add(Status::Deleted, Outcome::Done);
+        add(Status::Added, Outcome::Done);
+        add(Status::Added, Outcome::Done);
+        add(Status::Touched, Outcome::Already);
+        add(Status::Modified, Outcome::Stale);
+        let words = "2 added, 1 deleted, 1 as planned already, 1 stale";
+        assert_eq!(summary.counts(), words);
+    }
+
+    #[test]
+    fn ids_are_short() {
+        assert_eq!(short(&SnapshotId([0xab; 20])), "abababababab");
+    }
+}
