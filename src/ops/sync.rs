@@ -158,7 +158,7 @@ mod tests {
         write(&d, &[a.clone(), b.clone()], false).unwrap();
         let expected = [&a, &b].map(|p| p.as_os_str().as_bytes().to_vec());
         assert_eq!(read(&d).unwrap(), expected);
-        let again = write(&d, &[b.clone()], false).unwrap_err();
+        let again = write(&d, std::slice::from_ref(&b), false).unwrap_err();
         assert_eq!(again.kind(), ErrorKind::Refused);
         write(&d, &[b], true).unwrap();
         assert_eq!(read(&d).unwrap(), expected[1..]);

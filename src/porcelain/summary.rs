@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn counts_in_words() {
-        let mut summary = Summary::new(Talk::new("t", true, false), None);
+        let mut summary = Summary::new(Talk::new("fsync", true, false), None);
         let mut add = |status, outcome| {
             let path = RelPath::parse(b"a").unwrap();
             summary.take(Record::Result(ResultRecord {
