@@ -1,1 +1,3 @@
 //! disk
+pub mod backup;
+pub mod lock;
