@@ -90,8 +90,7 @@ fn replace(dir: BorrowedFd<'_>, id: SnapshotId) -> Result<()> {
         crate::model::Time::now().nanos
     );
     temporary.extend_from_slice(unique.as_bytes());
-    let flags =
-        OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = openat(dir, &*temporary, flags, Mode::from_raw_mode(0o644))
         .map_err(|e| failed(e.into()))?;
     let mut file = std::fs::File::from(file);
@@ -135,9 +134,20 @@ mod tests {
         let handle = std::fs::File::open(dir.path()).unwrap();
         let path = dir.path().join(".fsync-backup");
         let good = "a".repeat(40);
-        for text in ["", "abc\n", &good, &format!("{good}\r\n"), &format!("{good}\n\n"), &good.to_uppercase()] {
+        for text in [
+            "",
+            "abc\n",
+            &good,
+            &format!("{good}\r\n"),
+            &format!("{good}\n\n"),
+            &good.to_uppercase(),
+        ] {
             std::fs::write(&path, text).unwrap();
-            assert_eq!(read(&handle).unwrap_err().kind(), ErrorKind::BadInput, "{text:?}");
+            assert_eq!(
+                read(&handle).unwrap_err().kind(),
+                ErrorKind::BadInput,
+                "{text:?}"
+            );
         }
         std::fs::remove_file(&path).unwrap();
         std::os::unix::fs::symlink("x", &path).unwrap();

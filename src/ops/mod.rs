@@ -1,1 +1,3 @@
-//! ops
+//! x
+pub mod record;
+pub mod snap;

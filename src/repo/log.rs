@@ -165,6 +165,18 @@ impl Log {
     /// # Errors
     /// When the system refuses; then none of the lines counts.
     pub fn append(&self, lines: &[Line]) -> Result<Vec<u64>> {
+        self.write(lines, false)
+    }
+
+    /// Writes the first line, unless there is one.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn begin(&self, line: Line) -> Result<()> {
+        self.write(&[line], true).map(|_| ())
+    }
+
+    fn write(&self, lines: &[Line], only_first: bool) -> Result<Vec<u64>> {
         let cannot = |e: std::io::Error| self.failed("cannot write the log", e);
         let mut file = File::options()
             .read(true)
@@ -174,6 +186,9 @@ impl Log {
             .map_err(cannot)?;
         flock(&file, FlockOperation::LockExclusive).map_err(|e| cannot(e.into()))?;
         let end = heal(&mut file).map_err(cannot)?;
+        if only_first && end > 0 {
+            return Ok(Vec::new());
+        }
         let mut text = Vec::new();
         let mut places = Vec::with_capacity(lines.len());
         for line in lines {
@@ -344,7 +359,13 @@ mod tests {
             assert_eq!(log.read(0).unwrap().lines.len(), 1, "{cut}");
         }
         log.append(&[head(3)]).unwrap();
-        let lines: Vec<_> = log.read(0).unwrap().lines.into_iter().map(|l| l.1).collect();
+        let lines: Vec<_> = log
+            .read(0)
+            .unwrap()
+            .lines
+            .into_iter()
+            .map(|l| l.1)
+            .collect();
         assert_eq!(lines, [head(1), head(3)]);
     }
 

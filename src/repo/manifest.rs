@@ -174,7 +174,9 @@ impl Wire<'_> {
             .ok_or("mode is not octal")?;
         let rdev = self.rdev.as_deref().map_or(Ok(0), str::parse);
         if (self.kind == Kind::Symlink) != target.is_some()
-            || target.as_ref().is_some_and(|t| t.is_empty() || t.contains(&0))
+            || target
+                .as_ref()
+                .is_some_and(|t| t.is_empty() || t.contains(&0))
         {
             return Err("a symlink, and nothing else, has a target".into());
         }
@@ -255,7 +257,10 @@ pub fn parse_directory(bytes: &[u8]) -> Result<Vec<Child>, String> {
         let wire: Wire<'_> = serde_json::from_slice(line).map_err(|e| e.to_string())?;
         let child = wire.child()?;
         let name = &child.entry.name;
-        if name.is_empty() || name.iter().any(|b| matches!(b, 0 | b'/')) || matches!(&**name, b"." | b"..") {
+        if name.is_empty()
+            || name.iter().any(|b| matches!(b, 0 | b'/'))
+            || matches!(&**name, b"." | b"..")
+        {
             return Err("a name is not a plain one".into());
         }
         if children.last().is_some_and(|last| last.entry.name >= *name) {
@@ -274,7 +279,12 @@ pub fn links(groups: &[Vec<RelPath>]) -> Vec<u8> {
             let (path, path_hex) = split(path.as_bytes());
             WirePath { path, path_hex }
         });
-        line(&mut out, &WireGroup { paths: paths.collect() });
+        line(
+            &mut out,
+            &WireGroup {
+                paths: paths.collect(),
+            },
+        );
     }
     out
 }
@@ -367,7 +377,13 @@ mod tests {
 
     #[test]
     fn nodes_come_back() {
-        let kinds = [Kind::File, Kind::Directory, Kind::Symlink, Kind::Fifo, Kind::BlockDevice];
+        let kinds = [
+            Kind::File,
+            Kind::Directory,
+            Kind::Symlink,
+            Kind::Fifo,
+            Kind::BlockDevice,
+        ];
         let names = [&b"\n"[..], b"a", b"b", "\u{e4}".as_bytes(), b"\xff"];
         let mut children: Vec<_> = kinds
             .into_iter()
@@ -398,7 +414,10 @@ mod tests {
         let (back, links_id) = parse_tree(&bytes).unwrap();
         assert_eq!(tree(&back, links_id), bytes);
         let path = |p: &[u8]| RelPath::parse(p).unwrap();
-        let groups = vec![vec![path(b"a"), path(b"b/\xff")], vec![path(b"c"), path(b"d")]];
+        let groups = vec![
+            vec![path(b"a"), path(b"b/\xff")],
+            vec![path(b"c"), path(b"d")],
+        ];
         assert_eq!(parse_links(&links(&groups)).unwrap(), groups);
     }
 

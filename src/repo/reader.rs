@@ -125,7 +125,9 @@ mod tests {
             packed: 3,
         };
         let mut writer = Writer::new(Vec::new());
-        let at = writer.entry(&header, Method::Stored, sizes, b"xyz").unwrap();
+        let at = writer
+            .entry(&header, Method::Stored, sizes, b"xyz")
+            .unwrap();
         let (bytes, _) = writer.finish(b"c").unwrap();
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&bytes).unwrap();

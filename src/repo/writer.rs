@@ -171,7 +171,10 @@ impl<W: Write> Writer<W> {
         put4(&mut out, narrow(known.packed));
         put4(&mut out, narrow(known.size));
         put2(&mut out, name_length);
-        put2(&mut out, (open.extra.len() + if wide { 20 } else { 0 }) as u16);
+        put2(
+            &mut out,
+            (open.extra.len() + if wide { 20 } else { 0 }) as u16,
+        );
         out.extend_from_slice(header.name);
         if wide {
             put2(&mut out, EXTRA_ZIP64);
@@ -330,7 +333,14 @@ fn central(out: &mut Vec<u8>, open: &Open, sizes: Sizes) {
     let narrow = |n: u64| n.min(IN_ZIP64) as u32;
     put4(out, 0x0201_4b50);
     put2(out, 0x0300 | 45);
-    put2(out, if open.wide || !wide.is_empty() { 45 } else { 20 });
+    put2(
+        out,
+        if open.wide || !wide.is_empty() {
+            45
+        } else {
+            20
+        },
+    );
     put2(out, open.flags);
     put2(out, open.method.number());
     put4(out, open.dos);
@@ -338,7 +348,11 @@ fn central(out: &mut Vec<u8>, open: &Open, sizes: Sizes) {
     put4(out, narrow(sizes.packed));
     put4(out, narrow(sizes.size));
     put2(out, open.name.len() as u16);
-    let more = if wide.is_empty() { 0 } else { 4 + wide.len() * 8 };
+    let more = if wide.is_empty() {
+        0
+    } else {
+        4 + wide.len() * 8
+    };
     put2(out, (open.extra.len() + more) as u16);
     put2(out, 0);
     put2(out, 0);
@@ -407,18 +421,30 @@ mod tests {
     #[test]
     fn another_reader_reads_it() {
         let mut writer = Writer::new(Vec::new());
-        writer.entry(&header("a/b"), Method::Stored, stored(b"hello"), b"hello").unwrap();
-        writer.begin(&header("streamed"), Method::Stored, None, 5).unwrap();
+        writer
+            .entry(&header("a/b"), Method::Stored, stored(b"hello"), b"hello")
+            .unwrap();
+        writer
+            .begin(&header("streamed"), Method::Stored, None, 5)
+            .unwrap();
         writer.data(b"world").unwrap();
         writer.end(stored(b"world")).unwrap();
-        writer.entry(&header("d/"), Method::Stored, stored(b""), b"").unwrap();
+        writer
+            .entry(&header("d/"), Method::Stored, stored(b""), b"")
+            .unwrap();
         let (bytes, digest) = writer.finish(b"note").unwrap();
         assert_eq!(digest, <[u8; 20]>::from(Sha1::digest(&bytes)));
         let mut zip = zip::ZipArchive::new(io::Cursor::new(bytes)).unwrap();
         assert_eq!(zip.comment(), b"note");
         let mut text = String::new();
-        zip.by_name("a/b").unwrap().read_to_string(&mut text).unwrap();
-        zip.by_name("streamed").unwrap().read_to_string(&mut text).unwrap();
+        zip.by_name("a/b")
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
+        zip.by_name("streamed")
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
         assert_eq!(text, "helloworld");
         assert_eq!(zip.by_name("a/b").unwrap().unix_mode(), Some(0o100640));
         assert!(zip.by_name("d/").unwrap().is_dir());
@@ -429,7 +455,9 @@ mod tests {
         let mut writer = Writer::new(Vec::new());
         for n in 0..66_000 {
             let name = n.to_string();
-            writer.entry(&header(&name), Method::Stored, stored(b""), b"").unwrap();
+            writer
+                .entry(&header(&name), Method::Stored, stored(b""), b"")
+                .unwrap();
         }
         let (bytes, _) = writer.finish(b"").unwrap();
         let zip = zip::ZipArchive::new(io::Cursor::new(bytes)).unwrap();
@@ -440,7 +468,9 @@ mod tests {
     fn takes_back() {
         let file = tempfile::tempfile().unwrap();
         let mut writer = Writer::new(file);
-        writer.entry(&header("a"), Method::Stored, stored(b"x"), b"x").unwrap();
+        writer
+            .entry(&header("a"), Method::Stored, stored(b"x"), b"x")
+            .unwrap();
         let mark = writer.mark().unwrap();
         writer.begin(&header("b"), Method::Stored, None, 9).unwrap();
         writer.data(&vec![7; BUFFER]).unwrap();
@@ -450,7 +480,10 @@ mod tests {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).unwrap();
         assert_eq!(digest, <[u8; 20]>::from(Sha1::digest(&bytes)));
-        assert_eq!(zip::ZipArchive::new(io::Cursor::new(bytes)).unwrap().len(), 1);
+        assert_eq!(
+            zip::ZipArchive::new(io::Cursor::new(bytes)).unwrap().len(),
+            1
+        );
     }
 
     #[test]
