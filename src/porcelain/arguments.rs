@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cli::option::Common;
 use crate::porcelain::session::Session;
-use crate::porcelain::{cp, dispatch, help, mksync, rv, status, sync, th};
+use crate::porcelain::{cp, dispatch, help, log, mksync, rv, status, sync, th};
 
 /// Compare two directory trees, apply the difference, and take back whatever you did
 ///
@@ -77,6 +77,11 @@ pub enum Command {
     Th(th::Th),
     /// Say what "fsync sync DIR" would do: a line for each change, and a summary
     Status(status::Status),
+    /// List DIR's snapshots, newest first: the head's mark, time, id, tags and what was done after each
+    ///
+    /// The fields of a line are separated by tabs. A star marks the head: the snapshot that "fsync rv -d
+    /// DIR" goes back to. "@{1} apply" says that the snapshot is the state before the last operation.
+    Log(log::Log),
     /// Show the help of a command, or of fsync itself
     Help(help::Help),
     /// Print the plan that makes one tree like others (fsync-diff)
@@ -126,6 +131,7 @@ impl Fsync {
             Command::Mksync(mksync) => mksync.run(&session)?,
             Command::Th(th) => th.run(&session)?,
             Command::Status(status) => status.run(&session)?,
+            Command::Log(log) => log.run(&session)?,
             Command::Help(help) => help.run(&session)?,
             Command::Diff(args) => plumbing("diff", args)?,
             Command::Apply(args) => plumbing("apply", args)?,

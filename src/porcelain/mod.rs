@@ -14,6 +14,8 @@ pub mod arguments;
 pub mod cp;
 pub mod dispatch;
 pub mod help;
+pub mod history;
+pub mod log;
 pub mod mksync;
 pub mod pipeline;
 pub mod program;

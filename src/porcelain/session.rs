@@ -41,6 +41,14 @@ impl Session {
         &self.search
     }
 
+    /// Where the repository is.
+    ///
+    /// # Errors
+    /// When nothing says so, not even a home directory.
+    pub fn repository(&self) -> Result<PathBuf> {
+        self.global.common.repository()
+    }
+
     /// A stage that runs one of fsync's programs with the options that every one takes.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 pub mod line;
 pub mod record;
+pub mod report;
 pub mod stream;
 
 pub use record::{End, Header, Options, Outcome, Record, ResultRecord, Root, SnapshotRecord};
