@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cli::option::Common;
 use crate::porcelain::session::Session;
-use crate::porcelain::{cp, dispatch, help, log, mksync, rv, status, sync, th};
+use crate::porcelain::{cp, dispatch, help, log, mksync, rv, show, status, sync, th, verify};
 
 /// Compare two directory trees, apply the difference, and take back whatever you did
 ///
@@ -82,6 +82,12 @@ pub enum Command {
     /// The fields of a line are separated by tabs. A star marks the head: the snapshot that "fsync rv -d
     /// DIR" goes back to. "@{1} apply" says that the snapshot is the state before the last operation.
     Log(log::Log),
+    /// Show what is known of a snapshot
+    Show(show::Show),
+    /// Check the repository: that every archive is whole, and everything that snapshots name is there
+    ///
+    /// Exit code 8 when something is damaged.
+    Verify(verify::Verify),
     /// Show the help of a command, or of fsync itself
     Help(help::Help),
     /// Print the plan that makes one tree like others (fsync-diff)
@@ -132,6 +138,8 @@ impl Fsync {
             Command::Th(th) => th.run(&session)?,
             Command::Status(status) => status.run(&session)?,
             Command::Log(log) => log.run(&session)?,
+            Command::Show(show) => show.run(&session)?,
+            Command::Verify(verify) => verify.run(&session)?,
             Command::Help(help) => help.run(&session)?,
             Command::Diff(args) => plumbing("diff", args)?,
             Command::Apply(args) => plumbing("apply", args)?,

@@ -115,8 +115,10 @@ pub fn diff(
 ) -> Result<Stage> {
     let mut stage = session.stage("fsync-diff")?;
     let mut options: Vec<OsString> = Vec::new();
-    if json {
-        options.push("--json".into());
+    match json {
+        true => options.push("--json".into()),
+        // To fsync-diff, quiet means no lines, and the lines are what was asked for.
+        false => stage.args.retain(|arg| arg != "--quiet"),
     }
     options.extend(compare.to_args());
     options.extend(filter.to_args());

@@ -22,12 +22,14 @@ pub mod program;
 pub mod rv;
 pub mod session;
 pub mod shell;
+pub mod show;
 pub mod signal;
 pub mod status;
 pub mod summary;
 pub mod sync;
 pub mod th;
 pub mod verdict;
+pub mod verify;
 
 pub use arguments::Fsync;
 

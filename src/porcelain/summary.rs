@@ -1,5 +1,4 @@
-//! What a run did, from the records that its last stage prints: each entry that was not done, then one
-//! line of counts, then how to take it back.
+//! What a run did, from the records that its last stage prints: one line of counts, and how to take it back.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -9,10 +8,10 @@ use std::process::ChildStdout;
 
 use crate::cli::Talk;
 use crate::model::quote::quote;
-use crate::model::{Error, ErrorKind, Result, Skip, SnapshotId, Status};
+use crate::model::{Error, ErrorKind, Result, SnapshotId, Status};
 use crate::porcelain::session::Session;
 use crate::porcelain::shell;
-use crate::protocol::{Input, Outcome, Record, ResultRecord, SnapshotRecord};
+use crate::protocol::{Input, Outcome, Record, SnapshotRecord};
 
 /// How many characters of an id are shown: unique in any repository that fits on a disk.
 pub const SHORT_ID: usize = 12;
@@ -30,6 +29,49 @@ impl Tally {
     /// All of them.
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
+    }
+}
+
+impl Tally {
+    /// Counts the changes of a plan.
+    ///
+    /// # Errors
+    /// As [`each_record`].
+    pub fn read(&mut self, from: ChildStdout) -> Result<()> {
+        each_record(from, "fsync-diff", |record| {
+            if let Record::Change(change) = record {
+                self.add(change.status);
+            }
+        })
+    }
+}
+
+/// Hands on every record that `program` prints.
+///
+/// # Errors
+/// [`ErrorKind::Failed`] when something in it is no record; the rest has been read nevertheless, so that
+/// the program could finish.
+fn each_record(from: ChildStdout, program: &str, mut take: impl FnMut(Record)) -> Result<()> {
+    let odd = |e: Error| {
+        let message = format!("its output cannot be understood: {}", e.cause());
+        Error::at(ErrorKind::Failed, program, message)
+    };
+    let mut reader = match Input::open(from).map_err(odd)? {
+        Input::Nothing => return Ok(()),
+        Input::Records(reader) => reader,
+        Input::Lines(_) => {
+            let error = Error::new(ErrorKind::BadInput, "lines instead of records");
+            return Err(odd(error));
+        }
+    };
+    let mut fault = None;
+    loop {
+        match reader.next_record() {
+            Ok(Some(record)) => take(record),
+            Ok(None) => return fault.map_or(Ok(()), |e| Err(odd(e))),
+            Err(e) if e.kind() == ErrorKind::BadInput => fault = fault.or(Some(e)),
+            Err(e) => return Err(odd(e)),
+        }
     }
 }
 
@@ -58,7 +100,7 @@ pub struct Summary<'a> {
     talk: Talk,
     tag: Option<&'a OsStr>,
     done: Tally,
-    others: [u64; Outcome::ALL.len()],
+    outcomes: [u64; Outcome::ALL.len()],
     snapshot: Option<SnapshotRecord>,
 }
 
@@ -69,7 +111,7 @@ impl<'a> Summary<'a> {
             talk,
             tag,
             done: Tally::default(),
-            others: [0; Outcome::ALL.len()],
+            outcomes: [0; Outcome::ALL.len()],
             snapshot: None,
         }
     }
@@ -77,65 +119,22 @@ impl<'a> Summary<'a> {
     /// Reads everything that the last stage prints.
     ///
     /// # Errors
-    /// [`ErrorKind::Failed`] when something in it is no record; the rest has been read nevertheless, so
-    /// that the stage could finish.
+    /// As [`each_record`].
     pub fn read(&mut self, from: ChildStdout) -> Result<()> {
-        let odd = |e: Error| {
-            let message = format!("its results cannot be understood: {}", e.cause());
-            Error::at(ErrorKind::Failed, "fsync-apply", message)
-        };
-        let mut reader = match Input::open(from).map_err(odd)? {
-            Input::Nothing => return Ok(()),
-            Input::Records(reader) => reader,
-            Input::Lines(_) => {
-                let error = Error::new(ErrorKind::BadInput, "lines instead of records");
-                return Err(odd(error));
-            }
-        };
-        let mut fault = None;
-        loop {
-            match reader.next_record() {
-                Ok(Some(record)) => self.take(record),
-                Ok(None) => return fault.map_or(Ok(()), |e| Err(odd(e))),
-                Err(e) if e.kind() == ErrorKind::BadInput => fault = fault.or(Some(e)),
-                Err(e) => return Err(odd(e)),
-            }
-        }
+        each_record(from, "fsync-apply", |record| self.take(record))
     }
 
+    /// What was not done the stages have said themselves, an entry a line.
     fn take(&mut self, record: Record) {
         match record {
-            Record::Result(result) => self.result(&result),
+            Record::Result(result) => {
+                self.outcomes[result.outcome as usize] += 1;
+                if result.outcome == Outcome::Done {
+                    self.done.add(result.status);
+                }
+            }
             Record::Snapshot(snapshot) => self.snapshot = Some(snapshot),
-            Record::Skip(skip) => self.skip(&skip),
-            Record::Error(problem) => self.talk.error(&format!(
-                "{}: cannot {}: {}",
-                problem.path, problem.operation, problem.message
-            )),
             _ => {}
-        }
-    }
-
-    fn result(&mut self, result: &ResultRecord) {
-        self.others[result.outcome as usize] += 1;
-        if result.outcome == Outcome::Done {
-            self.done.add(result.status);
-        }
-        if !result.outcome.is_success() {
-            let reason = result.message.as_deref().unwrap_or("no reason is given");
-            let word = result.outcome.word();
-            self.talk
-                .error(&format!("{}: {word}: {reason}", result.path));
-        }
-    }
-
-    /// For cause: an error. Shadowed by another source: worth a line. Excluded by a rule: a detail.
-    fn skip(&self, skip: &Skip) {
-        let line = format!("{}: passed over: {}", skip.path, skip.reason);
-        match (skip.cause, &skip.rule) {
-            (true, _) => self.talk.error(&line),
-            (false, None) if skip.source.is_some() => self.talk.note(&line),
-            (false, _) => self.talk.detail(&line),
         }
     }
 
@@ -144,7 +143,7 @@ impl<'a> Summary<'a> {
     /// # Errors
     /// When the current directory is unknown.
     pub fn print(&self, session: &Session, finished: bool, destination: &Path) -> Result<()> {
-        let (changed, results) = (self.done.total(), self.others.iter().sum::<u64>());
+        let (changed, results) = (self.done.total(), self.outcomes.iter().sum::<u64>());
         if finished && results == 0 {
             self.nothing();
         }
@@ -182,7 +181,7 @@ impl<'a> Summary<'a> {
             parts.push(self.done.to_string());
         }
         for outcome in Outcome::ALL.into_iter().skip(1) {
-            let count = self.others[outcome as usize];
+            let count = self.outcomes[outcome as usize];
             let words = match outcome {
                 Outcome::Already => "as planned already",
                 Outcome::Held => "held back",
@@ -207,6 +206,7 @@ pub fn short(id: &SnapshotId) -> String {
 mod tests {
     use super::*;
     use crate::model::RelPath;
+    use crate::protocol::ResultRecord;
 
     #[test]
     fn counts_in_words() {

@@ -30,6 +30,10 @@ pub struct History {
     pub counts: Counts,
     /// Rules that it was made with.
     pub rules: Vec<Rule>,
+    /// Files that changed while they were read, again and again.
+    pub unstable: Vec<PathText>,
+    /// What could not be read.
+    pub unreadable: Vec<PathText>,
     /// Whether its directory's BACKUP names it.
     pub head: bool,
     /// Tags that name it, oldest first.
@@ -68,6 +72,8 @@ impl History {
             extent: info.extent,
             counts: info.counts,
             rules: info.rules,
+            unstable: info.unstable,
+            unreadable: info.unreadable,
             head: false,
             tags: Vec::new(),
             operations: Vec::new(),
@@ -106,6 +112,8 @@ mod tests {
             extent: Extent::Full,
             counts: Counts::default(),
             rules: Vec::new(),
+            unstable: Vec::new(),
+            unreadable: Vec::new(),
             head: true,
             tags: vec!["a".into()],
             operations: Vec::new(),
