@@ -170,7 +170,11 @@ fn cp_says_what_was_not_done() {
     s.working("");
     let script = "cat >/dev/null\necho 'fsync-apply: \"a\": stale: because' >&2";
     let records = results.concat();
-    s.fake("exec", "apply", &format!("{script}\ncat <<'X'\n{records}X\nexit 3"));
+    s.fake(
+        "exec",
+        "apply",
+        &format!("{script}\ncat <<'X'\n{records}X\nexit 3"),
+    );
     let stale = "fsync-apply: \"a\": stale: because\n";
     let counts = "fsync: \"dst\": 1 modified, 1 stale, 1 failed, 1 held back\n";
     s.fsync(["cp", "src", "dst"])

@@ -60,7 +60,10 @@ impl Past {
         let mut steps: HashMap<SnapshotId, Vec<Step>> = HashMap::new();
         for (at, operation) in repo.operations(&path)?.iter().enumerate() {
             if let Some(id) = operation.begun.before {
-                steps.entry(id).or_default().push(Step::new(at + 1, operation));
+                steps
+                    .entry(id)
+                    .or_default()
+                    .push(Step::new(at + 1, operation));
             }
         }
         Ok(Past {

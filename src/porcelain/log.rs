@@ -53,8 +53,12 @@ impl Log {
 /// # Errors
 /// When it cannot be encoded.
 pub fn json(history: &History) -> Result<Vec<u8>> {
-    let mut line = serde_json::to_vec(history)
-        .map_err(|e| Error::new(ErrorKind::Failed, format!("a record cannot be written: {e}")))?;
+    let mut line = serde_json::to_vec(history).map_err(|e| {
+        Error::new(
+            ErrorKind::Failed,
+            format!("a record cannot be written: {e}"),
+        )
+    })?;
     line.push(b'\n');
     Ok(line)
 }

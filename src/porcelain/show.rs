@@ -66,7 +66,10 @@ impl Show {
 fn changes(session: &Session, id: SnapshotId, parent: SnapshotId) -> Result<Option<Tally>> {
     let mut stage = session.stage("fsync-diff")?;
     let name = |id| OsString::from(format!("snap:{id}"));
-    stage.push(vec!["--json".into(), "--delete".into()], &[name(id), name(parent)]);
+    stage.push(
+        vec!["--json".into(), "--delete".into()],
+        &[name(id), name(parent)],
+    );
     let mut tally = Tally::default();
     let mut read = |stdout: ChildStdout| tally.read(stdout);
     let finish = session.run(vec![stage], Output::Read(&mut read))?;
@@ -107,7 +110,10 @@ fn page(history: &History, archive: &Path, changes: Option<Tally>) -> String {
     };
     let size = archive.metadata().map(|m| m.len()).unwrap_or_default();
     let name: &OsStr = archive.as_os_str();
-    say("archive", &format!("{} ({extent}, {size} bytes)", quote(name.as_bytes())));
+    say(
+        "archive",
+        &format!("{} ({extent}, {size} bytes)", quote(name.as_bytes())),
+    );
     history
         .rules
         .iter()

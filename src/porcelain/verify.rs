@@ -30,11 +30,15 @@ impl Verify {
         let name = quote(repo.path().as_os_str().as_bytes());
         match findings.len() {
             0 => {
-                session.talk.note(&format!("{name}: {snapshots} snapshots, no damage"));
+                session
+                    .talk
+                    .note(&format!("{name}: {snapshots} snapshots, no damage"));
                 Ok(Exit::Done.code())
             }
             n => {
-                session.talk.error(&format!("{name}: {n} findings in {snapshots} snapshots"));
+                session
+                    .talk
+                    .error(&format!("{name}: {n} findings in {snapshots} snapshots"));
                 Ok(Exit::Damaged.code())
             }
         }

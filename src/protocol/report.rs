@@ -119,7 +119,13 @@ mod tests {
             operations: Vec::new(),
         };
         let text = serde_json::to_string(&history).unwrap();
-        assert!(text.starts_with(r#"{"type":"history","id":"0101"#), "{text}");
-        assert!(text.contains(r#""directory":{"path_hex":"2fff"}"#), "{text}");
+        assert!(
+            text.starts_with(r#"{"type":"history","id":"0101"#),
+            "{text}"
+        );
+        assert!(
+            text.contains(r#""directory":{"path_hex":"2fff"}"#),
+            "{text}"
+        );
     }
 }
