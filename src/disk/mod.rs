@@ -1,3 +1,4 @@
 //! disk
 pub mod backup;
 pub mod lock;
+pub mod root;
