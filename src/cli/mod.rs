@@ -1,8 +1,11 @@
 //! The plumbing programs: one file each, its arguments (whose doc comments are the help) and its run.
 
 pub mod option;
+pub mod snap;
 pub mod start;
+pub mod tag;
 pub mod talk;
+pub mod through;
 
 pub use start::{Program, start};
 pub use talk::Talk;

@@ -3,3 +3,4 @@
 pub mod backup;
 pub mod lock;
 pub mod mark;
+pub mod root;
