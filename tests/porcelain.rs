@@ -310,13 +310,13 @@ fn trace_prints_what_it_runs() {
         .assert()
         .code(0)
         .stdout("")
-        .stderr("fsync-tag a\n");
+        .stderr("fsync-tag -- a\n");
     s.dir("x y");
     s.fsync(["--trace", "-C", "x y", "th", "a"])
         .assert()
         .code(0)
         .stdout("")
-        .stderr("cd 'x y' && fsync-tag a\n");
+        .stderr("cd 'x y' && fsync-tag -- a\n");
 }
 
 #[test]
@@ -642,7 +642,7 @@ fn th_lists_tags() {
         .code(0)
         .stdout("TIME\tone\tid\n")
         .stderr("");
-    assert_eq!(s.args("tag").unwrap(), words("dst"));
+    assert_eq!(s.args("tag").unwrap(), words("-- dst"));
 }
 
 /// Programs

@@ -22,7 +22,8 @@ impl Th {
     /// When `fsync-tag` cannot be started.
     pub fn run(self, session: &Session) -> Result<u8> {
         let mut stage = session.stage("fsync-tag")?;
-        stage.push(Vec::new(), &[self.dir.into()]);
+        // Always behind "--": a directory may be called "create", which is a command of fsync-tag.
+        stage.args.extend(["--".into(), self.dir.into()]);
         session.run_one(stage)
     }
 }

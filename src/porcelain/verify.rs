@@ -28,17 +28,21 @@ impl Verify {
         let findings = verify(&repo, self.read_data)?;
         findings.iter().for_each(|f| session.talk.error(&line(f)));
         let name = quote(repo.path().as_os_str().as_bytes());
+        let snapshots = match snapshots {
+            1 => "1 snapshot".to_string(),
+            n => format!("{n} snapshots"),
+        };
         match findings.len() {
             0 => {
                 session
                     .talk
-                    .note(&format!("{name}: {snapshots} snapshots, no damage"));
+                    .note(&format!("{name}: {snapshots}, no damage"));
                 Ok(Exit::Done.code())
             }
             n => {
                 session
                     .talk
-                    .error(&format!("{name}: {n} findings in {snapshots} snapshots"));
+                    .error(&format!("{name}: {n} faults in {snapshots}"));
                 Ok(Exit::Damaged.code())
             }
         }
