@@ -1,1 +1,14 @@
-//! ops
+//! The operations: plain values and trees in, plain values out. No JSON, no printing, no environment.
+
+pub mod apply;
+pub mod compare;
+pub mod diff;
+pub mod guard;
+pub mod link;
+pub mod lookup;
+pub mod outcome;
+pub mod perform;
+pub mod rename;
+pub mod settle;
+pub mod stale;
+pub mod walk;
