@@ -1,8 +1,10 @@
 //! The only code that writes into a user's tree. Everything is relative to an open directory
 //! handle, follows no symbolic link below the root, and appears whole or not at all.
 
+pub mod backup;
 pub mod copy;
 pub mod folder;
+pub mod lock;
 pub mod meta;
 pub mod mount;
 pub mod put;
