@@ -1,7 +1,7 @@
 //! `fsync-apply`: performs a plan.
 
 use std::ffi::OsString;
-use std::io::{stdin, stdout};
+use std::io::stdin;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
@@ -10,17 +10,18 @@ use crate::cli::journal::Journal;
 use crate::cli::option::{Common, CompareArgs, GuardArgs};
 use crate::cli::place::{Place, Places};
 use crate::cli::plan::{self, Given, Plan};
+use crate::cli::result::{self, Row};
 use crate::cli::{Program, Talk, diff};
 use crate::disk::Root;
 use crate::disk::lock::{PATIENCE, lock};
 use crate::disk::meta::Policy;
-use crate::model::{Change, Counts, Error, ErrorKind, Exit, Filter, Outcome, RelPath, Result};
+use crate::model::{Change, Counts, Error, ErrorKind, Exit, Filter, Outcome, Result};
 use crate::ops::apply::{Job, apply};
 use crate::ops::guard;
 use crate::ops::lookup::Lookup;
 use crate::ops::outcome::Report;
 use crate::ops::stale::Terms;
-use crate::protocol::{End, Record, ResultRecord, Root as HeaderRoot, Writer};
+use crate::protocol::Root as HeaderRoot;
 use crate::tree::Tree;
 
 /// Perform the plan on standard input
@@ -59,7 +60,7 @@ struct Ready {
     destination: PathBuf,
     changes: Vec<Change>,
     /// What became of lines that stand for no change, by path.
-    settled: Vec<(RelPath, crate::model::Status, Report)>,
+    settled: Vec<Row>,
     plan: Option<Plan>,
     terms: Terms,
 }
@@ -276,56 +277,20 @@ impl Args {
         Ok(reports)
     }
 
-    /// Prints the results in path order; what was not done also on stderr.
+    /// Prints what became of everything, in path order.
     fn tell(&self, ready: &Ready, reports: Vec<Report>) -> Result<Exit> {
-        let done = ready
-            .changes
-            .iter()
-            .zip(reports)
-            .map(|(c, r)| (c.path.clone(), c.status, r));
-        let mut all: Vec<_> = done.chain(ready.settled.iter().cloned()).collect();
-        all.sort_by(|a, b| a.0.cmp(&b.0));
-        let mut out = Writer::new(stdout());
-        if let (true, Some(snapshot)) = (
-            self.json,
-            ready.plan.as_ref().and_then(|p| p.snapshot.clone()),
-        ) {
-            out.record(&Record::Snapshot(snapshot))?;
-        }
-        let talk = self.talk();
-        let mut failed = 0;
-        for (path, status, report) in all {
-            let message = report.message.map(String::from);
-            if !report.outcome.is_success() {
-                failed += 1;
-                let reason = message.as_deref().unwrap_or_default();
-                talk.error(&format!("{path}: {}: {reason}", report.outcome.word()));
-            }
-            if self.json {
-                let outcome = report.outcome;
-                out.record(&Record::Result(ResultRecord {
-                    path,
-                    status,
-                    outcome,
-                    message,
-                }))?;
-            }
-        }
-        let troubles = ready.plan.as_ref().map_or(0, |p| p.troubles);
-        if self.json {
-            let mut counts = Counts::default();
-            ready.changes.iter().for_each(|c| counts.add(c));
-            out.record(&Record::End(End {
-                counts,
-                errors: failed + troubles,
-                skipped: 0,
-            }))?;
-        }
-        out.flush()?;
-        Ok(if failed + troubles > 0 {
-            Exit::Partial
-        } else {
-            Exit::Done
+        let settled = ready.settled.iter().cloned();
+        let mut rows: Vec<_> = result::rows(&ready.changes, reports).into_iter().chain(settled).collect();
+        rows.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut counts = Counts::default();
+        ready.changes.iter().for_each(|c| counts.add(c));
+        result::print(&result::Told {
+            talk: self.talk(),
+            json: self.json,
+            snapshot: ready.plan.as_ref().and_then(|p| p.snapshot.as_ref()),
+            rows,
+            counts,
+            troubles: ready.plan.as_ref().map_or(0, |p| p.troubles),
         })
     }
 }

@@ -6,6 +6,8 @@ pub mod journal;
 pub mod option;
 pub mod place;
 pub mod plan;
+pub mod result;
+pub mod revert;
 pub mod start;
 pub mod talk;
 
