@@ -8,8 +8,11 @@ pub mod place;
 pub mod plan;
 pub mod result;
 pub mod revert;
+pub mod snap;
 pub mod start;
+pub mod tag;
 pub mod talk;
+pub mod through;
 
 pub use start::{Program, start};
 pub use talk::Talk;

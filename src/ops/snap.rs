@@ -393,7 +393,7 @@ mod tests {
             .unwrap();
         rustix::fs::mknodat(
             rustix::fs::CWD,
-            &p.dir.join("fifo"),
+            p.dir.join("fifo"),
             rustix::fs::FileType::Fifo,
             0o600.into(),
             0,
@@ -621,7 +621,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let p = place();
         p.write("a", "1");
-        fs::set_permissions(p.dir.join("a"), PermissionsExt::from_mode(0)).unwrap();
+        fs::set_permissions(p.dir.join("a"), PermissionsExt::from_mode(0o0)).unwrap();
         let done = snap(&p.repo, &p.local(), &SnapOptions::default()).unwrap();
         assert_eq!(done.problems.len(), 1);
         assert_eq!(p.repo.snapshot(done.id).unwrap().unreadable.len(), 1);

@@ -77,7 +77,7 @@ pub fn zip_name(path: &RelPath) -> Option<&[u8]> {
 }
 
 /// `st_mode` of a state.
-fn st_mode(state: &State) -> u32 {
+pub fn st_mode(state: &State) -> u32 {
     let kind = match state.kind {
         Kind::Directory => 0o040000,
         Kind::Symlink => 0o120000,

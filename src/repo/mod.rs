@@ -2,6 +2,7 @@
 pub mod archive;
 pub mod catalog;
 pub mod deflate;
+pub mod export;
 pub mod history;
 pub mod index;
 pub mod info;
@@ -15,6 +16,7 @@ pub mod stat;
 pub mod store;
 pub mod tag;
 pub mod text;
+pub mod verify;
 pub mod writer;
 
 pub use history::{Head, Operation, directory_at, directory_of};

@@ -110,7 +110,7 @@ fn encode(seen: &[Seen]) -> Vec<u8> {
         }
         put_time(&mut out, one.inode.ctime);
         put_time(&mut out, one.mtime);
-        let flags = u8::from(one.content.is_some()) | u8::from(one.chunks.is_some()) << 1;
+        let flags = u8::from(one.content.is_some()) | (u8::from(one.chunks.is_some()) << 1);
         out.push(flags);
         for id in [one.content, one.chunks].into_iter().flatten() {
             out.extend(id.0);

@@ -359,7 +359,7 @@ fn central(out: &mut Vec<u8>, open: &Open, sizes: Sizes) {
     put2(out, 0);
     // The low byte is for DOS: bit 4 says directory.
     let dos_attributes = u32::from(open.name.ends_with(b"/")) << 4;
-    put4(out, open.mode << 16 | dos_attributes);
+    put4(out, (open.mode << 16) | dos_attributes);
     put4(out, narrow(open.offset));
     out.extend_from_slice(&open.name);
     if !wide.is_empty() {
@@ -379,9 +379,9 @@ fn dos_time(time: Time) -> u32 {
         return 0;
     };
     let t = jiff::tz::TimeZone::UTC.to_datetime(stamp);
-    let date = (t.year() as u32 - 1980) << 9 | (t.month() as u32) << 5 | t.day() as u32;
-    let time = (t.hour() as u32) << 11 | (t.minute() as u32) << 5 | t.second() as u32 / 2;
-    date << 16 | time
+    let date = ((t.year() as u32 - 1980) << 9) | ((t.month() as u32) << 5) | t.day() as u32;
+    let time = ((t.hour() as u32) << 11) | ((t.minute() as u32) << 5) | (t.second() as u32 / 2);
+    (date << 16) | time
 }
 
 fn put2(out: &mut Vec<u8>, n: u16) {
@@ -488,7 +488,7 @@ mod tests {
 
     #[test]
     fn clamps_dos_times() {
-        assert_eq!(dos_time(Time::new(-5, 0)), (1 << 5 | 1) << 16);
+        assert_eq!(dos_time(Time::new(-5, 0)), ((1 << 5) | 1) << 16);
         assert_eq!(dos_time(Time::new(i64::MAX, 0)) >> 25, 127);
     }
 }
