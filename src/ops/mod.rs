@@ -1,5 +1,18 @@
 //! The operations: plain values and trees in, plain values out. No JSON, no printing, no environment.
 
+pub mod apply;
+pub mod compare;
+pub mod diff;
+pub mod guard;
+pub mod link;
+pub mod lookup;
+pub mod outcome;
+pub mod perform;
 pub mod record;
+pub mod rename;
+pub mod revert;
+pub mod settle;
 pub mod snap;
+pub mod stale;
 pub mod sync;
+pub mod walk;

@@ -5,5 +5,6 @@ pub mod record;
 pub mod report;
 pub mod stream;
 
-pub use record::{End, Header, Options, Outcome, Record, ResultRecord, Root, SnapshotRecord};
+pub use crate::model::Outcome;
+pub use record::{End, Header, Options, Record, ResultRecord, Root, SnapshotRecord};
 pub use stream::{Input, Writer};
