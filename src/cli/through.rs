@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::snap::{exit_of, open_for, record_of, report};
 use crate::cli::talk::Talk;
-use crate::disk::root;
 use crate::model::{Error, ErrorKind, Exit, Result};
+use crate::ops::guard::make_destination;
 use crate::ops::snap::{SnapOptions, lock_directory, snap_locked};
 use crate::protocol::{Header, Input, Record, Root, Writer};
 use crate::tree::local::Local;
@@ -85,7 +85,7 @@ impl Through {
     fn open(&self, path: &Path) -> Result<Local> {
         match Local::open(path) {
             Err(e) if e.kind() == ErrorKind::NotFound => {
-                root::make(path, self.parents)?;
+                make_destination(path, self.parents)?;
                 Local::open(path)
             }
             other => other,

@@ -1,3 +1,16 @@
-//! x
+//! The operations: plain values and trees in, plain values out. No JSON, no printing, no environment.
+
+pub mod apply;
+pub mod compare;
+pub mod diff;
+pub mod guard;
+pub mod link;
+pub mod lookup;
+pub mod outcome;
+pub mod perform;
 pub mod record;
+pub mod rename;
+pub mod settle;
 pub mod snap;
+pub mod stale;
+pub mod walk;

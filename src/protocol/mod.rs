@@ -4,5 +4,6 @@ pub mod line;
 pub mod record;
 pub mod stream;
 
-pub use record::{End, Header, Options, Outcome, Record, ResultRecord, Root, SnapshotRecord};
+pub use crate::model::Outcome;
+pub use record::{End, Header, Options, Record, ResultRecord, Root, SnapshotRecord};
 pub use stream::{Input, Writer};
