@@ -30,7 +30,12 @@ pub struct Args {
     #[arg(long, help_heading = "Output")]
     pub json: bool,
     /// End lines in NUL and print names verbatim
-    #[arg(short = 'z', long = "null", help_heading = "Output", conflicts_with = "json")]
+    #[arg(
+        short = 'z',
+        long = "null",
+        help_heading = "Output",
+        conflicts_with = "json"
+    )]
     pub null: bool,
     /// Print counts instead of changes
     #[arg(long, help_heading = "Output", conflicts_with_all = ["json", "null"])]
@@ -86,9 +91,10 @@ impl Program for Args {
 
 impl Args {
     fn places(&self, places: &Places) -> Result<(Vec<Place>, Place)> {
-        let (last, first) = self.roots.split_last().ok_or_else(|| {
-            Error::new(ErrorKind::Usage, "a source and a destination are needed")
-        })?;
+        let (last, first) = self
+            .roots
+            .split_last()
+            .ok_or_else(|| Error::new(ErrorKind::Usage, "a source and a destination are needed"))?;
         let sources: Result<Vec<_>> = first.iter().map(|a| places.find(a, false)).collect();
         Ok((once_each(sources?), places.find(last, true)?))
     }
@@ -99,7 +105,9 @@ impl Args {
         for item in &plan.items {
             match item {
                 Item::Problem(p) => talk.error(&format!("{}: {}", p.path, p.message)),
-                Item::Skip(s) if s.cause => talk.error(&format!("{}: skipped: {}", s.path, s.reason)),
+                Item::Skip(s) if s.cause => {
+                    talk.error(&format!("{}: skipped: {}", s.path, s.reason))
+                }
                 Item::Skip(s) => talk.detail(&format!("{}: skipped: {}", s.path, s.reason)),
                 Item::Change(_) => {}
             }
@@ -111,7 +119,12 @@ impl Args {
 fn once_each(sources: Vec<Place>) -> Vec<Place> {
     let later = |at: usize| sources[at + 1..].contains(&sources[at]);
     let keep: Vec<bool> = (0..sources.len()).map(|at| !later(at)).collect();
-    sources.into_iter().zip(keep).filter(|(_, keep)| *keep).map(|(s, _)| s).collect()
+    sources
+        .into_iter()
+        .zip(keep)
+        .filter(|(_, keep)| *keep)
+        .map(|(s, _)| s)
+        .collect()
 }
 
 /// The comparison that the options ask for.
@@ -144,7 +157,9 @@ pub fn sources_tree(places: &Places, sources: &[Place]) -> Result<Box<dyn Tree>>
         })
     });
     match sources.len() {
-        1 => trees.next().unwrap_or_else(|| Err(Error::new(ErrorKind::Usage, "there is no source"))),
+        1 => trees
+            .next()
+            .unwrap_or_else(|| Err(Error::new(ErrorKind::Usage, "there is no source"))),
         _ => Ok(Box::new(Overlay::new(trees.collect::<Result<Vec<_>>>()?))),
     }
 }
@@ -193,8 +208,17 @@ pub fn records(out: &mut Writer<Stdout>, header: Header, plan: &Plan) -> Result<
             Item::Problem(problem) => out.record(&Record::Error(problem.clone()))?,
         }
     }
-    let Plan { counts, errors, skipped, .. } = *plan;
-    out.record(&Record::End(End { counts, errors, skipped }))
+    let Plan {
+        counts,
+        errors,
+        skipped,
+        ..
+    } = *plan;
+    out.record(&Record::End(End {
+        counts,
+        errors,
+        skipped,
+    }))
 }
 
 /// Counts by letter, and the bytes of contents.

@@ -1,6 +1,13 @@
 //! The plumbing programs: one file each, its arguments (whose doc comments are the help) and its run.
 
+pub mod apply;
+pub mod diff;
+pub mod journal;
 pub mod option;
+pub mod place;
+pub mod plan;
+pub mod result;
+pub mod revert;
 pub mod snap;
 pub mod start;
 pub mod tag;

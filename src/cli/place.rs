@@ -1,5 +1,6 @@
 //! What an argument names: a directory, or a snapshot.
 
+use std::cell::OnceCell;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ pub enum Place {
 /// Opens places, and the repository only when one needs it.
 pub struct Places {
     repository: PathBuf,
-    repo: Option<Repo>,
+    repo: OnceCell<Repo>,
 }
 
 impl Places {
@@ -33,18 +34,22 @@ impl Places {
     /// # Errors
     /// When there is no place for one.
     pub fn new(common: &Common) -> Result<Self> {
-        let repository = common.repository()?;
-        let repo = match Repo::open(&repository) {
-            Ok(repo) => Some(repo),
-            Err(e) if e.kind() == ErrorKind::NotFound => None,
-            Err(e) => return Err(e),
-        };
-        Ok(Places { repository, repo })
+        Ok(Places {
+            repository: common.repository()?,
+            repo: OnceCell::new(),
+        })
     }
 
-    /// The repository, if there is one.
-    pub fn repo(&self) -> Option<&Repo> {
-        self.repo.as_ref()
+    /// The repository.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when there is none.
+    pub fn repo(&self) -> Result<&Repo> {
+        if let Some(repo) = self.repo.get() {
+            return Ok(repo);
+        }
+        let repo = Repo::open(&self.repository)?;
+        Ok(self.repo.get_or_init(|| repo))
     }
 
     /// Where the repository is, or would be.
@@ -64,16 +69,16 @@ impl Places {
             return Ok(Place::Directory(absolute(Path::new(argument))?));
         }
         let name = forced.unwrap_or(bytes);
-        let nothing = || Error::at(ErrorKind::NotFound, bytes, "is neither a directory nor a snapshot");
-        let found = match &self.repo {
-            Some(repo) => repo.resolve(name, None),
-            None => Err(nothing()),
-        };
-        match found {
+        match self.repo().and_then(|repo| repo.resolve(name, None)) {
             Ok(id) => Ok(Place::Snapshot(id)),
             Err(e) if e.kind() == ErrorKind::NotFound && missing && forced.is_none() => {
                 Ok(Place::Directory(absolute(Path::new(argument))?))
             }
+            Err(e) if e.kind() == ErrorKind::NotFound && forced.is_none() => Err(Error::at(
+                ErrorKind::NotFound,
+                bytes,
+                "is neither a directory nor a snapshot",
+            )),
             Err(e) => Err(e),
         }
     }
@@ -85,13 +90,7 @@ impl Places {
     pub fn open(&self, place: &Place) -> Result<Box<dyn Tree>> {
         match place {
             Place::Directory(path) => Ok(Box::new(self.local(path)?)),
-            Place::Snapshot(id) => match &self.repo {
-                Some(repo) => Ok(Box::new(repo.tree(*id)?)),
-                None => {
-                    let path = self.repository.as_os_str().as_bytes();
-                    Err(Error::at(ErrorKind::NotFound, path, "there is no repository"))
-                }
-            },
+            Place::Snapshot(id) => Ok(Box::new(self.repo()?.tree(*id)?)),
         }
     }
 

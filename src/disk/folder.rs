@@ -10,7 +10,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::model::{Entry, name};
+use crate::model::{Entry, RelPath, name};
 use crate::tree::local::examine;
 
 /// An open directory.
@@ -156,6 +156,32 @@ impl Folder {
             }
         }
         Ok(())
+    }
+}
+
+/// Sweeps every directory below a root. What cannot be opened or listed is passed over.
+pub fn sweep_below(root: &crate::disk::Root) {
+    let dirs = walkdir::WalkDir::new(root.path())
+        .into_iter()
+        .flatten()
+        .filter(|e| e.file_type().is_dir());
+    for dir in dirs {
+        use std::os::unix::ffi::OsStrExt;
+        let below = dir
+            .path()
+            .strip_prefix(root.path())
+            .unwrap_or(std::path::Path::new(""));
+        let path = match below.as_os_str().as_bytes() {
+            b"" => Ok(RelPath::root()),
+            bytes => RelPath::parse(bytes),
+        };
+        if let Ok(folder) = path.map_err(|_| Errno::INVAL).and_then(|p| root.folder(&p)) {
+            let before = crate::tree::local::state_of_handle(folder.handle());
+            let _ = folder.sweep();
+            if let Ok(before) = before {
+                let _ = crate::disk::meta::set_mtime(folder.handle(), b"", before.mtime);
+            }
+        }
     }
 }
 

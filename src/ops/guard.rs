@@ -81,7 +81,10 @@ pub fn parent(destination: &Path, parents: bool) -> Result<()> {
     let parent = destination.parent().unwrap_or(Path::new("/"));
     match parents || parent.is_dir() {
         true => Ok(()),
-        false => Err(refused(destination, "its parent directory is missing; --parents makes it")),
+        false => Err(refused(
+            destination,
+            "its parent directory is missing; --parents makes it",
+        )),
     }
 }
 
@@ -98,8 +101,13 @@ pub fn make_destination(destination: &Path, parents: bool) -> Result<bool> {
         true => std::fs::create_dir_all(destination),
         false => std::fs::create_dir(destination),
     };
-    made.map(|()| true)
-        .map_err(|e| Error::io("cannot make the directory", destination.as_os_str().as_bytes(), e))
+    made.map(|()| true).map_err(|e| {
+        Error::io(
+            "cannot make the directory",
+            destination.as_os_str().as_bytes(),
+            e,
+        )
+    })
 }
 
 /// Refuses a plan that deletes over half of the destination's entries, and over ten, or more than `limit`.
@@ -107,8 +115,17 @@ pub fn make_destination(destination: &Path, parents: bool) -> Result<bool> {
 /// # Errors
 /// [`ErrorKind::Refused`], naming `--max-delete` and the count.
 pub fn deletions(changes: &[Change], destination: &Path, limit: Option<MaxDelete>) -> Result<()> {
-    let count = changes.iter().filter(|c| c.status == Status::Deleted).count() as u64;
-    let entries = || WalkDir::new(destination).min_depth(1).into_iter().flatten().count() as u64;
+    let count = changes
+        .iter()
+        .filter(|c| c.status == Status::Deleted)
+        .count() as u64;
+    let entries = || {
+        WalkDir::new(destination)
+            .min_depth(1)
+            .into_iter()
+            .flatten()
+            .count() as u64
+    };
     let over = match limit {
         Some(MaxDelete::Count(max)) => (count > max).then(|| format!("{max} are allowed")),
         None if count <= FEW => None,
@@ -125,7 +142,9 @@ pub fn deletions(changes: &[Change], destination: &Path, limit: Option<MaxDelete
     match over {
         Some(allowed) => Err(refused(
             destination,
-            format!("the plan deletes {count} entries, and {allowed}; --max-delete={count} permits it"),
+            format!(
+                "the plan deletes {count} entries, and {allowed}; --max-delete={count} permits it"
+            ),
         )),
         None => Ok(()),
     }
@@ -178,7 +197,10 @@ pub fn home_at_all(destination: &Path, homes: &[PathBuf]) -> Result<()> {
         Some(_) => "this is or holds a home directory",
         None => return Ok(()),
     };
-    Err(refused(destination, format!("{what}; --allow-root permits it")))
+    Err(refused(
+        destination,
+        format!("{what}; --allow-root permits it"),
+    ))
 }
 
 /// Refuses a source that was a mount point at the last run and is none now: `before` says which were.
@@ -187,7 +209,9 @@ pub fn home_at_all(destination: &Path, homes: &[PathBuf]) -> Result<()> {
 /// [`ErrorKind::Refused`], naming `--allow-unmounted`.
 pub fn unmounted(sources: &[&Path], before: &dyn Fn(&Path) -> bool) -> Result<()> {
     let mounts = Mounts::read();
-    let gone = sources.iter().find(|s| before(s) && !mounts.is_mount_point(s));
+    let gone = sources
+        .iter()
+        .find(|s| before(s) && !mounts.is_mount_point(s));
     match gone {
         Some(source) => Err(refused(
             source,

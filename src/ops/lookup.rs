@@ -23,7 +23,11 @@ pub struct Lookup<'t> {
 
 impl<'t> Lookup<'t> {
     /// Between two trees; a destination that does not exist is `None`.
-    pub fn new(source: &'t dyn Tree, destination: Option<&'t dyn Tree>, options: &'t Options) -> Self {
+    pub fn new(
+        source: &'t dyn Tree,
+        destination: Option<&'t dyn Tree>,
+        options: &'t Options,
+    ) -> Self {
         Lookup {
             source: Cursor::new(source),
             destination: destination.map(Cursor::new),
@@ -36,7 +40,12 @@ impl<'t> Lookup<'t> {
     ///
     /// # Errors
     /// When a side cannot be examined.
-    pub fn find(&mut self, status: Status, path: &RelPath, from: Option<&RelPath>) -> Result<Found> {
+    pub fn find(
+        &mut self,
+        status: Status,
+        path: &RelPath,
+        from: Option<&RelPath>,
+    ) -> Result<Found> {
         let new = self.source.entry(path)?;
         let old = match &mut self.destination {
             Some(cursor) => cursor.entry(path)?,
@@ -47,14 +56,22 @@ impl<'t> Lookup<'t> {
             (Status::Deleted, None, None) => Err(Report::plain(Outcome::Already)),
             (Status::Deleted, Some(_), _) => Err(disagrees("the source has it")),
             (_, None, _) => Err(disagrees("the source is not there any more")),
-            (Status::Renamed, Some(new), old) => return self.renamed(path, from, &new, old.is_some()),
+            (Status::Renamed, Some(new), old) => {
+                return self.renamed(path, from, &new, old.is_some());
+            }
             (Status::Added, Some(new), _) => Ok(self.linked(added(path, &new), &new)),
             (_, Some(_), None) => Err(disagrees("it is not there any more")),
             (status, Some(new), Some(old)) => self.different(status, path, &new, &old)?,
         })
     }
 
-    fn renamed(&mut self, path: &RelPath, from: Option<&RelPath>, new: &Entry, there: bool) -> Result<Found> {
+    fn renamed(
+        &mut self,
+        path: &RelPath,
+        from: Option<&RelPath>,
+        new: &Entry,
+        there: bool,
+    ) -> Result<Found> {
         let origin = match (from, &mut self.destination) {
             (Some(from), Some(cursor)) => cursor.entry(from)?,
             _ => None,
@@ -71,7 +88,13 @@ impl<'t> Lookup<'t> {
     }
 
     /// Both sides are there: the letter must say how they differ, or they are equal by now.
-    fn different(&mut self, status: Status, path: &RelPath, new: &Entry, old: &Entry) -> Result<Found> {
+    fn different(
+        &mut self,
+        status: Status,
+        path: &RelPath,
+        new: &Entry,
+        old: &Entry,
+    ) -> Result<Found> {
         let verdict = states(new, old, self.options);
         let mut why = verdict.why;
         let other_kind = why.has(Why::KIND);
@@ -79,9 +102,12 @@ impl<'t> Lookup<'t> {
             return Ok(Err(Report::plain(Outcome::Already)));
         }
         if other_kind != (status == Status::TypeChanged) {
-            return Ok(Err(disagrees("the letter does not agree with what is there")));
+            return Ok(Err(disagrees(
+                "the letter does not agree with what is there",
+            )));
         }
-        let listed = status == Status::Modified && new.state.size == old.state.size && !new.is_dir();
+        let listed =
+            status == Status::Modified && new.state.size == old.state.size && !new.is_dir();
         if listed && !why.has(Why::TARGET) && self.same(path)? {
             if why.is_empty() {
                 return Ok(Err(Report::plain(Outcome::Already)));
@@ -93,7 +119,9 @@ impl<'t> Lookup<'t> {
     }
 
     fn same(&mut self, path: &RelPath) -> Result<bool> {
-        let Some(destination) = &mut self.destination else { return Ok(false) };
+        let Some(destination) = &mut self.destination else {
+            return Ok(false);
+        };
         match (self.source.place(path)?, destination.place(path)?) {
             (Some((a, new)), Some((b, old))) => contents((a, &new), (b, &old)),
             _ => Ok(false),
@@ -102,8 +130,13 @@ impl<'t> Lookup<'t> {
 
     /// Links it to the first listed name of the same inode.
     fn linked(&mut self, change: Change, new: &Entry) -> Change {
-        let Some(key) = new.links.filter(|_| change.status != Status::Touched) else { return change };
-        let first = self.first.entry((new.source, key)).or_insert_with(|| change.path.clone());
+        let Some(key) = new.links.filter(|_| change.status != Status::Touched) else {
+            return change;
+        };
+        let first = self
+            .first
+            .entry((new.source, key))
+            .or_insert_with(|| change.path.clone());
         let link_to = (*first != change.path).then(|| first.clone());
         Change { link_to, ..change }
     }

@@ -10,6 +10,7 @@ pub mod outcome;
 pub mod perform;
 pub mod record;
 pub mod rename;
+pub mod revert;
 pub mod settle;
 pub mod snap;
 pub mod stale;
