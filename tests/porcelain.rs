@@ -616,9 +616,10 @@ fn rv_is_revert() {
         "--redo --allow-root dst",
     );
     run(
-        &["-d", "dst", "--to", "new", "--", "-a", "b"],
-        "--to=new dst -- -a b",
+        &["-d", "dst", "-n", "--", "-a", "b"],
+        "--dry-run dst -- -a b",
     );
+    run(&["-t", "one", "--to", "new"], "--tag=one --to=new");
     run(&["-d-x"], "./-x");
 }
 
