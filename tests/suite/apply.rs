@@ -115,13 +115,21 @@ fn what_need_not_change_is_not_touched() {
 fn kinds_replace_each_other() {
     let s = Sandbox::new();
     let kinds: [(&str, fn(&Sandbox, &str, &str)); 5] = [
-        ("file", |s, side, n| drop(s.tree(side).file(n, n))),
-        ("empty", |s, side, n| drop(s.tree(side).dir(n))),
-        ("full", |s, side, n| {
-            drop(s.tree(side).file(format!("{n}/a/b"), n))
+        ("file", |s, side, n| {
+            s.tree(side).file(n, n);
         }),
-        ("link", |s, side, n| drop(s.tree(side).link(n, "full-full"))),
-        ("fifo", |s, side, n| drop(s.tree(side).fifo(n))),
+        ("empty", |s, side, n| {
+            s.tree(side).dir(n);
+        }),
+        ("full", |s, side, n| {
+            s.tree(side).file(format!("{n}/a/b"), n);
+        }),
+        ("link", |s, side, n| {
+            s.tree(side).link(n, "full-full");
+        }),
+        ("fifo", |s, side, n| {
+            s.tree(side).fifo(n);
+        }),
     ];
     for (from, make_old) in kinds {
         for (to, make_new) in kinds {
