@@ -27,4 +27,6 @@ mod snap;
 mod stale;
 mod support;
 mod tag;
+mod terms;
 mod user;
+mod why;

@@ -3,7 +3,7 @@
 use predicates::str::contains;
 use serde_json::json;
 
-use crate::support::{Sandbox, Told, Traces, assert_same};
+use crate::support::{Sandbox, Told, Traces, Tree, assert_same};
 
 fn size(path: impl AsRef<std::path::Path>) -> u64 {
     std::fs::metadata(path).expect("a file").len()
@@ -51,7 +51,8 @@ fn every_kind_of_change_makes_another() {
         .dir("d")
         .link("l", "x")
         .settle();
-    let changes: [(&str, fn(&crate::support::Tree)); 9] = [
+    type Make = fn(&Tree);
+    let changes: [(&str, Make); 9] = [
         ("bytes, size and time kept", |t| {
             t.file("f", "size same").settle();
         }),

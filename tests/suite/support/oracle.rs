@@ -246,3 +246,55 @@ fn show(bytes: &[u8]) -> String {
     let start = &bytes[..bytes.len().min(60)];
     format!("\"{}\" ({} bytes)", start.escape_ascii(), bytes.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::{Sandbox, Tree};
+
+    #[test]
+    fn a_copy_is_the_same_and_every_difference_is_seen() {
+        let s = Sandbox::new();
+        s.tree("one").menagerie();
+        type Spoil = fn(&Tree);
+        let spoils: [Spoil; 11] = [
+            |t| drop(t.edit("plain", "other").mtime("plain", 0, 0).read("plain")),
+            |t| drop(t.mode("plain", 0o600).read("plain")),
+            |t| drop(t.mtime("plain", 1_600_000_000, 123_456_788).read("plain")),
+            |t| drop(t.owner("plain", 1, 0).read("plain")),
+            |t| drop(t.remove("broken").link("broken", "nowhere/else").at("x")),
+            |t| drop(t.hard("deep/new name", "twins/a").settle().at("x")),
+            |t| {
+                drop(
+                    t.remove("deep/b")
+                        .file("deep/b", "shared bytes")
+                        .settle()
+                        .at("x"),
+                )
+            },
+            |t| drop(t.xattr("noted", "user.colour", b"blue\0\xfe").at("x")),
+            |t| drop(t.remove("pipe").file("pipe", "").settle().at("x")),
+            |t| drop(t.dir("hollow/in/side/more").settle().at("x")),
+            |t| drop(t.mtime(".", 5, 5).at("x")),
+        ];
+        for (n, spoil) in spoils.iter().enumerate() {
+            let copy = s.twin("one", &format!("copy {n}"));
+            let (one, two) = (Oracle::of(s.path("one")), Oracle::of(copy.root()));
+            assert_eq!(one.differences(&two), "", "a twin");
+            spoil(&copy);
+            let two = Oracle::of(copy.root());
+            assert_ne!(one.differences(&two), "", "difference {n}");
+        }
+    }
+
+    #[test]
+    fn traces_see_a_rewrite_of_the_same_bytes() {
+        let s = Sandbox::new();
+        let tree = s.tree("one");
+        tree.menagerie();
+        let before = Traces::of(tree.root());
+        before.assert_untouched(tree.root());
+        tree.file("plain", "plain\n");
+        assert_ne!(before, Traces::of(tree.root()));
+    }
+}
