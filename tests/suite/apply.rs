@@ -1,7 +1,5 @@
 //! `fsync-apply`: a plan is performed exactly, from records and from lines.
 
-use predicates::prelude::*;
-
 use crate::support::{Oracle, Sandbox, T0, Told, Traces, assert_same, outcomes, plan_line};
 
 #[test]
