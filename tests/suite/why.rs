@@ -366,7 +366,7 @@ fn conformance_9_slashes_and_links_at_the_root_mean_nothing() {
                 .stdout("A\tf\n");
         }
     }
-    for line in ["fsync-diff file dst", "fsync-diff src file"] {
+    for line in ["fsync-diff ./file dst", "fsync-diff src ./file"] {
         s.run(line)
             .code(2)
             .nothing()
