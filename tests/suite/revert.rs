@@ -12,6 +12,7 @@ fn holds_2_everything_comes_back() {
     s.sh("rm -rf dst/deep dst/pipe dst/noted dst/holes 'dst/to dir' dst/twins/a")
         .success();
     dst.edit("plain", "edited")
+        .remove("empty")
         .file("empty/now a directory", "")
         .mode("run me", 0o600)
         .file("extra/x", "");

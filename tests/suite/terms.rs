@@ -25,7 +25,13 @@ fn roots_given_as_arguments_must_be_the_headers() {
 #[test]
 fn lines_need_roots() {
     let s = Sandbox::new();
-    s.feed("fsync-apply", "A\tf\n").code(2).nothing();
+    s.feed("fsync-apply", "A\tf\n")
+        .code(5)
+        .nothing()
+        .one_line("fsync-apply", &["roots"]);
+    s.feed("fsync-apply src", "A\tf\n")
+        .code(predicate::in_iter([2, 5]))
+        .nothing();
 }
 
 #[test]
