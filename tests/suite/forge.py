@@ -38,6 +38,8 @@ with zipfile.ZipFile(out, "w") as target:
         if item.filename.startswith(".fsync/"):
             data = forged(data)
             item.filename = forged(item.filename.encode()).decode()
+            for before, after in ids.items():
+                item.extra = item.extra.replace(bytes.fromhex(before), bytes.fromhex(after))
         target.writestr(item, data, item.compress_type)
     target.comment = forged(source.comment)
 
