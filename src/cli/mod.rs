@@ -1,8 +1,18 @@
 //! The plumbing programs: one file each, its arguments (whose doc comments are the help) and its run.
 
+pub mod apply;
+pub mod diff;
+pub mod journal;
 pub mod option;
+pub mod place;
+pub mod plan;
+pub mod result;
+pub mod revert;
+pub mod snap;
 pub mod start;
+pub mod tag;
 pub mod talk;
+pub mod through;
 
 pub use start::{Program, start};
 pub use talk::Talk;

@@ -10,6 +10,7 @@ use clap::Args;
 
 use crate::cli::talk::Talk;
 use crate::model::{Error, ErrorKind, Filter, Result, Rule};
+use crate::ops::guard::MaxDelete;
 
 /// Options that every program takes.
 #[derive(Args, Clone, Debug, Default)]
@@ -225,15 +226,6 @@ impl GuardArgs {
         }
         args
     }
-}
-
-/// How much may be deleted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum MaxDelete {
-    /// That many entries.
-    Count(u64),
-    /// That many hundredths of the destination's entries.
-    Percent(u64),
 }
 
 fn flags(list: &[(&str, bool)]) -> Vec<OsString> {

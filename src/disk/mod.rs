@@ -1,1 +1,15 @@
-//! disk
+//! The only code that writes into a user's tree. Everything is relative to an open directory
+//! handle, follows no symbolic link below the root, and appears whole or not at all.
+
+pub mod backup;
+pub mod copy;
+pub mod folder;
+pub mod lock;
+pub mod mark;
+pub mod meta;
+pub mod mount;
+pub mod put;
+pub mod root;
+
+pub use folder::Folder;
+pub use root::Root;

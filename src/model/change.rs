@@ -1,5 +1,7 @@
 //! Plans as values: changes, what was passed over, and what went wrong.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::entry::{Kind, State};
 use crate::model::path::RelPath;
 
@@ -93,6 +95,12 @@ impl Why {
         Why(self.0 | other.0)
     }
 
+    /// This set less what is in `other`.
+    #[must_use]
+    pub fn without(self, other: Why) -> Why {
+        Why(self.0 & !other.0)
+    }
+
     /// Adds `other` when `differs`.
     pub fn set(&mut self, other: Why, differs: bool) {
         if differs {
@@ -165,6 +173,53 @@ impl Change {
         match &self.new {
             Some(new) if copies && self.link_to.is_none() => new.size,
             _ => 0,
+        }
+    }
+}
+
+/// What became of a change.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was made.
+    Done,
+    /// It was so already.
+    Already,
+    /// Source or destination are no longer as the plan expects; not touched.
+    Stale,
+    /// The source changed while it was read, again and again; not touched.
+    Torn,
+    /// The system refused.
+    Failed,
+    /// Not tried, because something before it went wrong.
+    Held,
+}
+
+impl Outcome {
+    /// Every outcome, best first.
+    pub const ALL: [Outcome; 6] = [
+        Outcome::Done,
+        Outcome::Already,
+        Outcome::Stale,
+        Outcome::Torn,
+        Outcome::Failed,
+        Outcome::Held,
+    ];
+
+    /// Whether the destination now is as the change says.
+    pub fn is_success(self) -> bool {
+        matches!(self, Outcome::Done | Outcome::Already)
+    }
+
+    /// The protocol's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::Done => "done",
+            Outcome::Already => "already",
+            Outcome::Stale => "stale",
+            Outcome::Torn => "torn",
+            Outcome::Failed => "failed",
+            Outcome::Held => "held",
         }
     }
 }

@@ -11,7 +11,7 @@ pub mod path;
 pub mod quote;
 pub mod time;
 
-pub use change::{Change, Counts, Problem, Skip, Status, Why};
+pub use change::{Change, Counts, Outcome, Problem, Skip, Status, Why};
 pub use digest::{ContentId, NodeId, SnapshotId};
 pub use entry::{Entry, Inode, Kind, LinkKey, State, Xattrs};
 pub use error::{Error, ErrorKind, Result};

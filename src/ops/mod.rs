@@ -1,1 +1,21 @@
-//! ops
+//! The operations: plain values and trees in, plain values out. No JSON, no printing, no environment.
+
+pub mod apply;
+pub mod compare;
+pub mod diff;
+#[cfg(test)]
+mod fixture;
+pub mod guard;
+pub mod link;
+pub mod lookup;
+pub mod outcome;
+pub mod perform;
+pub mod read;
+pub mod record;
+pub mod rename;
+pub mod revert;
+pub mod settle;
+pub mod snap;
+pub mod stale;
+pub mod sync;
+pub mod walk;

@@ -2,7 +2,9 @@
 
 pub mod line;
 pub mod record;
+pub mod report;
 pub mod stream;
 
-pub use record::{End, Header, Options, Outcome, Record, ResultRecord, Root, SnapshotRecord};
+pub use crate::model::Outcome;
+pub use record::{End, Header, Options, Record, ResultRecord, Root, SnapshotRecord};
 pub use stream::{Input, Writer};

@@ -9,7 +9,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Change, Counts, Inode, Kind, Problem, RelPath, Rule, Skip, SnapshotId, State, Status, Time, Why,
+    Change, Counts, Inode, Kind, Outcome, Problem, RelPath, Rule, Skip, SnapshotId, State, Status,
+    Time, Why,
 };
 
 /// The protocol's number: 0 while it is being built; it rises with whatever changes what must be done.
@@ -94,53 +95,6 @@ pub struct SnapshotRecord {
     pub directory: Box<[u8]>,
     /// Whether an archive was made for it, or one that existed says the same.
     pub new: bool,
-}
-
-/// What became of a change.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It was made.
-    Done,
-    /// It was so already.
-    Already,
-    /// Source or destination are no longer as the plan expects; not touched.
-    Stale,
-    /// The source changed while it was read, again and again; not touched.
-    Torn,
-    /// The system refused.
-    Failed,
-    /// Not tried, because something before it went wrong.
-    Held,
-}
-
-impl Outcome {
-    /// Every outcome, best first.
-    pub const ALL: [Outcome; 6] = [
-        Outcome::Done,
-        Outcome::Already,
-        Outcome::Stale,
-        Outcome::Torn,
-        Outcome::Failed,
-        Outcome::Held,
-    ];
-
-    /// Whether the destination now is as the change says.
-    pub fn is_success(self) -> bool {
-        matches!(self, Outcome::Done | Outcome::Already)
-    }
-
-    /// The protocol's word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Outcome::Done => "done",
-            Outcome::Already => "already",
-            Outcome::Stale => "stale",
-            Outcome::Torn => "torn",
-            Outcome::Failed => "failed",
-            Outcome::Held => "held",
-        }
-    }
 }
 
 /// The record `result`.

@@ -8,7 +8,7 @@ use std::ffi::CStr;
 use std::fs::File;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
@@ -108,6 +108,19 @@ pub fn identity(path: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(path).ok().map(|m| (m.dev(), m.ino()))
 }
 
+/// An open directory below a root, seen as part of a tree.
+///
+/// # Errors
+/// The system's.
+pub fn dir_of(handle: BorrowedFd<'_>) -> Result<LocalDir, Errno> {
+    let handle = openat(handle, c".", DIR_FLAGS - OFlags::NOATIME, Mode::empty())?;
+    Ok(LocalDir {
+        handle,
+        is_root: false,
+        hidden: None,
+    })
+}
+
 /// One open directory.
 pub struct LocalDir {
     handle: OwnedFd,
@@ -122,32 +135,52 @@ impl LocalDir {
 
     /// Examines one name; `None` when it went away or is hidden.
     fn examine(&self, name: &CStr) -> Result<Option<Entry>, Errno> {
-        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-        let stat = match statx(&self.handle, name, flags, MASK) {
-            Ok(stat) => stat,
+        let entry = examine(self.handle.as_fd(), name)?;
+        Ok(entry.filter(|entry| {
+            let inode = entry.state.inode.map(|i| (i.dev, i.ino));
+            !(entry.is_dir() && self.hidden.is_some() && inode == self.hidden)
+        }))
+    }
+}
+
+/// What is there under `name` in an open directory; a symbolic link is itself.
+///
+/// # Errors
+/// The system's, but for `ENOENT`, which is `None`.
+pub fn examine(dir: BorrowedFd<'_>, name: &CStr) -> Result<Option<Entry>, Errno> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    let stat = match statx(dir, name, flags, MASK) {
+        Ok(stat) => stat,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    let target = match FileType::from_raw_mode(stat.stx_mode.into()) {
+        FileType::Symlink => match readlinkat(dir, name, Vec::new()) {
+            Ok(target) => Some(target.into_bytes().into_boxed_slice()),
             Err(Errno::NOENT) => return Ok(None),
             Err(e) => return Err(e),
-        };
-        let target = match FileType::from_raw_mode(stat.stx_mode.into()) {
-            FileType::Symlink => match readlinkat(&self.handle, name, Vec::new()) {
-                Ok(target) => Some(target.into_bytes().into_boxed_slice()),
-                Err(Errno::NOENT) => return Ok(None),
-                Err(e) => return Err(e),
-            },
-            _ => None,
-        };
-        let state = state_of(&stat, target);
-        let inode = state.inode.map(|i| (i.dev, i.ino));
-        if state.kind == Kind::Directory && self.hidden.is_some() && inode == self.hidden {
-            return Ok(None);
-        }
-        let mut entry = Entry::new(name.to_bytes(), state);
-        if stat.stx_nlink > 1 && !entry.is_dir() {
-            entry.links = inode;
-        }
-        entry.sparse = entry.state.kind == Kind::File && stat.stx_blocks * 512 < stat.stx_size;
-        Ok(Some(entry))
+        },
+        _ => None,
+    };
+    let state = state_of(&stat, target);
+    let inode = state.inode.map(|i| (i.dev, i.ino));
+    let mut entry = Entry::new(name.to_bytes(), state);
+    if stat.stx_nlink > 1 && !entry.is_dir() {
+        entry.links = inode;
     }
+    entry.sparse = entry.state.kind == Kind::File && stat.stx_blocks * 512 < stat.stx_size;
+    Ok(Some(entry))
+}
+
+/// The state of what an open handle is.
+///
+/// # Errors
+/// The system's.
+pub fn state_of_handle(handle: BorrowedFd<'_>) -> Result<State, Errno> {
+    Ok(state_of(
+        &statx(handle, c"", AtFlags::EMPTY_PATH, MASK)?,
+        None,
+    ))
 }
 
 impl Dir for LocalDir {
@@ -235,11 +268,11 @@ fn open_below(dir: BorrowedFd<'_>, name: &[u8], flags: OFlags) -> Result<OwnedFd
 ///
 /// There is no `lgetxattrat` before Linux 6.13, so the path goes through the handle's entry in
 /// `/proc/self/fd`, which resolves nothing but the handle; without /proc there are none.
-fn xattrs(dir: BorrowedFd<'_>, name: &[u8]) -> Result<Xattrs, std::io::Error> {
-    use std::os::fd::AsRawFd;
-    let mut path = format!("/proc/self/fd/{}/", dir.as_raw_fd()).into_bytes();
-    path.extend_from_slice(if name.is_empty() { b"." } else { name });
-    let path = Path::new(std::ffi::OsStr::from_bytes(&path)).to_path_buf();
+///
+/// # Errors
+/// The system's; a file system that keeps none has none.
+pub fn xattrs(dir: BorrowedFd<'_>, name: &[u8]) -> Result<Xattrs, std::io::Error> {
+    let path = handle_path(dir, name);
     let names = match xattr::list(&path) {
         Ok(names) => names,
         Err(e) if no_xattrs(&e) => return Ok(Vec::new()),
@@ -256,6 +289,14 @@ fn xattrs(dir: BorrowedFd<'_>, name: &[u8]) -> Result<Xattrs, std::io::Error> {
     }
     all.sort();
     Ok(all)
+}
+
+/// A path of `name` in an open directory that resolves nothing but the handle.
+pub fn handle_path(dir: BorrowedFd<'_>, name: &[u8]) -> PathBuf {
+    use std::os::fd::AsRawFd;
+    let mut path = format!("/proc/self/fd/{}/", dir.as_raw_fd()).into_bytes();
+    path.extend_from_slice(if name.is_empty() { b"." } else { name });
+    std::ffi::OsString::from_vec(path).into()
 }
 
 /// The file system keeps none, or the entry went away.

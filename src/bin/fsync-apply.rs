@@ -1,0 +1,5 @@
+//! `fsync-apply`.
+
+fn main() -> std::process::ExitCode {
+    fsync::cli::start::<fsync::cli::apply::Args>()
+}

@@ -1,0 +1,5 @@
+//! `fsync-diff`.
+
+fn main() -> std::process::ExitCode {
+    fsync::cli::start::<fsync::cli::diff::Args>()
+}

@@ -1,0 +1,5 @@
+//! `fsync-revert`.
+
+fn main() -> std::process::ExitCode {
+    fsync::cli::start::<fsync::cli::revert::Args>()
+}

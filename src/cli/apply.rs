@@ -1,0 +1,323 @@
+//! `fsync-apply`: performs a plan.
+
+use std::ffi::OsString;
+use std::io::stdin;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+
+use crate::cli::journal::Journal;
+use crate::cli::option::{Common, CompareArgs, GuardArgs};
+use crate::cli::place::{Place, Places};
+use crate::cli::plan::{self, Given, Plan};
+use crate::cli::result::{self, Row};
+use crate::cli::{Program, Talk, diff};
+use crate::disk::Root;
+use crate::disk::lock::{PATIENCE, lock};
+use crate::disk::meta::Policy;
+use crate::model::{Change, Counts, Error, ErrorKind, Exit, Filter, Outcome, Result};
+use crate::ops::apply::{Job, apply};
+use crate::ops::guard;
+use crate::ops::lookup::Lookup;
+use crate::ops::outcome::Report;
+use crate::ops::stale::Terms;
+use crate::protocol::Root as HeaderRoot;
+use crate::tree::Tree;
+
+/// Perform the plan on standard input
+///
+/// The plan is what fsync-diff printed, or what grep or jq left of it. NDJSON names its roots
+/// itself; the line form needs them as arguments, and looks each path up again. The whole plan is
+/// read and checked before anything is done. A change whose destination or source is no longer as
+/// the plan expects is refused as stale, alone; the others are made. One that is made already is
+/// success, so the same plan may be run again.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "fsync-apply", version)]
+pub struct Args {
+    /// The plan's sources and destination; given with NDJSON, they must equal the plan's
+    #[arg(value_names = ["SRC", "DST"])]
+    pub roots: Vec<OsString>,
+    /// Change nothing; say what would become of each change
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Refuse a plan without a snapshot of its destination
+    #[arg(long)]
+    pub require_snapshot: bool,
+    /// Print a result record for each change
+    #[arg(long)]
+    pub json: bool,
+    /// Options that lift a guard.
+    #[command(flatten)]
+    pub guards: GuardArgs,
+    /// Options of every program.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Everything that is needed to begin.
+struct Ready {
+    sources: Vec<Place>,
+    destination: PathBuf,
+    changes: Vec<Change>,
+    /// What became of lines that stand for no change, by path.
+    settled: Vec<Row>,
+    plan: Option<Plan>,
+    terms: Terms,
+}
+
+impl Program for Args {
+    const NAME: &'static str = "fsync-apply";
+
+    fn talk(&self) -> Talk {
+        self.common.talk(Self::NAME)
+    }
+
+    fn run(self) -> anyhow::Result<Exit> {
+        self.common.enter()?;
+        let places = Places::new(&self.common)?;
+        let given = plan::read(stdin().lock())?;
+        let ready = self.prepare(&places, given)?;
+        let journal = self.guard(&places, &ready)?;
+        if !ready.changes.is_empty() && !self.dry_run {
+            guard::make_destination(&ready.destination, self.guards.parents)?;
+        }
+        let reports = match Root::open(&ready.destination) {
+            Ok(root) => self.perform(&places, &ready, &root, journal)?,
+            // Nothing is there: a plan of nothing, or a rehearsal of making all of it.
+            Err(_) => vec![Report::plain(Outcome::Done); ready.changes.len()],
+        };
+        Ok(self.tell(&ready, reports)?)
+    }
+}
+
+impl Args {
+    fn prepare(&self, places: &Places, given: Given) -> Result<Ready> {
+        let roots: Result<Vec<Place>> = match self.roots.split_last() {
+            Some((last, first)) => first
+                .iter()
+                .map(|a| places.find(a, false))
+                .chain([places.find(last, true)])
+                .collect(),
+            None => Ok(Vec::new()),
+        };
+        match given {
+            Given::Plan(plan) => self.from_records(*plan, roots?),
+            Given::Lines(lines) => self.from_lines(places, lines, roots?),
+        }
+    }
+
+    fn from_records(&self, mut plan: Plan, given: Vec<Place>) -> Result<Ready> {
+        let sources: Vec<Place> = plan.header.sources.iter().map(Place::of).collect();
+        let HeaderRoot::Directory(_) = &plan.header.destination else {
+            let message = "the plan's destination is a snapshot, and snapshots never change";
+            return Err(Error::new(ErrorKind::Refused, message));
+        };
+        let destination = Place::of(&plan.header.destination);
+        let named: Vec<&Place> = sources.iter().chain([&destination]).collect();
+        if !given.is_empty() && given.iter().collect::<Vec<_>>() != named {
+            let message = "the roots given as arguments are not the plan's";
+            return Err(Error::new(ErrorKind::Refused, message));
+        }
+        let options = &plan.header.options;
+        let terms = Terms {
+            owner: options.owner,
+            window_ns: options.modify_window_ns,
+        };
+        Ok(Ready {
+            sources,
+            destination: destination
+                .path()
+                .map(Path::to_path_buf)
+                .unwrap_or_default(),
+            changes: std::mem::take(&mut plan.changes),
+            settled: Vec::new(),
+            terms,
+            plan: Some(plan),
+        })
+    }
+
+    fn from_lines(
+        &self,
+        places: &Places,
+        lines: Vec<crate::protocol::line::Line>,
+        mut roots: Vec<Place>,
+    ) -> Result<Ready> {
+        let destination = match roots.pop() {
+            Some(Place::Directory(path)) if !roots.is_empty() => path,
+            Some(Place::Snapshot(_)) => {
+                return Err(Error::new(
+                    ErrorKind::Refused,
+                    "the destination is a snapshot, and snapshots never change",
+                ));
+            }
+            _ => {
+                let message = "the plan names no roots (or is empty: the program before this one failed); \
+                               give them as arguments: fsync-apply SRC... DST; nothing was changed";
+                return Err(Error::at(ErrorKind::BadInput, "standard input", message));
+            }
+        };
+        let options = diff::options(&CompareArgs::default(), Filter::default());
+        let source = diff::sources_tree(places, &roots)?;
+        let target = diff::destination_tree(places, &Place::Directory(destination.clone()))?;
+        let mut lookup = Lookup::new(source.as_ref(), target.as_deref(), &options);
+        let (mut changes, mut settled) = (Vec::new(), Vec::new());
+        for line in lines {
+            match lookup.find(line.status, &line.path, line.from.as_ref()) {
+                Ok(Ok(change)) => changes.push(change),
+                Ok(Err(report)) => settled.push((line.path, line.status, report)),
+                Err(e) => settled.push((
+                    line.path,
+                    line.status,
+                    Report::new(Outcome::Failed, e.cause()),
+                )),
+            }
+        }
+        let terms = Terms {
+            owner: options.owner,
+            window_ns: 0,
+        };
+        Ok(Ready {
+            sources: roots,
+            destination,
+            changes,
+            settled,
+            plan: None,
+            terms,
+        })
+    }
+
+    /// Every guard, cheapest first; then the journal's entry, when there is a snapshot to hold it to.
+    fn guard<'p>(&self, places: &'p Places, ready: &'p Ready) -> Result<Option<Journal<'p>>> {
+        let destination = &ready.destination;
+        let directories: Vec<&Path> = ready.sources.iter().filter_map(Place::path).collect();
+        let real: Vec<PathBuf> = directories
+            .iter()
+            .map(|d| guard::absolute(d))
+            .collect::<Result<_>>()?;
+        let real: Vec<&Path> = real.iter().map(PathBuf::as_path).collect();
+        guard::roots(&real, destination, Some(places.repository()))?;
+        if let Some(missing) = directories.iter().find(|d| !d.is_dir()) {
+            let name = std::os::unix::ffi::OsStrExt::as_bytes(missing.as_os_str());
+            return Err(Error::at(ErrorKind::Refused, name, "the source is missing"));
+        }
+        let snapshot = ready.plan.as_ref().and_then(|p| p.snapshot.as_ref());
+        if ready.changes.is_empty() {
+            return Ok(None);
+        }
+        if !destination.exists() {
+            guard::parent(destination, self.guards.parents)?;
+        }
+        if !self.guards.allow_root {
+            guard::home(&ready.changes, destination, &homes())?;
+        }
+        let journal = match snapshot {
+            Some(snapshot) => Some(Journal::open(
+                places,
+                snapshot,
+                destination,
+                &ready.changes,
+            )?),
+            None if self.require_snapshot => {
+                let message = "the plan holds no snapshot of its destination; pass it through fsync-snap --through";
+                return Err(Error::new(ErrorKind::Refused, message));
+            }
+            None => None,
+        };
+        if !self.guards.allow_unmounted {
+            let before = |source: &Path| journal.as_ref().is_some_and(|j| j.was_mounted(source));
+            guard::unmounted(&directories, &before)?;
+        }
+        if !self.guards.allow_empty_source {
+            let trees: Result<Vec<Box<dyn Tree>>> =
+                ready.sources.iter().map(|s| places.open(s)).collect();
+            let trees = trees?;
+            let trees: Vec<&dyn Tree> = trees.iter().map(Box::as_ref).collect();
+            let first = ready
+                .sources
+                .first()
+                .and_then(Place::path)
+                .unwrap_or(destination);
+            let name = std::os::unix::ffi::OsStrExt::as_bytes(first.as_os_str());
+            guard::empty_source(&ready.changes, &trees, name)?;
+        }
+        guard::deletions(&ready.changes, destination, self.guards.max_delete)?;
+        Ok(journal)
+    }
+
+    fn perform(
+        &self,
+        places: &Places,
+        ready: &Ready,
+        root: &Root,
+        journal: Option<Journal<'_>>,
+    ) -> Result<Vec<Report>> {
+        let _held = match self.dry_run {
+            true => None,
+            false => Some(lock(root.handle(), true, &ready.destination, PATIENCE)?),
+        };
+        let trees: Result<Vec<Box<dyn Tree>>> =
+            ready.sources.iter().map(|s| places.open(s)).collect();
+        let trees = trees?;
+        let trees: Vec<&dyn Tree> = trees.iter().map(Box::as_ref).collect();
+        let job = Job {
+            sources: &trees,
+            root,
+            policy: Policy {
+                owner: root.is_privileged(),
+                mode: true,
+                mtime: true,
+                xattrs: true,
+            },
+            terms: ready.terms,
+            dry_run: self.dry_run,
+        };
+        let running = match (&journal, self.dry_run) {
+            (Some(journal), false) => Some(journal.begin(&ready.sources, root)?),
+            _ => None,
+        };
+        let reports = apply(&job, &ready.changes);
+        if let (Some(journal), Some(running)) = (&journal, running) {
+            journal.finish(running, reports.iter().all(|r| r.outcome.is_success()))?;
+        }
+        Ok(reports)
+    }
+
+    /// Prints what became of everything, in path order.
+    fn tell(&self, ready: &Ready, reports: Vec<Report>) -> Result<Exit> {
+        let settled = ready.settled.iter().cloned();
+        let mut rows: Vec<_> = result::rows(&ready.changes, reports)
+            .into_iter()
+            .chain(settled)
+            .collect();
+        rows.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut counts = Counts::default();
+        ready.changes.iter().for_each(|c| counts.add(c));
+        result::print(&result::Told {
+            talk: self.talk(),
+            json: self.json,
+            snapshot: ready.plan.as_ref().and_then(|p| p.snapshot.as_ref()),
+            rows,
+            counts,
+            troubles: ready.plan.as_ref().map_or(0, |p| p.troubles),
+        })
+    }
+}
+
+/// The home directories of people: `$HOME`, and those of root and of accounts from 1000 up in /etc/passwd.
+pub fn homes() -> Vec<PathBuf> {
+    let mut homes: Vec<PathBuf> = std::env::var_os("HOME")
+        .map(PathBuf::from)
+        .into_iter()
+        .collect();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    for line in accounts.lines() {
+        let mut fields = line.split(':').skip(2);
+        let uid = fields.next().and_then(|u| u.parse::<u32>().ok());
+        let home = fields.nth(2).map(PathBuf::from);
+        if let (Some(0 | 1000..65534), Some(home)) = (uid, home) {
+            homes.push(home);
+        }
+    }
+    homes.retain(|home| home.is_absolute() && home != Path::new("/"));
+    homes
+}

@@ -1,0 +1,230 @@
+//! `fsync-diff`: prints the plan that makes one tree like others laid over each other.
+
+use std::ffi::OsString;
+use std::io::{Stdout, stdout};
+
+use clap::Parser;
+
+use crate::cli::option::{Common, CompareArgs, FilterArgs};
+use crate::cli::place::{Place, Places};
+use crate::cli::{Program, Talk};
+use crate::model::{Counts, Error, ErrorKind, Exit, Filter, Result, Status};
+use crate::ops::diff::{Item, Options, Plan, diff};
+use crate::protocol::record::PROTOCOL;
+use crate::protocol::{self, End, Header, Record, Writer};
+use crate::tree::Tree;
+use crate::tree::overlay::Overlay;
+
+/// Print the plan that makes DST like the sources laid over each other
+///
+/// Each SRC, and DST, is a directory or a snapshot. Of names that several sources have, the last
+/// source's wins. When DST is missing everything is added. Nothing is changed anywhere: the plan is
+/// for fsync-apply, and for eyes, grep and jq.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "fsync-diff", version)]
+pub struct Args {
+    /// Sources, the last one winning, and the destination
+    #[arg(required = true, num_args = 2.., value_names = ["SRC", "DST"])]
+    pub roots: Vec<OsString>,
+    /// Print NDJSON records, complete with what apply checks
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+    /// End lines in NUL and print names verbatim
+    #[arg(
+        short = 'z',
+        long = "null",
+        help_heading = "Output",
+        conflicts_with = "json"
+    )]
+    pub null: bool,
+    /// Print counts instead of changes
+    #[arg(long, help_heading = "Output", conflicts_with_all = ["json", "null"])]
+    pub stat: bool,
+    /// Exit with 1 when there are differences
+    #[arg(long, help_heading = "Output")]
+    pub exit_code: bool,
+    /// What counts as a difference.
+    #[command(flatten)]
+    pub compare: CompareArgs,
+    /// What belongs to the run.
+    #[command(flatten)]
+    pub filters: FilterArgs,
+    /// Options of every program.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+impl Program for Args {
+    const NAME: &'static str = "fsync-diff";
+
+    fn talk(&self) -> Talk {
+        self.common.talk(Self::NAME)
+    }
+
+    fn run(self) -> anyhow::Result<Exit> {
+        self.common.enter()?;
+        let places = Places::new(&self.common)?;
+        let (sources, destination) = self.places(&places)?;
+        let options = options(&self.compare, self.filters.filter()?);
+        let source = sources_tree(&places, &sources)?;
+        let target = destination_tree(&places, &destination)?;
+        let plan = diff(source.as_ref(), target.as_deref(), &options)?;
+        let mut out = Writer::new(stdout());
+        match self.json {
+            true => {
+                let header = header(&sources, &destination, &options);
+                records(&mut out, header, &plan)?;
+            }
+            false if self.common.quiet => {}
+            false if self.stat => stat(&mut out, &plan.counts)?,
+            false => plan.changes().try_for_each(|c| out.line(c, self.null))?,
+        }
+        out.flush()?;
+        self.tell(&plan);
+        Ok(match (plan.errors + plan.skipped, plan.counts.total()) {
+            (1.., _) => Exit::Partial,
+            (0, 1..) if self.exit_code => Exit::Differs,
+            _ => Exit::Done,
+        })
+    }
+}
+
+impl Args {
+    fn places(&self, places: &Places) -> Result<(Vec<Place>, Place)> {
+        let (last, first) = self
+            .roots
+            .split_last()
+            .ok_or_else(|| Error::new(ErrorKind::Usage, "a source and a destination are needed"))?;
+        let sources: Result<Vec<_>> = first.iter().map(|a| places.find(a, false)).collect();
+        Ok((once_each(sources?), places.find(last, true)?))
+    }
+
+    /// Says on stderr what went wrong or was passed over for cause; the rest when verbose.
+    fn tell(&self, plan: &Plan) {
+        let talk = self.talk();
+        for item in &plan.items {
+            match item {
+                Item::Problem(p) => talk.error(&format!("{}: {}", p.path, p.message)),
+                Item::Skip(s) if s.cause => {
+                    talk.error(&format!("{}: skipped: {}", s.path, s.reason))
+                }
+                Item::Skip(s) => talk.detail(&format!("{}: skipped: {}", s.path, s.reason)),
+                Item::Change(_) => {}
+            }
+        }
+    }
+}
+
+/// A source that is named again counts only where it stands last.
+fn once_each(sources: Vec<Place>) -> Vec<Place> {
+    let later = |at: usize| sources[at + 1..].contains(&sources[at]);
+    let keep: Vec<bool> = (0..sources.len()).map(|at| !later(at)).collect();
+    sources
+        .into_iter()
+        .zip(keep)
+        .filter(|(_, keep)| *keep)
+        .map(|(s, _)| s)
+        .collect()
+}
+
+/// The comparison that the options ask for.
+pub fn options(compare: &CompareArgs, filter: Filter) -> Options {
+    let privileged = rustix::process::geteuid().is_root();
+    Options {
+        delete: compare.delete || compare.delete_excluded,
+        delete_excluded: compare.delete_excluded,
+        checksum: compare.checksum,
+        size_only: compare.size_only,
+        owner: compare.owner || privileged,
+        xattrs: compare.xattrs,
+        window_ns: compare.modify_window.unwrap_or(0),
+        renames: compare.renames,
+        devices: privileged,
+        sync_file: false,
+        filter,
+    }
+}
+
+/// The sources as one tree.
+///
+/// # Errors
+/// [`ErrorKind::Refused`] when one is missing.
+pub fn sources_tree(places: &Places, sources: &[Place]) -> Result<Box<dyn Tree>> {
+    let mut trees = sources.iter().map(|place| {
+        places.open(place).map_err(|e| match place {
+            Place::Directory(_) if e.kind() == ErrorKind::NotFound => e.as_kind(ErrorKind::Refused),
+            _ => e,
+        })
+    });
+    match sources.len() {
+        1 => trees
+            .next()
+            .unwrap_or_else(|| Err(Error::new(ErrorKind::Usage, "there is no source"))),
+        _ => Ok(Box::new(Overlay::new(trees.collect::<Result<Vec<_>>>()?))),
+    }
+}
+
+/// The destination's tree; `None` when there is nothing yet.
+///
+/// # Errors
+/// When there is something that is no directory, or it cannot be opened.
+pub fn destination_tree(places: &Places, destination: &Place) -> Result<Option<Box<dyn Tree>>> {
+    match places.open(destination) {
+        Err(e) if e.kind() == ErrorKind::NotFound && destination.path().is_some() => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+/// The header of a plan.
+pub fn header(sources: &[Place], destination: &Place, options: &Options) -> Header {
+    Header {
+        protocol: PROTOCOL,
+        tool: concat!("fsync-diff ", env!("CARGO_PKG_VERSION")).into(),
+        sources: sources.iter().map(Place::root).collect(),
+        destination: destination.root(),
+        options: protocol::Options {
+            delete: options.delete,
+            delete_excluded: options.delete_excluded,
+            checksum: options.checksum,
+            size_only: options.size_only,
+            owner: options.owner,
+            xattrs: options.xattrs,
+            modify_window_ns: options.window_ns,
+            rules: options.filter.rules().to_vec(),
+        },
+    }
+}
+
+/// Writes a whole plan as records.
+///
+/// # Errors
+/// [`ErrorKind::Stdout`].
+pub fn records(out: &mut Writer<Stdout>, header: Header, plan: &Plan) -> Result<()> {
+    out.record(&Record::Header(header))?;
+    for item in &plan.items {
+        match item {
+            Item::Change(change) => out.change(change)?,
+            Item::Skip(skip) => out.record(&Record::Skip(skip.clone()))?,
+            Item::Problem(problem) => out.record(&Record::Error(problem.clone()))?,
+        }
+    }
+    let Plan {
+        counts,
+        errors,
+        skipped,
+        ..
+    } = *plan;
+    out.record(&Record::End(End {
+        counts,
+        errors,
+        skipped,
+    }))
+}
+
+/// Counts by letter, and the bytes of contents.
+fn stat(out: &mut Writer<Stdout>, counts: &Counts) -> Result<()> {
+    for status in Status::ALL.into_iter().filter(|s| counts.of(*s) > 0) {
+        out.raw(format!("{}\t{}\n", status.letter(), counts.of(status)).as_bytes())?;
+    }
+    out.raw(format!("bytes\t{}\n", counts.bytes).as_bytes())
+}

@@ -1,0 +1,130 @@
+//! What an argument names: a directory, or a snapshot.
+
+use std::cell::OnceCell;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::cli::option::Common;
+use crate::model::{Error, ErrorKind, Result, SnapshotId};
+use crate::ops::guard::absolute;
+use crate::protocol::Root;
+use crate::repo::Repo;
+use crate::tree::Tree;
+use crate::tree::local::{Local, identity};
+
+/// A place that a tree comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// A directory, absolute, which may not be there yet.
+    Directory(PathBuf),
+    /// A snapshot in the repository.
+    Snapshot(SnapshotId),
+}
+
+/// Opens places, and the repository only when one needs it.
+pub struct Places {
+    repository: PathBuf,
+    repo: OnceCell<Repo>,
+}
+
+impl Places {
+    /// With the repository that the options name; it need not exist.
+    ///
+    /// # Errors
+    /// When there is no place for one.
+    pub fn new(common: &Common) -> Result<Self> {
+        Ok(Places {
+            repository: common.repository()?,
+            repo: OnceCell::new(),
+        })
+    }
+
+    /// The repository.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when there is none.
+    pub fn repo(&self) -> Result<&Repo> {
+        if let Some(repo) = self.repo.get() {
+            return Ok(repo);
+        }
+        let repo = Repo::open(&self.repository)?;
+        Ok(self.repo.get_or_init(|| repo))
+    }
+
+    /// Where the repository is, or would be.
+    pub fn repository(&self) -> &Path {
+        &self.repository
+    }
+
+    /// What `argument` names. An existing directory, or whatever holds a slash, is a directory;
+    /// `snap:` in front forces a snapshot. `missing` allows a directory that is not there yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when it is neither.
+    pub fn find(&self, argument: &OsStr, missing: bool) -> Result<Place> {
+        let bytes = argument.as_bytes();
+        let forced = bytes.strip_prefix(b"snap:");
+        if forced.is_none() && (bytes.contains(&b'/') || Path::new(argument).is_dir()) {
+            return Ok(Place::Directory(absolute(Path::new(argument))?));
+        }
+        let name = forced.unwrap_or(bytes);
+        match self.repo().and_then(|repo| repo.resolve(name, None)) {
+            Ok(id) => Ok(Place::Snapshot(id)),
+            Err(e) if e.kind() == ErrorKind::NotFound && missing && forced.is_none() => {
+                Ok(Place::Directory(absolute(Path::new(argument))?))
+            }
+            Err(e) if e.kind() == ErrorKind::NotFound && forced.is_none() => Err(Error::at(
+                ErrorKind::NotFound,
+                bytes,
+                "is neither a directory nor a snapshot",
+            )),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Opens a place; a directory without the repository, should that lie inside.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be opened.
+    pub fn open(&self, place: &Place) -> Result<Box<dyn Tree>> {
+        match place {
+            Place::Directory(path) => Ok(Box::new(self.local(path)?)),
+            Place::Snapshot(id) => Ok(Box::new(self.repo()?.tree(*id)?)),
+        }
+    }
+
+    /// Opens a directory without the repository.
+    ///
+    /// # Errors
+    /// As [`Local::open`].
+    pub fn local(&self, path: &Path) -> Result<Local> {
+        Ok(Local::open(path)?.hide(identity(&self.repository)))
+    }
+}
+
+impl Place {
+    /// As it stands in a header.
+    pub fn root(&self) -> Root {
+        match self {
+            Place::Directory(path) => Root::Directory(Box::from(path.as_os_str().as_bytes())),
+            Place::Snapshot(id) => Root::Snapshot(*id),
+        }
+    }
+
+    /// From a header.
+    pub fn of(root: &Root) -> Self {
+        match root {
+            Root::Directory(path) => Place::Directory(PathBuf::from(OsStr::from_bytes(path))),
+            Root::Snapshot(id) => Place::Snapshot(*id),
+        }
+    }
+
+    /// The path, of a directory.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Place::Directory(path) => Some(path),
+            Place::Snapshot(_) => None,
+        }
+    }
+}

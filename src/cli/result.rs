@@ -1,0 +1,75 @@
+//! What became of each change: result records on stdout, and on stderr what was not done.
+
+use std::io::stdout;
+
+use crate::cli::Talk;
+use crate::model::{Change, Counts, Exit, RelPath, Result, Status};
+use crate::ops::outcome::Report;
+use crate::protocol::{End, Record, ResultRecord, SnapshotRecord, Writer};
+
+/// One path and what became of it.
+pub type Row = (RelPath, Status, Report);
+
+/// All that is told.
+pub struct Told<'a> {
+    /// The program's voice.
+    pub talk: Talk,
+    /// Records are wanted.
+    pub json: bool,
+    /// The snapshot of the state before.
+    pub snapshot: Option<&'a SnapshotRecord>,
+    /// In path order.
+    pub rows: Vec<Row>,
+    /// What was planned.
+    pub counts: Counts,
+    /// What had gone wrong before.
+    pub troubles: u64,
+}
+
+/// Changes with their reports.
+pub fn rows(changes: &[Change], reports: Vec<Report>) -> Vec<Row> {
+    let row = |(c, r): (&Change, Report)| (c.path.clone(), c.status, r);
+    changes.iter().zip(reports).map(row).collect()
+}
+
+/// Prints everything; [`Exit::Partial`] when anything was not done.
+///
+/// # Errors
+/// When stdout cannot be written.
+pub fn print(told: &Told<'_>) -> Result<Exit> {
+    let mut out = Writer::new(stdout());
+    if let (true, Some(snapshot)) = (told.json, told.snapshot) {
+        out.record(&Record::Snapshot(snapshot.clone()))?;
+    }
+    let mut failed = 0;
+    for (path, status, report) in &told.rows {
+        let reason = report.message.as_deref();
+        if !report.outcome.is_success() {
+            failed += 1;
+            let (outcome, reason) = (report.outcome.word(), reason.unwrap_or_default());
+            told.talk.error(&format!("{path}: {outcome}: {reason}"));
+        }
+        if told.json {
+            out.record(&Record::Result(ResultRecord {
+                path: path.clone(),
+                status: *status,
+                outcome: report.outcome,
+                message: reason.map(str::to_string),
+            }))?;
+        }
+    }
+    let errors = failed + told.troubles;
+    if told.json {
+        out.record(&Record::End(End {
+            counts: told.counts,
+            errors,
+            skipped: 0,
+        }))?;
+    }
+    out.flush()?;
+    Ok(if errors > 0 {
+        Exit::Partial
+    } else {
+        Exit::Done
+    })
+}

@@ -1,0 +1,377 @@
+//! `fsync-revert`: takes a directory back exactly.
+
+use std::ffi::{OsStr, OsString};
+use std::io::stdout;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+
+use crate::cli::apply::homes;
+use crate::cli::journal::sweep_after_crash;
+use crate::cli::option::Common;
+use crate::cli::place::{Place, Places};
+use crate::cli::result::{self, Told};
+use crate::cli::{Program, Talk, diff as diff_cli};
+use crate::disk::Root;
+use crate::disk::lock::Lock;
+use crate::disk::meta::Policy;
+use crate::model::{Counts, Error, ErrorKind, Exit, RelPath, Result, SnapshotId};
+use crate::ops::apply::{Job, apply};
+use crate::ops::diff::{Plan, diff};
+use crate::ops::guard;
+use crate::ops::revert::{Revert, Reverted, inside, only, options};
+use crate::ops::snap::lock_directory;
+use crate::ops::stale::Terms;
+use crate::protocol::{SnapshotRecord, Writer};
+use crate::repo::{Head, Info, Repo, directory_at};
+use crate::tree::Tree;
+use crate::tree::local::Local;
+
+/// Make DIR exactly what a snapshot says
+///
+/// Without SNAPSHOT, DIR goes back to its head: the state before its last recorded change. What was
+/// added since is removed, what was deleted or changed comes back with modes, times, links and
+/// attributes; what is as it was is not touched. The present state is recorded first, so --redo takes
+/// the revert back. Repeated reverts walk back through all that was recorded.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "fsync-revert", version)]
+pub struct Args {
+    /// The directory [default with --tag: the one that the tag belongs to]
+    #[arg(required_unless_present = "tag")]
+    pub dir: Option<PathBuf>,
+    /// The snapshot: an id, a unique prefix of one, a tag, @, @~2, @{n}, or a DIR@{time} [default: the head]
+    #[arg(conflicts_with_all = ["tag", "redo"])]
+    pub snapshot: Option<OsString>,
+    /// Take back only these paths, relative to DIR
+    #[arg(last = true, value_name = "PATH", conflicts_with = "to")]
+    pub paths: Vec<PathBuf>,
+    /// The snapshot that bears TAG
+    #[arg(short, long, value_name = "TAG", conflicts_with = "redo")]
+    pub tag: Option<String>,
+    /// Take back the newest revert that was not taken back yet
+    #[arg(long)]
+    pub redo: bool,
+    /// Write the snapshot to NEWDIR, which is missing or empty, and leave DIR alone
+    #[arg(long, value_name = "NEWDIR", conflicts_with = "redo")]
+    pub to: Option<PathBuf>,
+    /// Change nothing; print the plan
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Print records: results, or with --dry-run the plan
+    #[arg(long)]
+    pub json: bool,
+    /// Allow / and home directories
+    #[arg(long)]
+    pub allow_root: bool,
+    /// Options of every program.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+impl Program for Args {
+    const NAME: &'static str = "fsync-revert";
+
+    fn talk(&self) -> Talk {
+        self.common.talk(Self::NAME)
+    }
+
+    fn run(self) -> anyhow::Result<Exit> {
+        self.common.enter()?;
+        let places = Places::new(&self.common)?;
+        let dir = self.dir.as_deref().map(guard::absolute).transpose()?;
+        if let Some(dir) = &dir {
+            self.guards(&places, dir)?;
+        }
+        let repo = places.repo().map_err(|e| match e.kind() {
+            ErrorKind::NotFound => nothing_recorded(e, dir.as_deref()),
+            _ => e,
+        })?;
+        repo.notices().iter().for_each(|n| self.talk().note(n));
+        let (dir, target) = self.target(repo, &places, dir)?;
+        self.guards(&places, &dir)?;
+        Ok(match (&self.to, self.dry_run) {
+            (Some(new), dry) => self.write_to(&places, repo, &target, new, dry)?,
+            (None, true) => self.rehearse(&places, repo, &target, &dir)?,
+            (None, false) => self.revert(&places, repo, &target, &dir)?,
+        })
+    }
+}
+
+fn nothing_recorded(error: Error, dir: Option<&Path>) -> Error {
+    match dir {
+        Some(dir) => {
+            let message = format!("nothing was recorded of it: {error}");
+            Error::at(ErrorKind::NotFound, dir.as_os_str().as_bytes(), message)
+        }
+        None => error,
+    }
+}
+
+/// Where a tag of this very directory points.
+fn tagged(repo: &Repo, tag: &str, dir: &Path) -> Result<SnapshotId> {
+    let tags = repo.tags(Some(&directory_at(dir)))?;
+    let id = tags.into_iter().find(|t| t.name == tag).and_then(|t| t.id);
+    id.ok_or_else(|| {
+        let message = format!("has no tag {tag:?}; `fsync th` lists those that it has");
+        Error::at(ErrorKind::NotFound, dir.as_os_str().as_bytes(), message)
+    })
+}
+
+impl Args {
+    fn guards(&self, places: &Places, dir: &Path) -> Result<()> {
+        guard::roots(&[], dir, Some(places.repository()))?;
+        match self.allow_root || self.to.is_some() || self.dry_run {
+            true => Ok(()),
+            false => guard::home_at_all(dir, &homes()),
+        }
+    }
+
+    /// The directory, and the snapshot that it is to be.
+    fn target(
+        &self,
+        repo: &Repo,
+        places: &Places,
+        dir: Option<PathBuf>,
+    ) -> Result<(PathBuf, Info)> {
+        let Some(dir) = dir else {
+            let tag = self.tag.as_deref().unwrap_or_default();
+            let info = repo.snapshot(repo.resolve(tag.as_bytes(), None)?)?;
+            return Ok((PathBuf::from(OsStr::from_bytes(&info.directory.0)), info));
+        };
+        let id = match (&self.snapshot, &self.tag, self.redo) {
+            (Some(name), _, _) => repo.resolve(name.as_bytes(), Some(&dir))?,
+            (_, Some(tag), _) => tagged(repo, tag, &dir)?,
+            (_, _, true) => self.undone(repo, &dir)?,
+            _ => self.head(repo, places, &dir)?,
+        };
+        Ok((dir, repo.snapshot(id)?))
+    }
+
+    fn undone(&self, repo: &Repo, dir: &Path) -> Result<SnapshotId> {
+        let missing = || {
+            let message = "there is no revert to take back: none was made since the last change";
+            Error::at(ErrorKind::NotFound, dir.as_os_str().as_bytes(), message)
+        };
+        repo.redo(dir)?.map(|(_, id)| id).ok_or_else(missing)
+    }
+
+    fn head(&self, repo: &Repo, places: &Places, dir: &Path) -> Result<SnapshotId> {
+        let name = dir.as_os_str().as_bytes();
+        let head = match places.local(dir) {
+            Ok(local) => repo.head(&local)?,
+            Err(e) if e.kind() == ErrorKind::NotFound => Head {
+                id: repo.logged_head(&directory_at(dir))?,
+                ..Head::default()
+            },
+            Err(e) => return Err(e),
+        };
+        if let Some(notice) = &head.notice {
+            self.talk().note(notice);
+        }
+        match (head.id, head.foreign) {
+            (Some(id), _) => Ok(id),
+            (None, Some(foreign)) => {
+                let message = format!(
+                    "its BACKUP names {foreign}, which is not in this repository; name the right one with --repo"
+                );
+                Err(Error::at(ErrorKind::NotFound, name, message))
+            }
+            (None, None) => Err(Error::at(
+                ErrorKind::NotFound,
+                name,
+                "there is nothing before its present state; `fsync log` lists what else was recorded",
+            )),
+        }
+    }
+
+    fn paths(&self, dir: &Path) -> Result<Vec<RelPath>> {
+        self.paths.iter().map(|p| inside(dir, p)).collect()
+    }
+
+    fn revert(&self, places: &Places, repo: &Repo, target: &Info, dir: &Path) -> Result<Exit> {
+        guard::make_destination(dir, false)?;
+        let local = places.local(dir)?;
+        let root = Root::open(dir)?;
+        let held: Lock = lock_directory(&local)?;
+        self.tell_unfinished(repo, dir)?;
+        sweep_after_crash(repo, dir, &root)?;
+        let paths = self.paths(dir)?;
+        let revert = Revert {
+            repo,
+            dir: &local,
+            root: &root,
+            target,
+            redo: self.redo,
+            paths: &paths,
+        };
+        let done = revert.run(&held)?;
+        drop(held);
+        self.tell(target, dir, done)
+    }
+
+    /// After a crash a person should know whether the last operation was finished.
+    fn tell_unfinished(&self, repo: &Repo, dir: &Path) -> Result<()> {
+        if let Some(last) = repo
+            .operations(dir)?
+            .first()
+            .filter(|o| o.finished.is_none())
+        {
+            let (work, time) = (last.begun.work.word(), last.begun.time.rfc3339());
+            self.talk().note(&format!(
+                "the last operation here, {work} at {time}, was never finished"
+            ));
+        }
+        Ok(())
+    }
+
+    fn tell(&self, target: &Info, dir: &Path, done: Reverted) -> Result<Exit> {
+        let talk = self.talk();
+        if let Some(notice) = &done.notice {
+            talk.note(notice);
+        }
+        for problem in &done.problems {
+            talk.error(&format!("{}: {}", problem.path, problem.message));
+        }
+        let mut counts = Counts::default();
+        done.changes.iter().for_each(|c| counts.add(c));
+        let snapshot = SnapshotRecord {
+            id: done.before,
+            directory: Box::from(dir.as_os_str().as_bytes()),
+            new: false,
+        };
+        let exit = result::print(&Told {
+            talk,
+            json: self.json,
+            snapshot: Some(&snapshot),
+            rows: result::rows(&done.changes, done.reports),
+            counts,
+            troubles: done.problems.len() as u64,
+        })?;
+        let name = crate::model::quote::quote(dir.as_os_str().as_bytes());
+        let what = match (exit, counts.total()) {
+            (Exit::Done, 0) => format!("{name}: nothing had to change to be as {}", target.id),
+            (Exit::Done, n) => format!("{name}: is as {} says; {n} entries changed", target.id),
+            _ => format!(
+                "{name}: is not wholly as {} says; its state before is {}",
+                target.id, done.before
+            ),
+        };
+        talk.note(&what);
+        match done.head {
+            Some(head) => talk.detail(&format!(
+                "its head is {head}; its state before the revert is {}",
+                done.before
+            )),
+            None => talk.detail(&format!(
+                "nothing is recorded before this; its state before the revert is {}",
+                done.before
+            )),
+        }
+        Ok(exit)
+    }
+
+    fn rehearse(&self, places: &Places, repo: &Repo, target: &Info, dir: &Path) -> Result<Exit> {
+        let local = match places.local(dir) {
+            Ok(local) => Some(local),
+            Err(e) if e.kind() == ErrorKind::NotFound => None,
+            Err(e) => return Err(e),
+        };
+        let plan = self.plan(repo, target, local.as_ref(), &self.paths(dir)?)?;
+        self.print_plan(target, dir, &plan)
+    }
+
+    fn plan(
+        &self,
+        repo: &Repo,
+        target: &Info,
+        local: Option<&Local>,
+        paths: &[RelPath],
+    ) -> Result<Plan> {
+        let privileged = rustix::process::geteuid().is_root();
+        let tree = repo.tree(target.id)?;
+        let destination = local.map(|l| l as &dyn Tree);
+        let mut plan = diff(&tree, destination, &options(target, privileged)?)?;
+        only(&mut plan, paths);
+        Ok(plan)
+    }
+
+    fn print_plan(&self, target: &Info, dir: &Path, plan: &Plan) -> Result<Exit> {
+        let mut out = Writer::new(stdout());
+        match self.json {
+            true => {
+                let options = options(target, rustix::process::geteuid().is_root())?;
+                let places = (
+                    Place::Snapshot(target.id),
+                    Place::Directory(dir.to_path_buf()),
+                );
+                let header = diff_cli::header(&[places.0], &places.1, &options);
+                diff_cli::records(&mut out, header, plan)?;
+            }
+            false => plan.changes().try_for_each(|c| out.line(c, false))?,
+        }
+        out.flush()?;
+        Ok(if plan.errors + plan.skipped > 0 {
+            Exit::Partial
+        } else {
+            Exit::Done
+        })
+    }
+
+    /// Writes a snapshot to a directory of its own.
+    fn write_to(
+        &self,
+        places: &Places,
+        repo: &Repo,
+        target: &Info,
+        new: &Path,
+        dry_run: bool,
+    ) -> Result<Exit> {
+        let new = guard::absolute(new)?;
+        guard::roots(&[], &new, Some(places.repository()))?;
+        let filled = new
+            .read_dir()
+            .is_ok_and(|mut entries| entries.next().is_some());
+        if filled {
+            let message = "is not empty; a snapshot is written only where nothing is";
+            return Err(Error::at(
+                ErrorKind::Refused,
+                new.as_os_str().as_bytes(),
+                message,
+            ));
+        }
+        let plan = self.plan(repo, target, None, &[])?;
+        if dry_run {
+            return self.print_plan(target, &new, &plan);
+        }
+        guard::make_destination(&new, false)?;
+        let root = Root::open(&new)?;
+        let tree = repo.tree(target.id)?;
+        let changes: Vec<_> = plan.changes().cloned().collect();
+        let owner = root.is_privileged();
+        let job = Job {
+            sources: &[&tree],
+            root: &root,
+            policy: Policy {
+                owner,
+                mode: true,
+                mtime: true,
+                xattrs: true,
+            },
+            terms: Terms {
+                owner,
+                window_ns: 0,
+            },
+            dry_run: false,
+        };
+        let reports = apply(&job, &changes);
+        result::print(&Told {
+            talk: self.talk(),
+            json: self.json,
+            snapshot: None,
+            rows: result::rows(&changes, reports),
+            counts: plan.counts,
+            troubles: plan.errors + plan.skipped,
+        })
+    }
+}

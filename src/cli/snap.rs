@@ -1,0 +1,212 @@
+//! `fsync-snap`: records a directory; on its own, or as the middle of a pipeline.
+
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Parser;
+
+use crate::cli::option::{Common, FilterArgs};
+use crate::cli::start::Program;
+use crate::cli::talk::Talk;
+use crate::cli::through;
+use crate::model::quote::quote;
+use crate::model::{Error, ErrorKind, Exit};
+use crate::ops::snap::{SnapOptions, Snapped, is_inside, snap};
+use crate::protocol::{Record, SnapshotRecord, Writer};
+use crate::repo::Repo;
+use crate::repo::resolve::absolute;
+use crate::tree::local::Local;
+
+/// Record a directory as a snapshot
+///
+/// Prints the snapshot's id. A directory that is as its head records it gets no new snapshot. With
+/// --through, reads a plan, records the directory that it will change, and passes the plan on.
+#[derive(Parser, Debug)]
+#[command(name = "fsync-snap", version)]
+pub struct Snap {
+    #[command(flatten)]
+    common: Common,
+    /// The directory to record
+    #[arg(required_unless_present_any = ["through", "export"], conflicts_with_all = ["through", "export"])]
+    dir: Option<PathBuf>,
+    /// Tag the snapshot
+    #[arg(short, long, value_name = "TAG", conflicts_with = "export")]
+    tag: Option<String>,
+    /// Make an archive that holds the whole tree, whatever others hold already
+    #[arg(long, conflicts_with = "export")]
+    full: bool,
+    /// Read a plan (NDJSON) on standard input; if it holds a change, record its destination before passing on its end
+    #[arg(long, conflicts_with = "export")]
+    through: bool,
+    /// Make missing parents of the plan's destination
+    #[arg(long, requires = "through")]
+    parents: bool,
+    /// Write the complete zip of SNAPSHOT instead of recording anything
+    #[arg(long, value_name = "SNAPSHOT")]
+    export: Option<std::ffi::OsString>,
+    /// Where to write the zip [default: standard output]
+    #[arg(short, long, value_name = "FILE", requires = "export")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Print records (NDJSON) instead of the id
+    #[arg(long)]
+    json: bool,
+}
+
+impl Program for Snap {
+    const NAME: &'static str = "fsync-snap";
+
+    fn talk(&self) -> Talk {
+        self.common.talk(Self::NAME)
+    }
+
+    fn run(self) -> Result<Exit> {
+        self.common.enter()?;
+        if let Some(spec) = &self.export {
+            return self.export(spec.as_bytes());
+        }
+        let options = SnapOptions {
+            full: self.full,
+            tag: self.tag.clone(),
+            filter: self.filter.filter()?,
+        };
+        if let Some(tag) = &options.tag {
+            crate::repo::tag::check(tag)?;
+        }
+        if self.through {
+            let run = through::Through {
+                repository: self.common.repository()?,
+                options,
+                parents: self.parents,
+                talk: self.talk(),
+            };
+            return Ok(run.run()?);
+        }
+        let dir = self.dir.as_deref().unwrap_or(Path::new("."));
+        let dir = Local::open(dir)?;
+        let repo = open_for(&self.common.repository()?, &dir)?;
+        let dir = dir.hide(repo.identity());
+        let done = snap(&repo, &dir, &options)?;
+        report(self.talk(), &repo, &done);
+        self.print(&dir, &done)?;
+        Ok(exit_of(&done))
+    }
+}
+
+impl Snap {
+    fn print(&self, dir: &Local, done: &Snapped) -> Result<()> {
+        let mut out = Writer::new(io::stdout().lock());
+        if self.json {
+            out.record(&record_of(dir, done))?;
+            for problem in &done.problems {
+                out.record(&Record::Error(problem.clone()))?;
+            }
+        } else {
+            out.raw(format!("{}\n", done.id).as_bytes())?;
+        }
+        Ok(out.flush()?)
+    }
+
+    fn export(&self, spec: &[u8]) -> Result<Exit> {
+        let repo = Repo::open(&self.common.repository()?)?;
+        let here = std::env::current_dir().ok();
+        let id = repo.resolve(spec, here.as_deref())?;
+        let Some(path) = &self.output else {
+            let out = io::stdout().lock();
+            if out.is_terminal() {
+                let message = "a zip is not for a terminal; name a file with -o, or redirect";
+                return Err(Error::new(ErrorKind::Usage, message).into());
+            }
+            let mut out = Stdout(out);
+            repo.export(id, &mut out)?;
+            return Ok(Exit::Done);
+        };
+        let raw = path.as_os_str().as_bytes();
+        let cannot = |e| Error::io("cannot write", raw, e);
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(cannot)?;
+        repo.export(id, &mut file)?;
+        let handle = file.as_file();
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        handle.set_permissions(open).map_err(cannot)?;
+        handle.sync_all().map_err(cannot)?;
+        file.persist(path).map_err(|e| cannot(e.error))?;
+        Ok(Exit::Done)
+    }
+}
+
+/// Standard output, whose broken pipe is a quiet end.
+struct Stdout(io::StdoutLock<'static>);
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+            other => other,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Opens the repository for recording `dir`; makes it if there is none.
+///
+/// # Errors
+/// [`ErrorKind::Refused`] when the directory lies in it, or is one that is no tree of files.
+pub fn open_for(repository: &Path, dir: &Local) -> crate::model::Result<Repo> {
+    let refuse = |why: &str| Error::at(ErrorKind::Refused, dir.path().as_os_str().as_bytes(), why);
+    let path = dir.path();
+    if path == Path::new("/") || path.starts_with("/proc") || path.starts_with("/sys") {
+        return Err(refuse("is not a directory that can be recorded"));
+    }
+    if path.starts_with(absolute(repository)) {
+        return Err(refuse("lies in the repository"));
+    }
+    let repo = Repo::create(repository)?;
+    match is_inside(&repo, path) {
+        true => Err(refuse("lies in the repository")),
+        false => Ok(repo),
+    }
+}
+
+/// The `snapshot` record of what was done.
+pub fn record_of(dir: &Local, done: &Snapped) -> Record {
+    Record::Snapshot(SnapshotRecord {
+        id: done.id,
+        directory: Box::from(dir.path().as_os_str().as_bytes()),
+        new: done.new,
+    })
+}
+
+/// Says on stderr what a person should know.
+pub fn report(talk: Talk, repo: &Repo, done: &Snapped) {
+    for notice in repo.notices().iter().chain(&done.notice) {
+        talk.note(notice);
+    }
+    for problem in &done.problems {
+        talk.error(&format!(
+            "{}: {}",
+            quote(problem.path.as_bytes()),
+            problem.message
+        ));
+    }
+    if done.excluded > 0 {
+        talk.detail(&format!("{} entries left out by rules", done.excluded));
+    }
+}
+
+/// What the run comes to.
+pub fn exit_of(done: &Snapped) -> Exit {
+    match done.problems.is_empty() {
+        true => Exit::Done,
+        false => Exit::Partial,
+    }
+}

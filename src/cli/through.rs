@@ -1,0 +1,165 @@
+//! `fsync-snap --through`: a plan comes in, its destination is recorded, and only then does its end go out.
+//!
+//! Without the end nobody downstream begins. So when anything fails here, nothing is changed there.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::cli::snap::{exit_of, open_for, record_of, report};
+use crate::cli::talk::Talk;
+use crate::model::{Error, ErrorKind, Exit, Result};
+use crate::ops::guard;
+use crate::ops::snap::{SnapOptions, lock_directory, snap_locked};
+use crate::protocol::{Header, Input, Record, Root, Writer};
+use crate::tree::local::Local;
+
+/// One run.
+pub struct Through {
+    /// Where the repository is.
+    pub repository: PathBuf,
+    /// How to record.
+    pub options: SnapOptions,
+    /// Whether missing parents of the destination are made.
+    pub parents: bool,
+    /// Its voice.
+    pub talk: Talk,
+}
+
+/// What a plan said, once it is through but for its end.
+struct Plan {
+    header: Header,
+    changes: u64,
+    end: Vec<u8>,
+}
+
+fn bad(why: &str) -> Error {
+    Error::at(
+        ErrorKind::BadInput,
+        "standard input",
+        format!("{why}; nothing was changed"),
+    )
+}
+
+impl Through {
+    /// Reads standard input to its end, writes standard output.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadInput`] for a plan that is cut or malformed; whatever recording gives. No `end` was written
+    /// then.
+    pub fn run(&self) -> Result<Exit> {
+        let mut out = Writer::new(io::stdout().lock());
+        let plan = forward(&mut out)?;
+        // Whoever reads works while we record.
+        out.flush()?;
+        let mut exit = Exit::Done;
+        if plan.changes > 0 {
+            exit = self.record(&plan.header, &mut out)?;
+        }
+        out.raw(&plan.end)?;
+        out.flush()?;
+        Ok(exit)
+    }
+
+    /// Records the destination; its lock is free again when this returns.
+    fn record(&self, header: &Header, out: &mut Writer<impl io::Write>) -> Result<Exit> {
+        let Root::Directory(path) = &header.destination else {
+            return Err(bad("the plan's destination is a snapshot"));
+        };
+        let path = &guard::absolute(Path::new(OsStr::from_bytes(path)))?;
+        let sources: Vec<PathBuf> = header
+            .sources
+            .iter()
+            .filter_map(directory)
+            .map(guard::absolute)
+            .collect::<Result<_>>()?;
+        let sources: Vec<&Path> = sources.iter().map(PathBuf::as_path).collect();
+        guard::roots(&sources, path, Some(&self.repository))?;
+        let dir = self.open(path)?;
+        let repo = open_for(&self.repository, &dir)?;
+        let dir = dir.hide(repo.identity());
+        let held = lock_directory(&dir)?;
+        let done = snap_locked(&repo, &dir, &self.options, &held)?;
+        drop(held);
+        report(self.talk, &repo, &done);
+        out.record(&record_of(&dir, &done))?;
+        for problem in &done.problems {
+            out.record(&Record::Error(problem.clone()))?;
+        }
+        Ok(exit_of(&done))
+    }
+
+    /// Opens the destination; makes it when it is not there.
+    fn open(&self, path: &Path) -> Result<Local> {
+        match Local::open(path) {
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                guard::make_destination(path, self.parents)?;
+                Local::open(path)
+            }
+            other => other,
+        }
+    }
+}
+
+/// The path of a root that is a directory.
+fn directory(root: &Root) -> Option<&Path> {
+    match root {
+        Root::Directory(path) => Some(Path::new(OsStr::from_bytes(path))),
+        Root::Snapshot(_) => None,
+    }
+}
+
+/// Passes on everything but the end (and a `snapshot` record of an earlier run, which is not this run's).
+fn forward(out: &mut Writer<impl io::Write>) -> Result<Plan> {
+    let mut reader = match Input::open(io::stdin().lock())? {
+        Input::Records(reader) => reader,
+        Input::Lines(_) => {
+            return Err(bad(
+                "lines, where records are needed: use fsync-diff --json",
+            ));
+        }
+        Input::Nothing => {
+            return Err(bad(
+                "there is no plan: whatever should have written it failed",
+            ));
+        }
+    };
+    let header = match reader.next_record()? {
+        Some(Record::Header(header)) => header,
+        _ => return Err(bad("does not begin with a header")),
+    };
+    let mut changes = 0;
+    let mut raw = reader.raw().to_vec();
+    loop {
+        raw.push(b'\n');
+        out.raw(&raw)?;
+        let end = loop {
+            match reader.next_record()? {
+                None => return Err(bad("has no end record: the plan was cut")),
+                Some(Record::End(_)) => break true,
+                Some(Record::Header(_)) => return Err(bad("has a second header")),
+                Some(Record::Snapshot(_)) => {}
+                Some(Record::Change(_)) => {
+                    changes += 1;
+                    break false;
+                }
+                Some(_) => break false,
+            }
+        };
+        raw.clear();
+        raw.extend_from_slice(reader.raw());
+        if end {
+            break;
+        }
+    }
+    raw.push(b'\n');
+    match reader.next_record()? {
+        None => Ok(Plan {
+            header,
+            changes,
+            end: raw,
+        }),
+        Some(_) => Err(bad("goes on after its end")),
+    }
+}

@@ -1,0 +1,261 @@
+//! One open directory that is written to, and what can be done to its names.
+
+use std::ffi::{CStr, CString};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{
+    AtFlags, Mode, RawDir, RenameFlags, linkat, mkdirat, renameat, renameat_with, unlinkat,
+};
+use rustix::io::Errno;
+
+use crate::model::{Entry, RelPath, name};
+use crate::tree::local::examine;
+
+/// An open directory.
+pub struct Folder {
+    handle: OwnedFd,
+}
+
+impl Folder {
+    /// Of an open directory's handle.
+    pub fn new(handle: OwnedFd) -> Self {
+        Folder { handle }
+    }
+
+    /// Its handle.
+    pub fn handle(&self) -> BorrowedFd<'_> {
+        self.handle.as_fd()
+    }
+
+    /// What is there under `name` now.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn entry(&self, name: &[u8]) -> Result<Option<Entry>, Errno> {
+        examine(self.handle(), &c_name(name)?)
+    }
+
+    /// Makes a directory.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn make_dir(&self, name: &[u8], mode: u32) -> Result<(), Errno> {
+        mkdirat(&self.handle, name, Mode::from_raw_mode(mode))
+    }
+
+    /// Removes a name that is no directory.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn unlink(&self, name: &[u8]) -> Result<(), Errno> {
+        unlinkat(&self.handle, name, AtFlags::empty())
+    }
+
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    /// The system's: `ENOTEMPTY` when it is not.
+    pub fn remove_dir(&self, name: &[u8]) -> Result<(), Errno> {
+        unlinkat(&self.handle, name, AtFlags::REMOVEDIR)
+    }
+
+    /// Renames within this directory, replacing what is there unless it is a directory.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn rename(&self, from: &[u8], to: &[u8]) -> Result<(), Errno> {
+        renameat(&self.handle, from, &self.handle, to)
+    }
+
+    /// Moves a name to another directory, where there must be nothing under `to`.
+    ///
+    /// # Errors
+    /// The system's: `EEXIST` when something is there.
+    pub fn move_to(&self, from: &[u8], folder: &Folder, to: &[u8]) -> Result<(), Errno> {
+        match renameat_with(
+            &self.handle,
+            from,
+            &folder.handle,
+            to,
+            RenameFlags::NOREPLACE,
+        ) {
+            // A file system without the flag: the look is a moment older than the deed.
+            Err(Errno::INVAL | Errno::NOSYS) => match folder.entry(to)? {
+                Some(_) => Err(Errno::EXIST),
+                None => renameat(&self.handle, from, &folder.handle, to),
+            },
+            other => other,
+        }
+    }
+
+    /// Puts `temporary` in the place of `name` whatever kind the two are, and removes what was
+    /// there: an empty directory, or no directory.
+    ///
+    /// # Errors
+    /// The system's: `ENOTEMPTY` when a directory holds something; then everything is as before.
+    pub fn replace(&self, temporary: &[u8], name: &[u8], was_dir: bool) -> Result<(), Errno> {
+        let remove = |what: &[u8]| match was_dir {
+            true => self.remove_dir(what),
+            false => self.unlink(what),
+        };
+        match renameat_with(
+            &self.handle,
+            temporary,
+            &self.handle,
+            name,
+            RenameFlags::EXCHANGE,
+        ) {
+            Ok(()) => remove(temporary).inspect_err(|_| {
+                // Take the exchange back; if even that fails the caller's error tells enough.
+                let flags = RenameFlags::EXCHANGE;
+                let _ = renameat_with(&self.handle, temporary, &self.handle, name, flags);
+            }),
+            Err(Errno::INVAL | Errno::NOSYS) => {
+                remove(name)?;
+                self.rename(temporary, name)
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Gives the inode of `name` here another name in `folder`.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn link(&self, name: &[u8], folder: &Folder, to: &[u8]) -> Result<(), Errno> {
+        linkat(&self.handle, name, &folder.handle, to, AtFlags::empty())
+    }
+
+    /// Removes temporaries that a process which is no more has left here.
+    ///
+    /// # Errors
+    /// The system's, on listing; a temporary that cannot be removed stays.
+    pub fn sweep(&self) -> Result<(), Errno> {
+        let mut space = [MaybeUninit::<u8>::uninit(); 8 * 1024];
+        let mut left: Vec<CString> = Vec::new();
+        let listed = rustix::fs::openat(
+            &self.handle,
+            c".",
+            rustix::fs::OFlags::RDONLY
+                | rustix::fs::OFlags::DIRECTORY
+                | rustix::fs::OFlags::CLOEXEC,
+            Mode::empty(),
+        )?;
+        let mut dir = RawDir::new(&listed, &mut space);
+        while let Some(item) = dir.next() {
+            let item = item?;
+            if is_abandoned(item.file_name().to_bytes()) {
+                left.push(item.file_name().to_owned());
+            }
+        }
+        for name in left {
+            if unlinkat(&self.handle, &name, AtFlags::empty()) == Err(Errno::ISDIR) {
+                let _ = unlinkat(&self.handle, &name, AtFlags::REMOVEDIR);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sweeps every directory below a root. What cannot be opened or listed is passed over.
+pub fn sweep_below(root: &crate::disk::Root) {
+    let dirs = walkdir::WalkDir::new(root.path())
+        .into_iter()
+        .flatten()
+        .filter(|e| e.file_type().is_dir());
+    for dir in dirs {
+        use std::os::unix::ffi::OsStrExt;
+        let below = dir
+            .path()
+            .strip_prefix(root.path())
+            .unwrap_or(std::path::Path::new(""));
+        let path = match below.as_os_str().as_bytes() {
+            b"" => Ok(RelPath::root()),
+            bytes => RelPath::parse(bytes),
+        };
+        if let Ok(folder) = path.map_err(|_| Errno::INVAL).and_then(|p| root.folder(&p)) {
+            let before = crate::tree::local::state_of_handle(folder.handle());
+            let _ = folder.sweep();
+            if let Ok(before) = before {
+                let _ = crate::disk::meta::set_mtime(folder.handle(), b"", before.mtime);
+            }
+        }
+    }
+}
+
+/// A temporary's name that nothing else has: the process, and a number.
+pub fn temporary() -> Vec<u8> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let clock = crate::model::Time::now();
+    let mark = (clock.secs as u64).wrapping_mul(1_000_000_007) ^ u64::from(clock.nanos);
+    let mut name = name::TEMPORARY_PREFIX.to_vec();
+    name.extend(format!("{}-{:x}-{number:x}", std::process::id(), mark & 0xffff_ffff).bytes());
+    name
+}
+
+/// Whether `name` is a temporary whose process is no more. One that runs may be at work elsewhere in the tree.
+fn is_abandoned(name: &[u8]) -> bool {
+    let Some(rest) = name.strip_prefix(name::TEMPORARY_PREFIX) else {
+        return false;
+    };
+    let digits = rest.split(|b| *b == b'-').next().unwrap_or_default();
+    let pid = std::str::from_utf8(digits)
+        .ok()
+        .and_then(|d| d.parse::<i32>().ok());
+    match pid.and_then(rustix::process::Pid::from_raw) {
+        Some(pid) => {
+            pid != rustix::process::getpid()
+                && rustix::process::test_kill_process(pid) == Err(Errno::SRCH)
+        }
+        None => true,
+    }
+}
+
+/// A name for the system.
+fn c_name(name: &[u8]) -> Result<CString, Errno> {
+    CStr::from_bytes_with_nul(name)
+        .map(CStr::to_owned)
+        .or_else(|_| CString::new(name))
+        .map_err(|_| Errno::INVAL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sweeps_only_what_is_abandoned() {
+        let dir = tempfile::tempdir().unwrap();
+        let mine = String::from_utf8(temporary()).unwrap();
+        // No process has this number: pid_max is at most 2^22.
+        for file in [".fsync-tmp-4194999-0-0", ".fsync-tmp-x", &mine, "other"] {
+            std::fs::write(dir.path().join(file), "").unwrap();
+        }
+        let handle = std::fs::File::open(dir.path()).unwrap();
+        Folder::new(handle.into()).sweep().unwrap();
+        let mut left: Vec<_> = std::fs::read_dir(dir.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, [mine.as_str(), "other"]);
+    }
+
+    #[test]
+    fn replaces_across_kinds() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("d")).unwrap();
+        std::fs::write(dir.path().join("t"), "new").unwrap();
+        let folder = Folder::new(std::fs::File::open(dir.path()).unwrap().into());
+        folder.replace(b"t", b"d", true).unwrap();
+        assert_eq!(std::fs::read(dir.path().join("d")).unwrap(), b"new");
+        std::fs::create_dir(dir.path().join("full")).unwrap();
+        std::fs::write(dir.path().join("full/x"), "").unwrap();
+        std::fs::write(dir.path().join("t"), "new").unwrap();
+        assert_eq!(folder.replace(b"t", b"full", true), Err(Errno::NOTEMPTY));
+        assert!(dir.path().join("full/x").exists() && dir.path().join("t").is_file());
+    }
+}

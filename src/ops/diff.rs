@@ -1,0 +1,109 @@
+//! Comparing: the plan that makes one tree like another.
+
+use crate::model::{Change, Counts, Filter, Problem, RelPath, Result, Skip};
+use crate::ops::walk::{Part, Walk};
+use crate::ops::{link, rename};
+use crate::tree::Tree;
+
+/// What counts as a difference, and what may be planned.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Plan the deletion of what the source does not have.
+    pub delete: bool,
+    /// And of what the filter excludes.
+    pub delete_excluded: bool,
+    /// Compare contents whenever sizes are equal.
+    pub checksum: bool,
+    /// Take equal sizes for equal contents.
+    pub size_only: bool,
+    /// Compare owners.
+    pub owner: bool,
+    /// Compare extended attributes.
+    pub xattrs: bool,
+    /// Times that differ by at most this many nanoseconds are equal.
+    pub window_ns: u64,
+    /// Find renames.
+    pub renames: bool,
+    /// Devices can be made (by a privileged process); else they are passed over.
+    pub devices: bool,
+    /// The root's SYNC file belongs to the trees (for a revert), else it is left alone.
+    pub sync_file: bool,
+    /// What belongs to the run.
+    pub filter: Filter,
+}
+
+/// One line of a plan.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Item {
+    /// Something to do.
+    Change(Change),
+    /// Something passed over.
+    Skip(Skip),
+    /// Something that went wrong.
+    Problem(Problem),
+}
+
+impl Item {
+    /// Which entry it is about.
+    pub fn path(&self) -> &RelPath {
+        match self {
+            Item::Change(change) => &change.path,
+            Item::Skip(skip) => &skip.path,
+            Item::Problem(problem) => &problem.path,
+        }
+    }
+}
+
+/// What makes the destination like the source, in path order.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The lines.
+    pub items: Vec<Item>,
+    /// What they come to.
+    pub counts: Counts,
+    /// How many problems there are.
+    pub errors: u64,
+    /// How many were skipped for cause.
+    pub skipped: u64,
+}
+
+impl Plan {
+    fn new(items: Vec<Item>) -> Self {
+        let mut plan = Plan {
+            items,
+            ..Plan::default()
+        };
+        for item in &plan.items {
+            match item {
+                Item::Change(change) => plan.counts.add(change),
+                Item::Skip(skip) => plan.skipped += u64::from(skip.cause),
+                Item::Problem(_) => plan.errors += 1,
+            }
+        }
+        plan
+    }
+
+    /// The changes alone.
+    pub fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Change(change) => Some(change),
+            _ => None,
+        })
+    }
+}
+
+/// Compares `source` with `destination` (`None`: it does not exist yet).
+///
+/// # Errors
+/// When a root cannot be examined. Whatever goes wrong below is a [`Problem`] in the plan.
+pub fn diff(source: &dyn Tree, destination: Option<&dyn Tree>, options: &Options) -> Result<Plan> {
+    let walk = Walk { options };
+    let Part {
+        mut items, links, ..
+    } = walk.roots(source, destination)?;
+    link::plan(&mut items, &links);
+    if options.renames && options.delete {
+        items = rename::find(items, &links, source, destination);
+    }
+    Ok(Plan::new(items))
+}

@@ -1,0 +1,147 @@
+//! The line form's changes: a letter and a path say too little, so each path is looked up again.
+
+use std::collections::HashMap;
+
+use crate::model::{Change, Entry, LinkKey, RelPath, Result, Status, Why};
+use crate::ops::compare::{contents, states};
+use crate::ops::diff::Options;
+use crate::ops::outcome::{Outcome, Report};
+use crate::ops::walk::{added, changed, deleted};
+use crate::tree::Tree;
+use crate::tree::cursor::Cursor;
+
+/// A change that a line stands for, or why there is none.
+pub type Found = std::result::Result<Change, Report>;
+
+/// Looks up what lines stand for, in path order.
+pub struct Lookup<'t> {
+    source: Cursor<'t>,
+    destination: Option<Cursor<'t>>,
+    options: &'t Options,
+    first: HashMap<(u32, LinkKey), RelPath>,
+}
+
+impl<'t> Lookup<'t> {
+    /// Between two trees; a destination that does not exist is `None`.
+    pub fn new(
+        source: &'t dyn Tree,
+        destination: Option<&'t dyn Tree>,
+        options: &'t Options,
+    ) -> Self {
+        Lookup {
+            source: Cursor::new(source),
+            destination: destination.map(Cursor::new),
+            options,
+            first: HashMap::new(),
+        }
+    }
+
+    /// What `status` at `path` stands for now.
+    ///
+    /// # Errors
+    /// When a side cannot be examined.
+    pub fn find(
+        &mut self,
+        status: Status,
+        path: &RelPath,
+        from: Option<&RelPath>,
+    ) -> Result<Found> {
+        let new = self.source.entry(path)?;
+        let old = match &mut self.destination {
+            Some(cursor) => cursor.entry(path)?,
+            None => None,
+        };
+        Ok(match (status, new, old) {
+            (Status::Deleted, None, Some(old)) => Ok(deleted(path, &old)),
+            (Status::Deleted, None, None) => Err(Report::plain(Outcome::Already)),
+            (Status::Deleted, Some(_), _) => Err(disagrees("the source has it")),
+            (_, None, _) => Err(disagrees("the source is not there any more")),
+            (Status::Renamed, Some(new), old) => {
+                return self.renamed(path, from, &new, old.is_some());
+            }
+            (Status::Added, Some(new), _) => Ok(self.linked(added(path, &new), &new)),
+            (_, Some(_), None) => Err(disagrees("it is not there any more")),
+            (status, Some(new), Some(old)) => self.different(status, path, &new, &old)?,
+        })
+    }
+
+    fn renamed(
+        &mut self,
+        path: &RelPath,
+        from: Option<&RelPath>,
+        new: &Entry,
+        there: bool,
+    ) -> Result<Found> {
+        let origin = match (from, &mut self.destination) {
+            (Some(from), Some(cursor)) => cursor.entry(from)?,
+            _ => None,
+        };
+        Ok(match (from, origin) {
+            (Some(from), Some(origin)) => Ok(Change {
+                status: Status::Renamed,
+                from: Some(Box::new((from.clone(), origin.state))),
+                ..added(path, new)
+            }),
+            _ if there => Err(Report::plain(Outcome::Already)),
+            _ => Err(disagrees("what was to be renamed is not there any more")),
+        })
+    }
+
+    /// Both sides are there: the letter must say how they differ, or they are equal by now.
+    fn different(
+        &mut self,
+        status: Status,
+        path: &RelPath,
+        new: &Entry,
+        old: &Entry,
+    ) -> Result<Found> {
+        let verdict = states(new, old, self.options);
+        let mut why = verdict.why;
+        let other_kind = why.has(Why::KIND);
+        if why.is_empty() && !verdict.unsure && status != Status::Modified {
+            return Ok(Err(Report::plain(Outcome::Already)));
+        }
+        if other_kind != (status == Status::TypeChanged) {
+            return Ok(Err(disagrees(
+                "the letter does not agree with what is there",
+            )));
+        }
+        let listed =
+            status == Status::Modified && new.state.size == old.state.size && !new.is_dir();
+        if listed && !why.has(Why::TARGET) && self.same(path)? {
+            if why.is_empty() {
+                return Ok(Err(Report::plain(Outcome::Already)));
+            }
+        } else if status == Status::Modified {
+            why = why.with(Why::CONTENT);
+        }
+        Ok(Ok(self.linked(changed(path, status, new, old, why), new)))
+    }
+
+    fn same(&mut self, path: &RelPath) -> Result<bool> {
+        let Some(destination) = &mut self.destination else {
+            return Ok(false);
+        };
+        match (self.source.place(path)?, destination.place(path)?) {
+            (Some((a, new)), Some((b, old))) => contents((a, &new), (b, &old)),
+            _ => Ok(false),
+        }
+    }
+
+    /// Links it to the first listed name of the same inode.
+    fn linked(&mut self, change: Change, new: &Entry) -> Change {
+        let Some(key) = new.links.filter(|_| change.status != Status::Touched) else {
+            return change;
+        };
+        let first = self
+            .first
+            .entry((new.source, key))
+            .or_insert_with(|| change.path.clone());
+        let link_to = (*first != change.path).then(|| first.clone());
+        Change { link_to, ..change }
+    }
+}
+
+fn disagrees(why: &str) -> Report {
+    Report::new(Outcome::Stale, why)
+}

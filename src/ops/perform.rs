@@ -1,0 +1,505 @@
+//! Making one change: look, compare with what the plan expects, and do it or say why not.
+
+use std::io;
+use std::sync::atomic::Ordering;
+
+use rustix::io::Errno;
+
+use crate::disk::copy::Fault;
+use crate::disk::put::{self, Temporary, Wanted};
+use crate::disk::{Folder, meta};
+use crate::model::{Change, Entry, Error, Kind, RelPath, State, Status, Why, Xattrs};
+use crate::ops::apply::Shared;
+use crate::ops::compare;
+use crate::ops::outcome::{Outcome, Report};
+use crate::ops::stale::{Check, check, expected, is_like, source_holds};
+use crate::tree::cursor::Cursor;
+use crate::tree::local::state_of_handle;
+use crate::tree::{Contents, Dir};
+
+/// How often a source that changes while it is read is read again.
+const TRIES: u32 = 3;
+
+/// Why a change was not made: already a report.
+type Made<T = Report> = Result<T, Report>;
+
+/// One thread's hands: positions in the sources, and the last directory written to.
+pub struct Worker<'a> {
+    shared: &'a Shared<'a>,
+    cursors: Vec<Cursor<'a>>,
+    last: Option<(RelPath, Folder)>,
+}
+
+impl<'a> Worker<'a> {
+    /// A worker at the roots.
+    pub fn new(shared: &'a Shared<'a>) -> Self {
+        Worker {
+            shared,
+            cursors: shared
+                .job
+                .sources
+                .iter()
+                .map(|tree| Cursor::new(*tree))
+                .collect(),
+            last: None,
+        }
+    }
+
+    /// What it shares with the others.
+    pub fn shared(&self) -> &'a Shared<'a> {
+        self.shared
+    }
+
+    /// Makes one change, if it still holds.
+    pub fn perform(&mut self, change: &Change) -> Report {
+        if self.shared.stopped.load(Ordering::Relaxed) {
+            return Report::held();
+        }
+        self.try_perform(change).unwrap_or_else(|report| report)
+    }
+
+    fn try_perform(&mut self, change: &Change) -> Made {
+        let Some(parent) = change.path.parent() else {
+            return self.root(change);
+        };
+        let folder = match self.enter(&parent) {
+            Ok(folder) => folder,
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) if change.status == Status::Deleted => {
+                return Ok(Report::plain(Outcome::Already));
+            }
+            Err(Errno::NOENT) if matches!(change.status, Status::Added | Status::Renamed) => {
+                if self.shared.job.dry_run {
+                    return Ok(Report::plain(Outcome::Done));
+                }
+                self.make_parents(change, &parent)?;
+                self.enter(&parent)
+                    .map_err(|e| self.failed("cannot open its directory", e.into()))?
+            }
+            Err(Errno::NOENT) => return Err(stale("its directory is not there any more")),
+            Err(Errno::NOTDIR | Errno::LOOP) => {
+                return Err(stale("its directory is not a directory any more"));
+            }
+            Err(e) => return Err(self.failed("cannot open its directory", e.into())),
+        };
+        let report = self.in_folder(change, &folder);
+        self.last = Some((parent, folder));
+        report
+    }
+
+    /// The root itself: only its metadata change, at the end.
+    fn root(&mut self, change: &Change) -> Made {
+        let state = state_of_handle(self.shared.job.root.handle())
+            .map_err(|e| self.failed("cannot examine", e.into()))?;
+        let now = Entry::new(b".", state);
+        match check(change, Some(&now), &self.shared.own, self.shared.job.terms) {
+            Check::Stale(why) => Err(stale(why)),
+            Check::Already => Ok(Report::plain(Outcome::Already)),
+            Check::Go | Check::Perhaps => Ok(Report::plain(Outcome::Done)),
+        }
+    }
+
+    /// Opens a directory of the destination; the last one is still open.
+    fn enter(&mut self, path: &RelPath) -> Result<Folder, Errno> {
+        match self.last.take() {
+            Some((last, folder)) if last == *path => Ok(folder),
+            _ => self.shared.job.root.folder(path),
+        }
+    }
+
+    fn in_folder(&mut self, change: &Change, folder: &Folder) -> Made {
+        let name = change.path.name();
+        let now = folder
+            .entry(name)
+            .map_err(|e| self.failed("cannot examine", e.into()))?;
+        let (own, terms) = (&self.shared.own, self.shared.job.terms);
+        let mut verdict = check(change, now.as_ref(), own, terms);
+        if let (Check::Perhaps, Some(now)) = (&verdict, &now) {
+            verdict = match self.is_so(change, folder, now)? {
+                true => Check::Already,
+                false => expected(change, &now.state, own),
+            };
+        }
+        match verdict {
+            Check::Already => Ok(Report::plain(Outcome::Already)),
+            Check::Stale(why) => self.moved_already(change, now.as_ref()).ok_or(stale(why)),
+            _ if change.status == Status::Renamed => self.rename(change, folder),
+            _ if self.shared.job.dry_run => self.rehearse(change),
+            _ => self.change(change, folder, now.as_ref()),
+        }
+    }
+
+    /// A rename whose target is there and whose origin is not was made before.
+    fn moved_already(&self, change: &Change, now: Option<&Entry>) -> Option<Report> {
+        let (from, old) = change.from.as_deref()?;
+        let parent = from.parent()?;
+        let gone = match self.shared.job.root.folder(&parent) {
+            Ok(folder) => matches!(folder.entry(from.name()), Ok(None)),
+            Err(_) => true,
+        };
+        let like = now.is_some_and(|now| (now.state.kind, now.state.size) == (old.kind, old.size));
+        (gone && like).then(|| Report::plain(Outcome::Already))
+    }
+
+    /// Whether what looks as planned is as planned.
+    fn is_so(&mut self, change: &Change, folder: &Folder, now: &Entry) -> Made<bool> {
+        if let Some(first) = &change.link_to {
+            return Ok(self.first_name(first).is_ok_and(|(_, entry)| {
+                let id = |s: &State| s.inode.map(|i| (i.dev, i.ino));
+                id(&entry.state) == id(&now.state)
+            }));
+        }
+        if change.why.has(Why::LINKS) {
+            let id = |s: &State| s.inode.map(|i| (i.dev, i.ino));
+            let old = change.old.as_deref().and_then(id);
+            return Ok(old.is_some() && old != id(&now.state));
+        }
+        if change.kind != Kind::File || !change.why.has(Why::CONTENT) {
+            return Ok(false);
+        }
+        let unreadable = |e: &Error| Report::new(Outcome::Failed, e.cause());
+        let here = crate::tree::local::dir_of(folder.handle())
+            .map_err(|e| self.failed("cannot open", e.into()))?;
+        let (dir, entry) = self.source(change)?;
+        compare::contents((dir, &entry), (&here, now)).map_err(|e| unreadable(&e))
+    }
+
+    /// What a dry run can tell: whether the source still holds.
+    fn rehearse(&mut self, change: &Change) -> Made {
+        if change.new.is_some() && change.link_to.is_none() {
+            self.source(change)?;
+        }
+        Ok(Report::plain(Outcome::Done))
+    }
+
+    /// The source's entry, if it still is as the plan expects, and the directory that holds it.
+    fn source(&mut self, change: &Change) -> Made<(&dyn Dir, Entry)> {
+        let Some(cursor) = self.cursors.get_mut(change.source as usize) else {
+            return Err(Report::new(Outcome::Failed, "the plan has no such source"));
+        };
+        let found = match cursor.place(&change.path) {
+            Ok(found) => found,
+            Err(e) => {
+                return Err(Report::new(
+                    Outcome::Failed,
+                    format!("source: {}", e.cause()),
+                ));
+            }
+        };
+        let Some((dir, entry)) = found else {
+            return Err(stale("the source is not there any more"));
+        };
+        match &change.new {
+            Some(new) if !source_holds(new, &entry.state, &self.shared.own) => {
+                Err(stale("the source changed since the plan was made"))
+            }
+            _ => Ok((dir, entry)),
+        }
+    }
+
+    /// The extended attributes of a change's source, where they are set.
+    pub fn source_xattrs(&mut self, change: &Change) -> Option<Xattrs> {
+        if !self.shared.job.policy.xattrs {
+            return None;
+        }
+        let (dir, mut entry) = self.source(change).ok()?;
+        if change.path.is_root() {
+            entry.name = Box::default();
+        }
+        dir.xattrs(&entry).ok()
+    }
+
+    fn change(&mut self, change: &Change, folder: &Folder, now: Option<&Entry>) -> Made {
+        if let Some(now) = now.filter(|n| n.links.is_some()) {
+            self.shared.own.add(&now.state);
+        }
+        let done = Ok(Report::plain(Outcome::Done));
+        match (change.status, &change.new) {
+            (Status::Deleted, _) | (_, None) => return self.delete(change, folder),
+            (Status::Touched, Some(_)) if change.kind == Kind::Directory => return done,
+            (Status::Touched, Some(new)) => self.touch(change, folder, new, now)?,
+            (Status::Added, Some(_)) if change.kind == Kind::Directory => {
+                self.make_dir(folder, change.path.name())?;
+            }
+            _ if change.link_to.is_some() => self.link(change, folder)?,
+            (_, Some(new)) => self.put(change, folder, new)?,
+        }
+        done
+    }
+
+    fn make_dir(&self, folder: &Folder, name: &[u8]) -> Made<()> {
+        match folder.make_dir(name, 0o700) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(e) => Err(self.failed("cannot make the directory", e.into())),
+        }
+    }
+
+    fn delete(&self, change: &Change, folder: &Folder) -> Made {
+        let name = change.path.name();
+        let result = match change.kind {
+            Kind::Directory => folder.remove_dir(name).or_else(|e| match e {
+                // What an interrupted run left is no reason to keep it.
+                Errno::NOTEMPTY | Errno::EXIST => {
+                    let inner = self.shared.job.root.folder(&change.path)?;
+                    inner.sweep()?;
+                    folder.remove_dir(name)
+                }
+                e => Err(e),
+            }),
+            _ => folder.unlink(name),
+        };
+        match result {
+            Ok(()) => Ok(Report::plain(Outcome::Done)),
+            Err(Errno::NOENT) => Ok(Report::plain(Outcome::Already)),
+            Err(Errno::NOTEMPTY | Errno::EXIST) => Err(stale(
+                "it is not empty: it holds what the plan does not delete",
+            )),
+            Err(e) => Err(self.failed("cannot delete", e.into())),
+        }
+    }
+
+    fn touch(
+        &mut self,
+        change: &Change,
+        folder: &Folder,
+        new: &State,
+        now: Option<&Entry>,
+    ) -> Made<()> {
+        let Some(now) = now else {
+            return Err(stale("it is not there any more"));
+        };
+        let policy = self.shared.job.policy;
+        let (dir, entry) = self.source(change)?;
+        let xattrs = match policy.xattrs && change.why.has(Why::XATTRS) {
+            true => Some(
+                dir.xattrs(&entry)
+                    .map_err(|e| Report::new(Outcome::Failed, e.cause()))?,
+            ),
+            false => None,
+        };
+        meta::set(
+            folder,
+            change.path.name(),
+            &now.state,
+            new,
+            xattrs.as_ref(),
+            policy,
+        )
+        .map(|_| ())
+        .map_err(|e| self.failed("cannot set its metadata", e))
+    }
+
+    /// Makes an entry that is no directory, or a directory in the place of something else.
+    fn put(&mut self, change: &Change, folder: &Folder, new: &State) -> Made<()> {
+        let shared = self.shared;
+        let job = shared.job;
+        for _ in 0..TRIES {
+            let (dir, entry) = self.source(change)?;
+            let unreadable =
+                |e: Error| Report::new(Outcome::Failed, format!("source: {}", e.cause()));
+            let xattrs = match job.policy.xattrs {
+                true => Some(dir.xattrs(&entry).map_err(unreadable)?),
+                false => None,
+            };
+            let wanted = Wanted {
+                state: new,
+                xattrs: xattrs.as_ref(),
+                sparse: entry.sparse,
+                policy: job.policy,
+            };
+            if change.kind != Kind::File {
+                let made = put::node(folder, &wanted);
+                return self.place(change, made.map_err(|e| self.failed("cannot make", e))?);
+            }
+            let mut contents = dir.open_file(&entry).map_err(unreadable)?;
+            let before = state_of_contents(&contents);
+            let made = put::file(job.root, folder, &wanted, &mut contents, &shared.copier);
+            let (made, written) = made.map_err(|fault| self.fault(fault))?;
+            let whole = before.is_none_or(|b| {
+                b.inode == entry.state.inode
+                    && b.size == written
+                    && Some(b) == state_of_contents(&contents)
+            });
+            if whole && written == new.size {
+                return self.place(change, made);
+            }
+        }
+        Err(Report::new(
+            Outcome::Torn,
+            "the source changes while it is read",
+        ))
+    }
+
+    /// Gives what is complete its name.
+    fn place(&self, change: &Change, made: Temporary<'_>) -> Made<()> {
+        let name = change.path.name();
+        let was_dir = change
+            .old
+            .as_ref()
+            .is_some_and(|o| o.kind == Kind::Directory);
+        let result = match change.status {
+            Status::Added => made.place_new(name),
+            Status::TypeChanged if was_dir || change.kind == Kind::Directory => {
+                made.replace(name, was_dir)
+            }
+            _ => made.place(name),
+        };
+        match result {
+            Ok(()) => Ok(()),
+            Err(Errno::EXIST) if change.status == Status::Added => {
+                Err(stale("something is there already"))
+            }
+            Err(Errno::NOTEMPTY | Errno::EXIST) => {
+                Err(stale("the directory in its place is not empty"))
+            }
+            Err(e) => Err(self.failed("cannot put in place", e.into())),
+        }
+    }
+
+    /// The first name of a group at the destination, and its folder.
+    fn first_name(&self, first: &RelPath) -> Made<(Folder, Entry)> {
+        let missing = || {
+            Report::new(
+                Outcome::Failed,
+                format!("its other name {first} is not there"),
+            )
+        };
+        let parent = first.parent().ok_or_else(missing)?;
+        let folder = self
+            .shared
+            .job
+            .root
+            .folder(&parent)
+            .map_err(|_| missing())?;
+        let entry = folder
+            .entry(first.name())
+            .map_err(|_| missing())?
+            .ok_or_else(missing)?;
+        Ok((folder, entry))
+    }
+
+    fn link(&mut self, change: &Change, folder: &Folder) -> Made<()> {
+        let (Some(first), Some(new)) = (&change.link_to, &change.new) else {
+            return Err(Report::new(Outcome::Failed, "the plan names no other name"));
+        };
+        let (from, entry) = self.first_name(first)?;
+        if !is_like(new, &entry.state, self.shared.job.terms) {
+            return Err(stale("its other name is not as the plan expects"));
+        }
+        self.shared.own.add(&entry.state);
+        let made = put::link(&from, first.name(), folder)
+            .map_err(|e| self.failed("cannot link", e.into()))?;
+        self.place(change, made)
+    }
+
+    fn rename(&mut self, change: &Change, folder: &Folder) -> Made {
+        let Some((from, old)) = change.from.as_deref() else {
+            return Err(Report::new(
+                Outcome::Failed,
+                "the plan does not say from where",
+            ));
+        };
+        let root = self.shared.job.root;
+        let parent = from.parent().unwrap_or_else(RelPath::root);
+        let gone = || stale("what was to be renamed is not there any more");
+        let source = root.folder(&parent).map_err(|_| gone())?;
+        let now = source
+            .entry(from.name())
+            .map_err(|_| gone())?
+            .ok_or_else(gone)?;
+        let probe = Change {
+            old: Some(Box::new(old.clone())),
+            status: Status::Deleted,
+            ..change.clone()
+        };
+        if !matches!(expected(&probe, &now.state, &self.shared.own), Check::Go) {
+            return Err(stale(
+                "what was to be renamed changed since the plan was made",
+            ));
+        }
+        if self.shared.job.dry_run {
+            return Ok(Report::plain(Outcome::Done));
+        }
+        source
+            .move_to(from.name(), folder, change.path.name())
+            .map_err(|e| match e {
+                Errno::EXIST | Errno::NOTEMPTY => stale("something is there already"),
+                e => self.failed("cannot rename", e.into()),
+            })?;
+        if let (Some(new), false) = (&change.new, change.kind == Kind::Directory) {
+            meta::set(
+                folder,
+                change.path.name(),
+                &now.state,
+                new,
+                None,
+                self.shared.job.policy,
+            )
+            .map_err(|e| self.failed("cannot set its metadata", e))?;
+        }
+        Ok(Report::plain(Outcome::Done))
+    }
+
+    /// Makes the parents that the plan does not hold, with the source's metadata.
+    fn make_parents(&mut self, change: &Change, parent: &RelPath) -> Made<()> {
+        let mut missing = vec![parent.clone()];
+        while let Some(above) = missing.last().and_then(RelPath::parent) {
+            match self.shared.job.root.folder(&above) {
+                Err(Errno::NOENT) => missing.push(above),
+                _ => break,
+            }
+        }
+        for path in missing.into_iter().rev() {
+            let (Some(above), Some(cursor)) =
+                (path.parent(), self.cursors.get_mut(change.source as usize))
+            else {
+                return Err(stale("its directory is not there any more"));
+            };
+            let found = cursor.place(&path).ok().flatten();
+            let Some((dir, entry)) = found.filter(|(_, entry)| entry.is_dir()) else {
+                return Err(stale("its directory is in neither source nor destination"));
+            };
+            let xattrs = dir.xattrs(&entry).ok();
+            let folder = self
+                .shared
+                .job
+                .root
+                .folder(&above)
+                .map_err(|e| self.failed("cannot open", e.into()))?;
+            match folder.make_dir(path.name(), 0o700) {
+                Ok(()) => self.shared.add_parent((path, entry.state, xattrs)),
+                Err(Errno::EXIST) => {}
+                Err(e) => return Err(self.failed("cannot make its directory", e.into())),
+            }
+        }
+        Ok(())
+    }
+
+    fn fault(&self, fault: Fault) -> Report {
+        match fault {
+            Fault::Source(e) => Report::new(
+                Outcome::Failed,
+                Error::io("cannot read the source", "", e).cause(),
+            ),
+            Fault::Destination(e) => self.failed("cannot write", e),
+        }
+    }
+
+    /// The destination's system refused.
+    fn failed(&self, operation: &str, error: io::Error) -> Report {
+        self.shared.note(error.raw_os_error());
+        Report::new(Outcome::Failed, Error::io(operation, "", error).cause())
+    }
+}
+
+fn stale(why: &str) -> Report {
+    Report::new(Outcome::Stale, why)
+}
+
+/// The state of an open local file, to tell whether it changed.
+fn state_of_contents(contents: &Contents) -> Option<State> {
+    use std::os::fd::AsFd;
+    match contents {
+        Contents::Local(file) => state_of_handle(file.as_fd()).ok(),
+        Contents::Stream(_) => None,
+    }
+}

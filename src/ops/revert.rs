@@ -1,0 +1,194 @@
+//! Taking a directory back: its present state is recorded first, then it is made exactly what a snapshot says.
+//!
+//! The present state's snapshot and the target's are compared with each other, so that contents are
+//! told apart by their digests and nothing is read twice; what is performed then still checks every
+//! entry of the directory against the present state just recorded.
+
+use crate::disk::Root;
+use crate::disk::lock::Lock;
+use crate::disk::meta::Policy;
+use crate::model::{
+    Change, Error, ErrorKind, Filter, Problem, RelPath, Result, SnapshotId, Status, Time,
+};
+use crate::ops::apply::{Job, apply};
+use crate::ops::diff::{Item, Options, Plan, diff};
+use crate::ops::outcome::Report;
+use crate::ops::snap::{SnapOptions, snap_locked};
+use crate::ops::stale::Terms;
+use crate::repo::log::{Begin, Work};
+use crate::repo::{Info, Repo, directory_of};
+use crate::tree::Tree;
+use crate::tree::local::Local;
+
+/// What is to be taken back, and how far.
+pub struct Revert<'a> {
+    /// The repository.
+    pub repo: &'a Repo,
+    /// The directory, open for reading.
+    pub dir: &'a Local,
+    /// The directory, open for writing.
+    pub root: &'a Root,
+    /// The snapshot that it is to be.
+    pub target: &'a Info,
+    /// It takes back a revert.
+    pub redo: bool,
+    /// Only these paths and what is below them; empty for all.
+    pub paths: &'a [RelPath],
+}
+
+/// What came of it.
+pub struct Reverted {
+    /// The snapshot of the state before.
+    pub before: SnapshotId,
+    /// The head now.
+    pub head: Option<SnapshotId>,
+    /// What was to change.
+    pub changes: Vec<Change>,
+    /// What became of each.
+    pub reports: Vec<Report>,
+    /// What could not be recorded or compared rightly.
+    pub problems: Vec<Problem>,
+    /// Something that a person should be told.
+    pub notice: Option<String>,
+}
+
+/// How a directory is compared with a snapshot that it is to be: in every respect that can be restored.
+pub fn options(target: &Info, privileged: bool) -> Result<Options> {
+    Ok(Options {
+        delete: true,
+        checksum: true,
+        owner: privileged,
+        xattrs: true,
+        devices: privileged,
+        sync_file: true,
+        filter: Filter::new(target.rules.clone())?,
+        ..Options::default()
+    })
+}
+
+impl Revert<'_> {
+    /// Does it, under the directory's lock, which the caller holds.
+    ///
+    /// # Errors
+    /// When the present state cannot be recorded, or the log not be written: then nothing changed.
+    pub fn run(&self, held: &Lock) -> Result<Reverted> {
+        let options = options(self.target, self.root.is_privileged())?;
+        let recorded = SnapOptions {
+            filter: options.filter.clone(),
+            ..SnapOptions::default()
+        };
+        let present = snap_locked(self.repo, self.dir, &recorded, held)?;
+        let target = self.repo.tree(self.target.id)?;
+        let now = self.repo.tree(present.id)?;
+        let mut plan = diff(&target, Some(&now), &options)?;
+        only(&mut plan, self.paths);
+        let mut problems = present.problems;
+        let mut changes = Vec::with_capacity(plan.items.len());
+        for item in plan.items {
+            match item {
+                Item::Change(change) => changes.push(change),
+                Item::Problem(problem) => problems.push(problem),
+                Item::Skip(skip) if skip.cause => problems.push(Problem {
+                    path: skip.path,
+                    operation: "revert".into(),
+                    message: skip.reason,
+                }),
+                Item::Skip(_) => {}
+            }
+        }
+        let operation = self.begin(present.id)?;
+        let reports = self.perform(&target, &changes, &options);
+        let whole = reports.iter().all(|r| r.outcome.is_success());
+        let head = match whole && self.paths.is_empty() {
+            true => self.target.parent,
+            false => Some(present.id),
+        };
+        self.repo.set_head(self.dir, head)?;
+        let outcome = if whole { "done" } else { "partial" };
+        self.repo.finish(operation, outcome, head)?;
+        Ok(Reverted {
+            before: present.id,
+            head,
+            changes,
+            reports,
+            problems,
+            notice: present.notice,
+        })
+    }
+
+    fn begin(&self, before: SnapshotId) -> Result<u64> {
+        self.repo.begin(Begin {
+            directory: directory_of(self.dir),
+            work: match (self.redo, self.paths.is_empty()) {
+                (true, _) => Work::Redo,
+                (false, true) => Work::Revert,
+                // Some paths of an older state are a new state.
+                (false, false) => Work::Apply,
+            },
+            before: Some(before),
+            target: Some(self.target.id),
+            sources: Vec::new(),
+            pid: std::process::id(),
+            time: Time::now(),
+        })
+    }
+
+    fn perform(&self, target: &dyn Tree, changes: &[Change], options: &Options) -> Vec<Report> {
+        let job = Job {
+            sources: &[target],
+            root: self.root,
+            policy: Policy {
+                owner: options.owner,
+                mode: true,
+                mtime: true,
+                xattrs: true,
+            },
+            terms: Terms {
+                owner: options.owner,
+                window_ns: 0,
+            },
+            dry_run: false,
+        };
+        apply(&job, changes)
+    }
+}
+
+/// Leaves of a plan what is at or below `paths`, and the directories that lead there; all when there are none.
+pub fn only(plan: &mut Plan, paths: &[RelPath]) {
+    if paths.is_empty() {
+        return;
+    }
+    let leads = |change: &Change| {
+        let made = matches!(change.status, Status::Added | Status::TypeChanged);
+        made && paths.iter().any(|p| p.is_within(&change.path))
+    };
+    plan.items.retain(|item| {
+        paths.iter().any(|p| item.path().is_within(p))
+            || matches!(item, Item::Change(c) if leads(c))
+    });
+}
+
+/// Paths below a directory, as a user names them: relative to it, or absolute inside it.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] for one that is not inside.
+pub fn inside(dir: &std::path::Path, named: &std::path::Path) -> Result<RelPath> {
+    use std::os::unix::ffi::OsStrExt;
+    let bytes = named.as_os_str().as_bytes();
+    let below = named.strip_prefix(dir).unwrap_or(named);
+    let plain: std::path::PathBuf = below
+        .components()
+        .filter(|c| !matches!(c, std::path::Component::CurDir))
+        .collect();
+    let path = match plain.as_os_str().as_bytes() {
+        b"" => Ok(RelPath::root()),
+        path => RelPath::parse(path),
+    };
+    path.map_err(|e| {
+        Error::at(
+            ErrorKind::Usage,
+            bytes,
+            format!("is no path inside the directory: {e}"),
+        )
+    })
+}

@@ -1,0 +1,239 @@
+//! Whether a change may still be made: what the plan expects against what is there.
+
+use std::collections::HashSet;
+use std::sync::RwLock;
+
+use crate::model::{Change, Entry, Kind, State, Status, Why};
+
+/// What is to be done about a change, seen from the destination.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Check {
+    /// It may be made.
+    Go,
+    /// It is so already.
+    Already,
+    /// It may have been made: it looks like it, so only its contents, attributes or links tell.
+    Perhaps,
+    /// The destination is not as expected, for this reason.
+    Stale(&'static str),
+}
+
+/// The inodes that this run has changed itself, so that their new change times are no surprise.
+#[derive(Default)]
+pub struct Own(RwLock<HashSet<(u64, u64)>>);
+
+impl Own {
+    /// Remembers an inode.
+    pub fn add(&self, state: &State) {
+        if let (Some(inode), Ok(mut set)) = (state.inode, self.0.write()) {
+            set.insert((inode.dev, inode.ino));
+        }
+    }
+
+    fn has(&self, state: &State) -> bool {
+        let key = state.inode.map(|i| (i.dev, i.ino));
+        key.is_some_and(|key| self.0.read().is_ok_and(|set| set.contains(&key)))
+    }
+}
+
+/// What counts when a state is compared with the one that the plan wants.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Owners are set.
+    pub owner: bool,
+    /// Times closer than this, in nanoseconds, are equal.
+    pub window_ns: u64,
+}
+
+/// Holds `change` against what is there now.
+pub fn check(change: &Change, now: Option<&Entry>, own: &Own, terms: Terms) -> Check {
+    let Some(now) = now else {
+        return match change.status {
+            Status::Added | Status::Renamed => Check::Go,
+            Status::Deleted => Check::Already,
+            _ => Check::Stale("it is not there any more"),
+        };
+    };
+    let now = &now.state;
+    match change.old.as_deref() {
+        Some(old) if same_inode(old, now) => return Check::Go,
+        Some(old) if change.status == Status::Deleted => {
+            return match as_expected(old, now, own) {
+                true => Check::Go,
+                false => Check::Stale("it changed since the plan was made"),
+            };
+        }
+        _ => {}
+    }
+    if let Some(new) = change.new.as_deref()
+        && is_like(new, now, terms)
+    {
+        return already(change, new);
+    }
+    expected(change, now, own)
+}
+
+/// Whether what is there is what the plan expects, however much it looks like what is planned.
+pub fn expected(change: &Change, now: &State, own: &Own) -> Check {
+    match change.old.as_deref() {
+        Some(old) if as_expected(old, now, own) => Check::Go,
+        Some(_) => Check::Stale("it changed since the plan was made"),
+        // A directory that is there gets the metadata, and what is planned below it.
+        None if change.kind == Kind::Directory && now.kind == Kind::Directory => Check::Go,
+        None => Check::Stale("something is there already"),
+    }
+}
+
+fn already(change: &Change, new: &State) -> Check {
+    let only_contents = change.old.as_ref().is_some_and(|old| {
+        old.kind == Kind::File && (old.size, old.mtime, old.mode) == (new.size, new.mtime, new.mode)
+    });
+    let why = change.why;
+    match why.meets(Why::LINKS.with(Why::XATTRS))
+        || change.link_to.is_some()
+        || only_contents && why.has(Why::CONTENT)
+    {
+        true => Check::Perhaps,
+        false => Check::Already,
+    }
+}
+
+/// The very inode that the plan saw, untouched.
+fn same_inode(old: &State, now: &State) -> bool {
+    old.kind != Kind::Directory && old.inode.is_some() && old.inode == now.inode
+}
+
+/// DESIGN's rule: the same inode with another change time is stale, and so is another inode whose
+/// size, mtime or mode differs; of directories only kind and mode count.
+fn as_expected(old: &State, now: &State, own: &Own) -> bool {
+    if old.kind != now.kind {
+        return false;
+    }
+    if old.kind == Kind::Directory {
+        return old.mode == now.mode || own.has(now);
+    }
+    if own.has(now) {
+        return true;
+    }
+    let id = |s: &State| s.inode.map(|i| (i.dev, i.ino));
+    if old.inode.is_some() && id(old) == id(now) {
+        return old.inode == now.inode;
+    }
+    (old.size, old.mtime, old.mode, &old.target, old.rdev)
+        == (now.size, now.mtime, now.mode, &now.target, now.rdev)
+}
+
+/// Whether what is there looks as the plan wants it.
+pub fn is_like(new: &State, now: &State, terms: Terms) -> bool {
+    let same_time = crate::ops::compare::same_time(new.mtime, now.mtime, terms.window_ns);
+    let same_owner = !terms.owner || (new.uid, new.gid) == (now.uid, now.gid);
+    let same_mode = new.kind == Kind::Symlink || new.mode == now.mode;
+    same_time
+        && same_owner
+        && same_mode
+        && (new.kind, new.size, &new.target, new.rdev)
+            == (now.kind, now.size, &now.target, now.rdev)
+}
+
+/// Whether a source entry is still as the plan saw it; a snapshot's always is.
+pub fn source_holds(new: &State, now: &State, own: &Own) -> bool {
+    let Some(inode) = new.inode else {
+        return (new.kind, new.size, new.mtime) == (now.kind, now.size, now.mtime);
+    };
+    if new.kind != now.kind {
+        return false;
+    }
+    if new.kind == Kind::Directory {
+        return new.mode == now.mode;
+    }
+    let same = now
+        .inode
+        .is_some_and(|i| (i.dev, i.ino) == (inode.dev, inode.ino));
+    match same {
+        true => now.inode == Some(inode) || own.has(now),
+        false => (new.size, new.mtime, new.mode) == (now.size, now.mtime, now.mode),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Inode, RelPath, Time};
+
+    fn state(ino: u64, ctime: i64, mtime: i64) -> State {
+        State {
+            kind: Kind::File,
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+            size: 3,
+            mtime: Time::new(mtime, 0),
+            rdev: 0,
+            target: None,
+            inode: Some(Inode {
+                dev: 1,
+                ino,
+                ctime: Time::new(ctime, 0),
+            }),
+        }
+    }
+
+    fn modified(why: Why) -> Change {
+        Change {
+            path: RelPath::parse(b"f").unwrap(),
+            status: Status::Modified,
+            kind: Kind::File,
+            source: 0,
+            old: Some(Box::new(state(1, 10, 10))),
+            new: Some(Box::new(state(
+                9,
+                20,
+                if why.has(Why::MTIME) { 20 } else { 10 },
+            ))),
+            why,
+            from: None,
+            link_to: None,
+        }
+    }
+
+    fn checked(why: Why, now: State, own: &Own) -> Check {
+        let terms = Terms {
+            owner: true,
+            window_ns: 0,
+        };
+        check(&modified(why), Some(&Entry::new(b"f", now)), own, terms)
+    }
+
+    #[test]
+    fn follows_the_rule() {
+        let own = Own::default();
+        let why = Why::MTIME.with(Why::CONTENT);
+        assert_eq!(checked(why, state(1, 10, 10), &own), Check::Go);
+        assert!(
+            matches!(checked(why, state(1, 11, 10), &own), Check::Stale(_)),
+            "touched"
+        );
+        assert_eq!(checked(why, state(2, 99, 10), &own), Check::Go, "a copy");
+        assert!(
+            matches!(checked(why, state(2, 99, 11), &own), Check::Stale(_)),
+            "another"
+        );
+        assert_eq!(checked(why, state(2, 99, 20), &own), Check::Already);
+        own.add(&state(1, 11, 10));
+        assert_eq!(
+            checked(why, state(1, 11, 10), &own),
+            Check::Go,
+            "our own doing"
+        );
+    }
+
+    #[test]
+    fn equal_looks_do_not_prove_equal_contents() {
+        let own = Own::default();
+        assert_eq!(
+            checked(Why::CONTENT, state(2, 99, 10), &own),
+            Check::Perhaps
+        );
+        assert_eq!(checked(Why::CONTENT, state(1, 10, 10), &own), Check::Go);
+    }
+}

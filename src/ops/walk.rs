@@ -1,0 +1,449 @@
+//! One parallel walk over pairs of directories: list both sides, merge the two sorted listings,
+//! recurse where both have a directory. The output is in path order whatever the thread count.
+
+use rayon::prelude::*;
+
+use crate::model::{
+    Change, Entry, Error, Kind, Problem, RelPath, Result, Rule, Skip, Status, Why, name,
+};
+use crate::ops::compare::{contents, states};
+use crate::ops::diff::{Item, Options};
+use crate::ops::link::Linked;
+use crate::tree::{Dir, Listing, Tree};
+
+/// What comparing a pair of entries, and all below them, comes to.
+#[derive(Default)]
+pub struct Part {
+    /// The plan's lines.
+    pub items: Vec<Item>,
+    /// Names of inodes with several links, for the comparison of link structure.
+    pub links: Vec<Linked>,
+    /// Something below the destination stays, so its directory cannot go.
+    pub stays: bool,
+}
+
+impl Part {
+    fn of(item: Item) -> Self {
+        Part {
+            items: vec![item],
+            ..Part::default()
+        }
+    }
+
+    fn append(&mut self, mut other: Part) {
+        self.items.append(&mut other.items);
+        self.links.append(&mut other.links);
+        self.stays |= other.stays;
+    }
+}
+
+/// The names of one directory on both sides.
+type Pair = (Option<Entry>, Option<Entry>);
+/// Both sides' open directory, each where there is one.
+type Dirs<'d> = (Option<&'d dyn Dir>, Option<&'d dyn Dir>);
+
+/// A comparison under way.
+pub struct Walk<'o> {
+    /// What counts as a difference.
+    pub options: &'o Options,
+}
+
+impl Walk<'_> {
+    /// Compares two trees from their roots.
+    ///
+    /// # Errors
+    /// When a root cannot be examined or opened.
+    pub fn roots(&self, source: &dyn Tree, destination: Option<&dyn Tree>) -> Result<Part> {
+        let path = RelPath::root();
+        let new = source.root()?;
+        let old = destination.map(Tree::root).transpose()?;
+        let from = source.open()?;
+        let to = destination.map(Tree::open).transpose()?;
+        let dirs = (Some(from.as_ref()), to.as_deref());
+        let mut part = Part::default();
+        match &old {
+            None => part.items.push(Item::Change(added(&path, &new))),
+            Some(old) => {
+                let why = states(&new, old, self.options).why;
+                let why = self.metadata(&path, (&new, old), dirs, why, &mut part);
+                if !why.is_empty() {
+                    part.items.push(Item::Change(changed(
+                        &path,
+                        Status::Touched,
+                        &new,
+                        old,
+                        why,
+                    )));
+                }
+            }
+        }
+        part.append(self.directories(&path, dirs));
+        Ok(part)
+    }
+
+    /// Compares the entries of a pair of directories, and all below.
+    fn directories(&self, path: &RelPath, dirs: Dirs<'_>) -> Part {
+        if let (Some(a), Some(b)) = dirs
+            && a.node().is_some()
+            && a.node() == b.node()
+        {
+            return Part::default();
+        }
+        let mut part = Part::default();
+        let source = dirs.0.map(|dir| list(path, dir, &mut part));
+        let destination = dirs.1.map(|dir| list(path, dir, &mut part));
+        if matches!(source, Some(None)) || matches!(destination, Some(None)) {
+            // What cannot be listed is neither a reason to delete nor a place to write to.
+            part.stays = true;
+            return part;
+        }
+        let source = source.flatten().unwrap_or_default();
+        let destination = destination.flatten().unwrap_or_default();
+        let unknown: Vec<Vec<u8>> = [&source, &destination]
+            .iter()
+            .flat_map(|l| l.problems.iter().map(|p| p.path.name().to_vec()))
+            .collect();
+        for listing in [&source, &destination] {
+            self.report(path, listing, &mut part);
+        }
+        let pairs: Vec<Pair> = merge(source.entries, destination.entries)
+            .filter(|pair| !self.is_special(path, pair_name(pair)))
+            .filter(|pair| {
+                let known = !unknown.iter().any(|name| **name == *pair_name(pair));
+                part.stays |= !known && pair.1.is_some();
+                known
+            })
+            .collect();
+        let heavy = pairs.iter().filter(|p| is_heavy(p)).count();
+        let parts: Vec<Part> = match heavy {
+            0 | 1 => pairs.iter().map(|p| self.pair(path, p, dirs)).collect(),
+            _ => pairs.par_iter().map(|p| self.pair(path, p, dirs)).collect(),
+        };
+        let had = part.items.len();
+        parts.into_iter().for_each(|p| part.append(p));
+        if had > 0 {
+            part.items.sort_by(|a, b| a.path().cmp(b.path()));
+        }
+        part
+    }
+
+    /// Whether a name at the root is not for plans between directories.
+    fn is_special(&self, parent: &RelPath, name: &[u8]) -> bool {
+        parent.is_root() && name == name::SYNC && !self.options.sync_file
+    }
+
+    /// Hands on what the listing passed over or could not examine.
+    fn report(&self, path: &RelPath, listing: &Listing, part: &mut Part) {
+        part.items.extend(listing.skips.iter().filter_map(|skip| {
+            let path = path.join(skip.path.name());
+            let excluded = self.options.filter.excludes(&path, false).is_some();
+            (!excluded).then(|| {
+                Item::Skip(Skip {
+                    path,
+                    ..skip.clone()
+                })
+            })
+        }));
+        part.items.extend(listing.problems.iter().map(|problem| {
+            Item::Problem(Problem {
+                path: path.join(problem.path.name()),
+                ..problem.clone()
+            })
+        }));
+    }
+
+    /// Compares one name.
+    fn pair(&self, parent: &RelPath, pair: &Pair, dirs: Dirs<'_>) -> Part {
+        let (source, destination) = (pair.0.as_ref(), pair.1.as_ref());
+        let path = || parent.join(pair_name(pair));
+        let (source, destination, skipped) = match self.options.filter.is_empty() {
+            true => (source, destination, None),
+            false => self.filtered(&path(), source, destination),
+        };
+        let mut part = Part::default();
+        part.stays = destination.is_none() && pair.1.is_some();
+        part.items.extend(skipped.map(Item::Skip));
+        let rest = match (source, destination) {
+            (Some(new), Some(old)) => self.both(&path(), new, old, dirs),
+            (Some(new), None) => self.only_source(&path(), new, dirs.0),
+            (None, Some(old)) => self.only_destination(&path(), old, dirs.1),
+            (None, None) => Part::default(),
+        };
+        part.append(rest);
+        part
+    }
+
+    /// Takes out what the filter excludes, with the `skip` that says so.
+    fn filtered<'e>(
+        &self,
+        path: &RelPath,
+        source: Option<&'e Entry>,
+        destination: Option<&'e Entry>,
+    ) -> (Option<&'e Entry>, Option<&'e Entry>, Option<Skip>) {
+        let rule = |e: &Entry| self.options.filter.excludes(path, e.is_dir());
+        let out = source.and_then(rule);
+        let keep = destination.is_some_and(|e| rule(e).is_some()) && !self.options.delete_excluded;
+        (
+            source.filter(|_| out.is_none()),
+            // A destination under an excluded source's name goes or stays as the destination's own rule says.
+            destination.filter(|_| !keep),
+            out.map(|rule| excluded(path, source, rule)),
+        )
+    }
+
+    fn only_source(&self, path: &RelPath, new: &Entry, dir: Option<&dyn Dir>) -> Part {
+        if new.state.kind.is_device() && !self.options.devices {
+            return Part::of(Item::Skip(Skip {
+                path: path.clone(),
+                source: Some(new.source),
+                reason: format!("a {} can only be made by root", new.state.kind.word()),
+                rule: None,
+                cause: false,
+            }));
+        }
+        let mut part = Part::of(Item::Change(added(path, new)));
+        part.links.extend(Linked::of(path, Some(new), None));
+        if new.is_dir() {
+            part.append(self.below(path, (Some(new), None), (dir, None)));
+        }
+        part
+    }
+
+    fn only_destination(&self, path: &RelPath, old: &Entry, dir: Option<&dyn Dir>) -> Part {
+        if !self.options.delete {
+            return Part {
+                stays: true,
+                ..Part::default()
+            };
+        }
+        let below = match old.is_dir() {
+            true => self.below(path, (None, Some(old)), (None, dir)),
+            false => Part::default(),
+        };
+        let mut part = Part::default();
+        if !below.stays {
+            part.items.push(Item::Change(deleted(path, old)));
+        }
+        part.append(below);
+        part
+    }
+
+    fn both(&self, path: &RelPath, new: &Entry, old: &Entry, dirs: Dirs<'_>) -> Part {
+        let verdict = states(new, old, self.options);
+        if verdict.why.has(Why::KIND) {
+            return self.replace(path, new, old, dirs);
+        }
+        let mut part = Part::default();
+        let mut why = self.metadata(path, (new, old), dirs, verdict.why, &mut part);
+        if verdict.unsure
+            && let (Some(a), Some(b)) = dirs
+        {
+            match contents((a, new), (b, old)) {
+                Ok(same) => why.set(Why::CONTENT, !same),
+                Err(error) => {
+                    part.items.push(problem(path, "compare", &error));
+                    part.stays = true;
+                    return part;
+                }
+            }
+        }
+        part.links.extend(Linked::of(path, Some(new), Some(old)));
+        if !why.is_empty() {
+            let status = match why.meets(Why::SIZE.with(Why::CONTENT).with(Why::TARGET)) {
+                true => Status::Modified,
+                false => Status::Touched,
+            };
+            part.items
+                .push(Item::Change(changed(path, status, new, old, why)));
+        }
+        part.stays = true;
+        if new.is_dir() {
+            part.append(self.below(path, (Some(new), Some(old)), dirs));
+        }
+        part
+    }
+
+    /// Adds to `why` whether attributes differ; they are read only if they are asked for.
+    fn metadata(
+        &self,
+        path: &RelPath,
+        (new, old): (&Entry, &Entry),
+        dirs: Dirs<'_>,
+        mut why: Why,
+        part: &mut Part,
+    ) -> Why {
+        if !self.options.xattrs {
+            return why;
+        }
+        let (Some(a), Some(b)) = dirs else { return why };
+        match (a.xattrs(new), b.xattrs(old)) {
+            (Ok(x), Ok(y)) => why.set(Why::XATTRS, x != y),
+            (Err(error), _) | (_, Err(error)) => part.items.push(problem(path, "compare", &error)),
+        }
+        why
+    }
+
+    /// Another kind takes the place of `old`.
+    fn replace(&self, path: &RelPath, new: &Entry, old: &Entry, dirs: Dirs<'_>) -> Part {
+        let skip = |reason: &str, cause: bool| Part {
+            stays: true,
+            ..Part::of(Item::Skip(Skip {
+                path: path.clone(),
+                source: Some(new.source),
+                reason: reason.to_string(),
+                rule: None,
+                cause,
+            }))
+        };
+        if new.state.kind.is_device() && !self.options.devices {
+            return skip("a device can only be made by root", false);
+        }
+        let mut gone = Part::default();
+        if old.is_dir() {
+            gone = self.below(path, (None, Some(old)), (None, dirs.1));
+            if gone.stays {
+                let reason = match self.options.delete {
+                    true => "the directory in its place holds what is to stay",
+                    false => "the directory in its place is not empty; --delete would replace it",
+                };
+                return skip(reason, true);
+            }
+        }
+        let change = changed(path, Status::TypeChanged, new, old, Why::KIND);
+        let mut part = Part {
+            stays: true,
+            ..Part::of(Item::Change(change))
+        };
+        part.links.extend(Linked::of(path, Some(new), None));
+        part.append(gone);
+        if new.is_dir() {
+            part.append(self.below(path, (Some(new), None), (dirs.0, None)));
+        }
+        part
+    }
+
+    /// Opens the directories of a name and compares what they hold.
+    fn below(
+        &self,
+        path: &RelPath,
+        pair: (Option<&Entry>, Option<&Entry>),
+        dirs: Dirs<'_>,
+    ) -> Part {
+        let open = |entry: Option<&Entry>, dir: Option<&dyn Dir>| match (entry, dir) {
+            (Some(entry), Some(dir)) => dir.open_dir(entry).map(Some),
+            _ => Ok(None),
+        };
+        match (open(pair.0, dirs.0), open(pair.1, dirs.1)) {
+            (Ok(a), Ok(b)) => self.directories(path, (a.as_deref(), b.as_deref())),
+            (Err(error), _) | (_, Err(error)) => Part {
+                stays: true,
+                ..Part::of(problem(path, "list", &error))
+            },
+        }
+    }
+}
+
+/// Lists a directory; `None`, and a problem noted, when it cannot be.
+fn list(path: &RelPath, dir: &dyn Dir, part: &mut Part) -> Option<Listing> {
+    match dir.list() {
+        Ok(listing) => Some(listing),
+        Err(error) => {
+            part.items.push(problem(path, "list", &error));
+            None
+        }
+    }
+}
+
+fn problem(path: &RelPath, operation: &str, error: &Error) -> Item {
+    Item::Problem(Problem {
+        path: path.clone(),
+        operation: operation.into(),
+        message: error.cause(),
+    })
+}
+
+fn excluded(path: &RelPath, source: Option<&Entry>, rule: &Rule) -> Skip {
+    Skip {
+        path: path.clone(),
+        source: source.map(|e| e.source),
+        reason: "excluded".into(),
+        rule: Some(rule.clone()),
+        cause: false,
+    }
+}
+
+fn is_heavy(pair: &Pair) -> bool {
+    let entry = pair.0.as_ref().or(pair.1.as_ref());
+    match pair {
+        (Some(a), Some(b)) if a.state.kind == Kind::File && b.state.kind == Kind::File => {
+            a.state.mtime != b.state.mtime && a.state.size == b.state.size
+        }
+        _ => entry.is_some_and(Entry::is_dir),
+    }
+}
+
+fn pair_name(pair: &Pair) -> &[u8] {
+    match pair {
+        (Some(entry), _) | (None, Some(entry)) => &entry.name,
+        (None, None) => b"",
+    }
+}
+
+/// Merges two listings that are sorted by name.
+fn merge(source: Vec<Entry>, destination: Vec<Entry>) -> impl Iterator<Item = Pair> {
+    let mut left = source.into_iter().peekable();
+    let mut right = destination.into_iter().peekable();
+    std::iter::from_fn(move || {
+        let order = match (left.peek(), right.peek()) {
+            (Some(a), Some(b)) => a.name.cmp(&b.name),
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (None, None) => return None,
+        };
+        Some(match order {
+            std::cmp::Ordering::Less => (left.next(), None),
+            std::cmp::Ordering::Greater => (None, right.next()),
+            std::cmp::Ordering::Equal => (left.next(), right.next()),
+        })
+    })
+}
+
+/// The change that makes `new` where there is nothing.
+pub fn added(path: &RelPath, new: &Entry) -> Change {
+    Change {
+        path: path.clone(),
+        status: Status::Added,
+        kind: new.state.kind,
+        source: new.source,
+        old: None,
+        new: Some(Box::new(new.state.clone())),
+        why: Why::NONE,
+        from: None,
+        link_to: None,
+    }
+}
+
+/// The change that makes `old` like `new`.
+pub fn changed(path: &RelPath, status: Status, new: &Entry, old: &Entry, why: Why) -> Change {
+    Change {
+        old: Some(Box::new(old.state.clone())),
+        status,
+        why,
+        ..added(path, new)
+    }
+}
+
+/// The change that takes `old` away.
+pub fn deleted(path: &RelPath, old: &Entry) -> Change {
+    Change {
+        path: path.clone(),
+        status: Status::Deleted,
+        kind: old.state.kind,
+        source: 0,
+        old: Some(Box::new(old.state.clone())),
+        new: None,
+        why: Why::NONE,
+        from: None,
+        link_to: None,
+    }
+}

@@ -1,0 +1,296 @@
+//! An archive being made: by many workers at once, each handing over whole compressed entries, so that
+//! no more is in memory than one small file for each worker. The file itself is written forward, under
+//! one lock, and exists only from the first entry on: recording an unchanged tree writes nothing.
+//!
+//! Workers are rayon's; whoever holds the lock must not wait for rayon (it could be given a task that wants the
+//! lock), so the pieces of a large file are compressed by threads of their own.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::model::{
+    ContentId, Error, ErrorKind, Kind, NodeId, RelPath, Result, SnapshotId, State, Time, name,
+};
+use crate::repo::deflate::pack;
+use crate::repo::index::{self, Index};
+use crate::repo::info::Info;
+use crate::repo::manifest;
+use crate::repo::store::Repo;
+use crate::repo::writer::{Header, Method, Sizes, Writer};
+
+/// What a new archive is about.
+#[derive(Clone, Debug)]
+pub struct Purpose {
+    /// Whether it holds everything, or only what is new.
+    pub full: bool,
+    /// What the BACKUP file says at the moment.
+    pub backup: Option<SnapshotId>,
+    /// The folder for what is not contents.
+    pub folder: String,
+    /// When the recording began.
+    pub time: Time,
+    /// The line for people.
+    pub about: String,
+}
+
+/// An archive being made.
+pub struct Archive {
+    repo: Repo,
+    pub(super) purpose: Purpose,
+    state: Mutex<Writing>,
+}
+
+/// What the lock guards.
+#[derive(Default)]
+pub(super) struct Writing {
+    open: Option<(tempfile::NamedTempFile, Writer<File>)>,
+    /// The SHA-256 of all that was written, or soon will be.
+    pub(super) claimed: HashSet<[u8; 32]>,
+    /// The lines of the entry `pieces`.
+    pub(super) pieces: Vec<u8>,
+}
+
+/// The name under which zip holds a path; `None` when not every reader gives it back: names that are not
+/// UTF-8, too long, or hold control characters (which Info-ZIP's unzip drops).
+pub fn zip_name(path: &RelPath) -> Option<&[u8]> {
+    let bytes = path.as_bytes();
+    let plain = std::str::from_utf8(bytes).is_ok() && !bytes.iter().any(u8::is_ascii_control);
+    (plain && bytes.len() < usize::from(u16::MAX)).then_some(bytes)
+}
+
+/// `st_mode` of a state.
+pub fn st_mode(state: &State) -> u32 {
+    let kind = match state.kind {
+        Kind::Directory => 0o040000,
+        Kind::Symlink => 0o120000,
+        _ => 0o100000,
+    };
+    kind | state.mode
+}
+
+impl Archive {
+    /// A new archive of a repository. Nothing is written yet.
+    pub fn new(repo: &Repo, purpose: Purpose) -> Self {
+        Archive {
+            repo: repo.clone(),
+            purpose,
+            state: Mutex::default(),
+        }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, Writing> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the repository or this archive has those bytes.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn holds(&self, id: &[u8; 32]) -> Result<bool> {
+        Ok(self.state().claimed.contains(id) || self.repo.catalog().holds(id)?)
+    }
+
+    /// Whether bytes are still to be written, by whoever asks first. A full archive repeats what others have.
+    pub(super) fn claim(&self, id: &[u8; 32]) -> Result<bool> {
+        if !self.purpose.full && self.repo.catalog().holds(id)? {
+            return Ok(false);
+        }
+        Ok(self.state().claimed.insert(*id))
+    }
+
+    /// Does something with the writer, which begins the file if need be.
+    pub(super) fn with<T>(
+        &self,
+        state: &mut Writing,
+        act: impl FnOnce(&mut Writer<File>) -> io::Result<T>,
+    ) -> Result<T> {
+        let cannot = |e| {
+            Error::io(
+                "cannot write an archive in",
+                self.repo.path().as_os_str().as_bytes(),
+                e,
+            )
+        };
+        let (_, writer) = match &mut state.open {
+            Some(open) => open,
+            closed => {
+                let file = self.repo.temporary()?;
+                let handle = file.as_file().try_clone().map_err(cannot)?;
+                let mut writer = Writer::new(handle);
+                self.head(&mut writer).map_err(cannot)?;
+                closed.insert((file, writer))
+            }
+        };
+        act(writer).map_err(cannot)
+    }
+
+    /// The first entries.
+    fn head(&self, writer: &mut Writer<File>) -> io::Result<()> {
+        let about = format!("{}\n", self.purpose.about);
+        let name = format!("{}/ABOUT", self.purpose.folder);
+        self.plain(writer, &name, None, about.as_bytes())?;
+        if let Some(id) = self.purpose.backup {
+            let text = format!("{id}\n");
+            let name = String::from_utf8_lossy(name::BACKUP);
+            self.plain(writer, &name, None, text.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// An entry of our own, stored.
+    fn plain(
+        &self,
+        writer: &mut Writer<File>,
+        name: &str,
+        content: Option<ContentId>,
+        data: &[u8],
+    ) -> io::Result<()> {
+        let header = self.header(name, content);
+        writer.entry(&header, Method::Stored, sizes_of(data, data.len()), data)?;
+        Ok(())
+    }
+
+    pub(super) fn header<'a>(&self, name: &'a str, content: Option<ContentId>) -> Header<'a> {
+        Header {
+            name: name.as_bytes(),
+            mode: 0o100644,
+            mtime: self.purpose.time,
+            content,
+        }
+    }
+
+    /// Packs an entry, then writes it.
+    fn pack(&self, header: &Header<'_>, data: &[u8]) -> Result<()> {
+        let mut packed = Vec::new();
+        let method = pack(data, &mut packed);
+        let kept = match method {
+            Method::Stored => data,
+            Method::Deflate => &packed,
+        };
+        let sizes = sizes_of(data, kept.len());
+        self.with(&mut self.state(), |w| {
+            w.entry(header, method, sizes, kept).map(|_| ())
+        })
+    }
+
+    /// Adds a file's content, unless it is not needed.
+    ///
+    /// # Errors
+    /// When the repository cannot be read or written.
+    pub fn file(&self, path: &RelPath, state: &State, id: ContentId, data: &[u8]) -> Result<()> {
+        let new = self.claim(&id.0)?;
+        let hidden = format!("{}/content/{id}", self.purpose.folder);
+        let named = zip_name(path);
+        if !new && (named.is_none() || !self.purpose.full) {
+            return Ok(());
+        }
+        let header = Header {
+            name: named.unwrap_or(hidden.as_bytes()),
+            mode: st_mode(state),
+            mtime: state.mtime,
+            content: Some(id),
+        };
+        self.pack(&header, data)
+    }
+
+    /// Adds what a full archive has besides contents: directories and symbolic links. Others leave it out.
+    ///
+    /// # Errors
+    /// When the repository cannot be written.
+    pub fn shape(&self, path: &RelPath, state: &State) -> Result<()> {
+        let (true, Some(named)) = (self.purpose.full, zip_name(path)) else {
+            return Ok(());
+        };
+        let mut named = named.to_vec();
+        let data = match state.kind {
+            Kind::Directory => {
+                named.push(b'/');
+                &[]
+            }
+            Kind::Symlink => state.target.as_deref().unwrap_or_default(),
+            _ => return Ok(()),
+        };
+        let header = Header {
+            name: &named,
+            mode: st_mode(state),
+            mtime: state.mtime,
+            content: None,
+        };
+        let sizes = sizes_of(data, data.len());
+        self.with(&mut self.state(), |w| {
+            w.entry(&header, Method::Stored, sizes, data).map(|_| ())
+        })
+    }
+
+    /// Adds a manifest node, unless it is not needed; its id.
+    ///
+    /// # Errors
+    /// When the repository cannot be read or written.
+    pub fn node(&self, bytes: &[u8]) -> Result<NodeId> {
+        let id = manifest::id_of(bytes);
+        self.inner("tree", ContentId(id.0), bytes)?;
+        Ok(id)
+    }
+
+    /// Adds an entry of our own, named after its digest, unless it is not needed.
+    pub(super) fn inner(&self, kind: &str, id: ContentId, bytes: &[u8]) -> Result<()> {
+        if !self.claim(&id.0)? {
+            return Ok(());
+        }
+        let name = format!("{}/{kind}/{id}", self.purpose.folder);
+        self.pack(&self.header(&name, Some(id)), bytes)
+    }
+
+    /// Ends the archive, makes it durable, reads it back and puts it in its place. It counts from then on, though
+    /// the log and the catalog do not know it yet.
+    ///
+    /// # Errors
+    /// When it cannot be written, or is not what was written.
+    pub fn commit(self, info: &Info) -> Result<Index> {
+        let folder = &self.purpose.folder;
+        let mut state = self.state();
+        let pieces = std::mem::take(&mut state.pieces);
+        let json = serde_json::to_vec(info).unwrap_or_default();
+        self.with(&mut state, |w| {
+            if !pieces.is_empty() {
+                self.plain(w, &format!("{folder}/pieces"), None, &pieces)?;
+            }
+            self.plain(w, &format!("{folder}/snapshot.json"), None, &json)
+        })?;
+        let Some((file, writer)) = state.open.take() else {
+            return Err(Error::new(ErrorKind::Failed, "an archive without entries"));
+        };
+        let path = file.path().to_path_buf();
+        let name = path.as_os_str().as_bytes();
+        let cannot = |e| Error::io("cannot write", name, e);
+        let comment = serde_json::to_vec(&info.comment(folder)).unwrap_or_default();
+        let (handle, digest) = writer.finish(&comment).map_err(cannot)?;
+        let readable = PermissionsExt::from_mode(0o400);
+        handle.set_permissions(readable).map_err(cannot)?;
+        handle.sync_all().map_err(cannot)?;
+        let id = SnapshotId(digest);
+        let index = index::read(&handle, id, name)?;
+        if index.info.tree != info.tree {
+            return Err(Error::at(
+                ErrorKind::Failed,
+                name,
+                "reads back as another tree",
+            ));
+        }
+        self.repo.install(file, id)?;
+        Ok(index)
+    }
+}
+
+/// The sizes of `data` kept in `packed` bytes.
+pub(super) fn sizes_of(data: &[u8], packed: usize) -> Sizes {
+    Sizes {
+        crc: crc32fast::hash(data),
+        size: data.len() as u64,
+        packed: packed as u64,
+    }
+}

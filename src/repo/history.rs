@@ -1,0 +1,300 @@
+//! What happened to a directory: its snapshots, its head, the operations on it, and what can be redone.
+
+use std::path::Path;
+
+use rusqlite::{OptionalExtension, params};
+
+use crate::disk::backup;
+use crate::model::{Error, ErrorKind, NodeId, Result, SnapshotId, Time};
+use crate::repo::catalog::{failed, snapshot_id};
+use crate::repo::info::Info;
+use crate::repo::log::{Begin, Finish, Line};
+use crate::repo::store::Repo;
+use crate::repo::tag::tag_line;
+use crate::repo::text::PathText;
+use crate::tree::local::Local;
+
+/// The bytes by which a directory is known: its absolute path, links resolved.
+pub fn directory_of(dir: &Local) -> PathText {
+    directory_at(dir.path())
+}
+
+/// The same of an absolute path.
+pub fn directory_at(path: &Path) -> PathText {
+    use std::os::unix::ffi::OsStrExt;
+    PathText(path.as_os_str().as_bytes().to_vec())
+}
+
+/// Where a directory stands in its history.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Head {
+    /// The snapshot that it comes from; `None` before its first.
+    pub id: Option<SnapshotId>,
+    /// What BACKUP names, when this repository does not have it; then there is no `id`.
+    pub foreign: Option<SnapshotId>,
+    /// Something that a person should be told.
+    pub notice: Option<String>,
+}
+
+/// An operation, from the log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Operation {
+    /// Its number.
+    pub op: u64,
+    /// How it began.
+    pub begun: Begin,
+    /// How it ended; `None` when it was cut short (or still runs).
+    pub finished: Option<Finish>,
+}
+
+impl Repo {
+    /// What is known of a snapshot.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when there is none of that id.
+    pub fn snapshot(&self, id: SnapshotId) -> Result<Info> {
+        self.find(id)?.ok_or_else(|| {
+            let message = format!("there is no snapshot {id} in this repository");
+            Error::new(ErrorKind::NotFound, message)
+        })
+    }
+
+    /// The same, `None` when there is none.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn find(&self, id: SnapshotId) -> Result<Option<Info>> {
+        let text: Option<String> = self
+            .catalog()
+            .db
+            .prepare_cached("SELECT info FROM snapshots WHERE id = ?1")
+            .and_then(|mut q| q.query_row([id.as_bytes()], |row| row.get(0)).optional())
+            .map_err(failed)?;
+        text.map(|text| read_info(id, &text)).transpose()
+    }
+
+    /// All snapshots, or those of one directory, oldest first.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn snapshots(&self, directory: Option<&Path>) -> Result<Vec<Info>> {
+        let wanted = directory.map(|d| directory_at(d).0);
+        let catalog = self.catalog();
+        let rows: rusqlite::Result<Vec<(Vec<u8>, String)>> = catalog
+            .db
+            .prepare_cached(
+                "SELECT id, info FROM snapshots WHERE ?1 IS NULL OR directory = ?1 ORDER BY secs, nanos, n",
+            )
+            .and_then(|mut q| q.query_map([wanted], |r| Ok((r.get(0)?, r.get(1)?)))?.collect());
+        rows.map_err(failed)?
+            .into_iter()
+            .map(|(id, text)| read_info(snapshot_id(id), &text))
+            .collect()
+    }
+
+    /// Whether a directory has any snapshot.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn has_snapshots(&self, directory: &PathText) -> Result<bool> {
+        self.catalog()
+            .db
+            .prepare_cached("SELECT 1 FROM snapshots WHERE directory = ?1")
+            .and_then(|mut q| q.exists([&directory.0]))
+            .map_err(failed)
+    }
+
+    /// The snapshots of `directory` that record `tree` and have that parent, newest first.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn twins(
+        &self,
+        directory: &PathText,
+        tree: NodeId,
+        parent: Option<SnapshotId>,
+    ) -> Result<Vec<SnapshotId>> {
+        let parent = parent.as_ref().map(SnapshotId::as_bytes);
+        self.catalog()
+            .db
+            .prepare_cached(
+                "SELECT id FROM snapshots WHERE directory = ?1 AND tree = ?2 AND parent IS ?3 ORDER BY n DESC",
+            )
+            .and_then(|mut q| {
+                q.query_map(params![directory.0, tree.as_bytes(), parent], |row| {
+                    row.get(0).map(snapshot_id)
+                })?
+                .collect()
+            })
+            .map_err(failed)
+    }
+
+    /// The head of a directory: what BACKUP names; without one, the log's last.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadInput`] when BACKUP is malformed.
+    pub fn head(&self, dir: &Local) -> Result<Head> {
+        let Some(named) = backup::read(dir.handle())? else {
+            let id = self.logged_head(&directory_of(dir))?;
+            return Ok(Head {
+                id,
+                foreign: None,
+                notice: id.map(|id| {
+                    format!("there is no .fsync-backup; the log's last head {id} counts")
+                }),
+            });
+        };
+        Ok(match self.find(named)? {
+            Some(_) => Head {
+                id: Some(named),
+                ..Head::default()
+            },
+            None => Head {
+                id: None,
+                foreign: Some(named),
+                notice: Some(format!(
+                    ".fsync-backup names snapshot {named}, which this repository does not have"
+                )),
+            },
+        })
+    }
+
+    /// The log's lines of a new snapshot: that it is there, that it is the head, its tag.
+    pub(crate) fn log_snapshot(
+        &self,
+        id: SnapshotId,
+        directory: &PathText,
+        tag: Option<&str>,
+    ) -> Result<()> {
+        let mut lines = vec![
+            Line::Snapshot {
+                id,
+                directory: directory.clone(),
+                time: Time::now(),
+            },
+            Line::Head {
+                directory: directory.clone(),
+                id: Some(id),
+                time: Time::now(),
+            },
+        ];
+        lines.extend(tag.map(|tag| tag_line(directory, tag, Some(id))));
+        self.log().append(&lines).map(|_| ())
+    }
+
+    /// The head that the log has for a directory.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn logged_head(&self, directory: &PathText) -> Result<Option<SnapshotId>> {
+        let id: Option<Option<Vec<u8>>> = self
+            .catalog()
+            .db
+            .query_row(
+                "SELECT id FROM heads WHERE directory = ?1",
+                [&directory.0],
+                |r| r.get(0),
+            )
+            .optional()
+            .map_err(failed)?;
+        let id = id.flatten().map(snapshot_id);
+        Ok(match id {
+            Some(id) if self.find(id)?.is_none() => None,
+            other => other,
+        })
+    }
+
+    /// Moves the head of a directory: in the log, then its BACKUP file (`None` removes it). What says so already is not written.
+    ///
+    /// # Errors
+    /// When either cannot be written.
+    pub fn set_head(&self, dir: &Local, id: Option<SnapshotId>) -> Result<()> {
+        let directory = directory_of(dir);
+        if self.logged_head(&directory)? != id {
+            self.append(&[Line::Head {
+                directory,
+                id,
+                time: Time::now(),
+            }])?;
+        }
+        backup::write(dir.handle(), id)
+    }
+
+    /// Records that an operation begins; its number.
+    ///
+    /// # Errors
+    /// When the log cannot be written: then it must not begin.
+    pub fn begin(&self, operation: Begin) -> Result<u64> {
+        let places = self.append(&[Line::Begin(operation)])?;
+        Ok(places.first().copied().unwrap_or_default())
+    }
+
+    /// Records that an operation ended, with an outcome (`done` or what it was) and the head afterwards.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    pub fn finish(&self, op: u64, outcome: &str, head: Option<SnapshotId>) -> Result<()> {
+        self.append(&[Line::Finish(Finish {
+            op,
+            outcome: outcome.into(),
+            head,
+            time: Time::now(),
+        })])
+        .map(|_| ())
+    }
+
+    /// The operations on a directory, newest first.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn operations(&self, directory: &Path) -> Result<Vec<Operation>> {
+        let catalog = self.catalog();
+        let rows: rusqlite::Result<Vec<(i64, String, Option<String>)>> = catalog
+            .db
+            .prepare_cached(
+                "SELECT op, begun, finished FROM operations WHERE directory = ?1 ORDER BY op DESC",
+            )
+            .and_then(|mut q| {
+                q.query_map([directory_at(directory).0], |r| {
+                    Ok((r.get(0)?, r.get(1)?, r.get(2)?))
+                })?
+                .collect()
+            });
+        let bad = |e: serde_json::Error| Error::at(ErrorKind::Failed, "catalog.db", e.to_string());
+        rows.map_err(failed)?
+            .into_iter()
+            .map(|(op, begun, finished)| {
+                Ok(Operation {
+                    op: op as u64,
+                    begun: serde_json::from_str(&begun).map_err(bad)?,
+                    finished: finished
+                        .map(|f| serde_json::from_str(&f).map_err(bad))
+                        .transpose()?,
+                })
+            })
+            .collect()
+    }
+
+    /// What a redo brings back: the newest revert not yet redone, and the snapshot before it.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn redo(&self, directory: &Path) -> Result<Option<(u64, SnapshotId)>> {
+        self.catalog()
+            .db
+            .query_row(
+                "SELECT op, snapshot FROM redo WHERE directory = ?1 ORDER BY n DESC LIMIT 1",
+                [directory_at(directory).0],
+                |row| Ok((row.get::<_, i64>(0)? as u64, snapshot_id(row.get(1)?))),
+            )
+            .optional()
+            .map_err(failed)
+    }
+}
+
+fn read_info(id: SnapshotId, text: &str) -> Result<Info> {
+    let mut info: Info = serde_json::from_str(text)
+        .map_err(|e| Error::at(ErrorKind::Failed, "catalog.db", e.to_string()))?;
+    info.id = id;
+    Ok(info)
+}

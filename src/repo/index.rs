@@ -1,0 +1,156 @@
+//! Reads an archive back: what it says of itself, and what lies where in it. This is how a commit checks
+//! its own work before it counts, and how the catalog is made again.
+
+use std::collections::HashMap;
+use std::fs::File;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::quote::quote;
+use crate::model::{ContentId, Error, ErrorKind, Result, SnapshotId};
+use crate::repo::catalog::{Form, NewPlace, Place};
+use crate::repo::chunk;
+use crate::repo::info::{Comment, FORMAT, Info};
+use crate::repo::place;
+use crate::repo::reader::{self, Item};
+use crate::repo::writer::Method;
+
+/// How the one entry of a large file is made up of pieces: a line of `pieces`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Pieces {
+    /// The content whose entry it is.
+    pub content: ContentId,
+    /// The list of its chunks.
+    pub chunks: ContentId,
+    /// How many bytes each takes in the entry, in order.
+    pub packed_bytes: Vec<u64>,
+}
+
+/// An archive, read.
+#[derive(Debug)]
+pub struct Index {
+    /// What it says of itself.
+    pub info: Info,
+    /// What lies where.
+    pub places: Vec<NewPlace>,
+    /// The entries of its directory.
+    pub items: Vec<Item>,
+    /// The folder for what is not contents.
+    pub folder: String,
+}
+
+/// Reads the archive `id` from its open file, which messages call `name`.
+///
+/// # Errors
+/// [`ErrorKind::Damaged`] when it is not an archive of ours, or not whole.
+pub fn read(file: &File, id: SnapshotId, name: &[u8]) -> Result<Index> {
+    let mut items = Vec::new();
+    let mut places = Vec::new();
+    let comment = reader::read(file, name, |item| {
+        if let Some(content) = item.content {
+            let offset = reader::data_offset(file, name, &item)?;
+            places.push((content.0, place_of(id, offset, &item)));
+        }
+        items.push(item);
+        Ok(())
+    })?;
+    let damaged = |message: String| Error::at(ErrorKind::Damaged, name, message);
+    let comment: Comment = serde_json::from_slice(&comment)
+        .map_err(|e| damaged(format!("its comment is not a snapshot's: {e}")))?;
+    if comment.fsync > FORMAT {
+        return Err(damaged(format!(
+            "format {} is newer than this program's {FORMAT}; update fsync",
+            comment.fsync
+        )));
+    }
+    let folder = comment.folder;
+    let text = entry(file, name, &items, &format!("{folder}/snapshot.json"))?
+        .ok_or_else(|| damaged("it has no snapshot.json".into()))?;
+    let mut info: Info =
+        serde_json::from_slice(&text).map_err(|e| damaged(format!("snapshot.json: {e}")))?;
+    info.id = id;
+    if info.tree != comment.tree || info.parent != comment.parent {
+        return Err(damaged("comment and snapshot.json disagree".into()));
+    }
+    if let Some(text) = entry(file, name, &items, &format!("{folder}/pieces"))? {
+        add_pieces(file, name, &text, &mut places)?;
+    }
+    Ok(Index {
+        info,
+        places,
+        items,
+        folder,
+    })
+}
+
+/// The place of an entry whose data begin at `offset`.
+pub fn place_of(archive: SnapshotId, offset: u64, item: &Item) -> Place {
+    Place {
+        archive,
+        offset,
+        form: match item.method {
+            Method::Stored => Form::Stored,
+            Method::Deflate => Form::Deflate,
+        },
+        packed: item.sizes.packed,
+        size: item.sizes.size,
+        crc: item.sizes.crc,
+    }
+}
+
+/// The bytes of the entry with that name; `None` when there is none.
+///
+/// # Errors
+/// [`ErrorKind::Damaged`] when they are not whole.
+pub fn entry(file: &File, name: &[u8], items: &[Item], wanted: &str) -> Result<Option<Vec<u8>>> {
+    let Some(item) = items.iter().find(|i| &*i.name == wanted.as_bytes()) else {
+        return Ok(None);
+    };
+    let offset = reader::data_offset(file, name, item)?;
+    let place = place_of(SnapshotId([0; 20]), offset, item);
+    let bytes = place::bytes(file, name, &place)?;
+    match crc32fast::hash(&bytes) == item.sizes.crc {
+        true => Ok(Some(bytes)),
+        false => Err(Error::at(
+            ErrorKind::Damaged,
+            name,
+            format!("{} is not what was stored", quote(wanted.as_bytes())),
+        )),
+    }
+}
+
+/// Adds the places of the chunks inside whole entries of large files.
+fn add_pieces(file: &File, name: &[u8], text: &[u8], places: &mut Vec<NewPlace>) -> Result<()> {
+    let damaged =
+        |message: String| Error::at(ErrorKind::Damaged, name, format!("pieces: {message}"));
+    let known: HashMap<[u8; 32], Place> = places.iter().copied().collect();
+    for line in text.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
+        let pieces: Pieces = serde_json::from_slice(line).map_err(|e| damaged(e.to_string()))?;
+        let whole = known.get(&pieces.content.0);
+        let list = known.get(&pieces.chunks.0);
+        let (Some(whole), Some(list)) = (whole, list) else {
+            return Err(damaged("names what is not in the archive".into()));
+        };
+        let chunks =
+            chunk::parse(&place::checked(file, name, list, &pieces.chunks.0)?).map_err(damaged)?;
+        let mut offset = whole.offset;
+        for (chunk, packed) in chunks.iter().zip(&pieces.packed_bytes) {
+            places.push((
+                chunk.id.0,
+                Place {
+                    offset,
+                    form: Form::Piece,
+                    packed: *packed,
+                    size: chunk.size_bytes,
+                    crc: 0,
+                    ..*whole
+                },
+            ));
+            offset = offset.saturating_add(*packed);
+        }
+        if chunks.len() != pieces.packed_bytes.len() || offset > whole.offset + whole.packed {
+            return Err(damaged("does not fit the entry".into()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! What an archive says of itself: `snapshot.json`, and the same in short as the zip comment.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{NodeId, Rule, SnapshotId, Time};
+use crate::repo::text::PathText;
+
+/// The format's number: 0 while it is being built.
+pub const FORMAT: u32 = 0;
+
+/// Whether an archive holds its whole tree.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Extent {
+    /// All contents and nodes.
+    Full,
+    /// Those that the repository did not have yet.
+    Thin,
+}
+
+/// How many entries a tree has, and how many bytes its files.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// Regular files, each name counted.
+    pub files: u64,
+    /// Directories, without the root.
+    pub directories: u64,
+    /// Symbolic links and special files.
+    pub others: u64,
+    /// Bytes of all files.
+    pub content_bytes: u64,
+}
+
+/// What is known of a snapshot.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Info {
+    /// The format's number.
+    pub format: u32,
+    /// The SHA-1 of the archive, so not in it.
+    #[serde(skip, default = "nobody")]
+    pub id: SnapshotId,
+    /// The tree that it records.
+    pub tree: NodeId,
+    /// The head of its directory when it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<SnapshotId>,
+    /// What BACKUP named, when that is not in this repository: a new chain begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreign_parent: Option<SnapshotId>,
+    /// The directory, absolute.
+    pub directory: PathText,
+    /// The host's name.
+    #[serde(default)]
+    pub host: String,
+    /// When the recording began.
+    pub time: Time,
+    /// Whether the archive holds the whole tree.
+    pub extent: Extent,
+    /// The tag that it was made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// The rules that it was made with: what they exclude is not covered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+    /// What the tree holds.
+    pub counts: Counts,
+    /// Files that changed while they were read, again and again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unstable: Vec<PathText>,
+    /// What could not be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<PathText>,
+}
+
+fn nobody() -> SnapshotId {
+    SnapshotId([0; 20])
+}
+
+/// The zip comment.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Comment {
+    /// The format's number.
+    pub fsync: u32,
+    /// The folder in the archive that holds what is not contents.
+    pub folder: String,
+    /// As in [`Info`].
+    pub tree: NodeId,
+    /// As in [`Info`].
+    #[serde(default)]
+    pub parent: Option<SnapshotId>,
+    /// As in [`Info`].
+    pub time: Time,
+    /// As in [`Info`].
+    pub extent: Extent,
+}
+
+impl Info {
+    /// The comment of its archive.
+    pub fn comment(&self, folder: &str) -> Comment {
+        Comment {
+            fsync: self.format,
+            folder: folder.into(),
+            tree: self.tree,
+            parent: self.parent,
+            time: self.time,
+            extent: self.extent,
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! The log: what happened, one JSON object a line, only ever appended to.
+//!
+//! Each line begins with the CRC-32 of what follows: `{"crc":"0123abcd","type":…}`. Appending takes
+//! flock on the file and ends with fsync. A last line without its end was torn by a crash: readers
+//! stop before it, and the next append cuts it off.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Error, Result, SnapshotId, Time};
+use crate::repo::text::PathText;
+
+/// What an operation does to its directory.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// A plan is performed.
+    Apply,
+    /// The directory goes back to a snapshot.
+    Revert,
+    /// A revert is taken back.
+    Redo,
+}
+
+impl Work {
+    /// In a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Work::Apply => "apply",
+            Work::Revert => "revert",
+            Work::Redo => "redo",
+        }
+    }
+}
+
+/// A source of an operation.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Source {
+    /// Its path, absolute.
+    #[serde(flatten)]
+    pub path: PathText,
+    /// Whether it was a mount point.
+    #[serde(default)]
+    pub mounted: bool,
+}
+
+/// An operation that begins.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Begin {
+    /// The directory that changes.
+    pub directory: PathText,
+    /// What is done to it.
+    pub work: Work,
+    /// The snapshot of its state before.
+    #[serde(default)]
+    pub before: Option<SnapshotId>,
+    /// The snapshot that it is made to be.
+    #[serde(default)]
+    pub target: Option<SnapshotId>,
+    /// Where the new state comes from.
+    #[serde(default)]
+    pub sources: Vec<Source>,
+    /// The process.
+    pub pid: u32,
+    /// When.
+    pub time: Time,
+}
+
+/// An operation that ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Finish {
+    /// Which one.
+    pub op: u64,
+    /// `done`, or what it was.
+    pub outcome: String,
+    /// The head afterwards.
+    #[serde(default)]
+    pub head: Option<SnapshotId>,
+    /// When.
+    pub time: Time,
+}
+
+/// One line.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Line {
+    /// The first line: which repository this is.
+    Repository {
+        /// A random number in hex.
+        id: String,
+        /// The format's number.
+        format: u32,
+        /// When it was made.
+        time: Time,
+    },
+    /// A snapshot was committed.
+    Snapshot {
+        /// Its id.
+        id: SnapshotId,
+        /// What it records.
+        directory: PathText,
+        /// When it was committed.
+        time: Time,
+    },
+    /// A directory's head moved.
+    Head {
+        /// The directory.
+        directory: PathText,
+        /// Its head; `null`: before its first snapshot.
+        id: Option<SnapshotId>,
+        /// When.
+        time: Time,
+    },
+    /// An operation began; its number is where this line begins in the log, in bytes.
+    Begin(Begin),
+    /// An operation ended.
+    Finish(Finish),
+    /// A tag was set or moved, or (without an id) deleted.
+    Tag {
+        /// The directory that it belongs to.
+        directory: PathText,
+        /// The tag.
+        tag: String,
+        /// Where it points now.
+        id: Option<SnapshotId>,
+        /// When.
+        time: Time,
+    },
+}
+
+/// What [`Log::read`] finds.
+#[derive(Debug, Default)]
+pub struct Lines {
+    /// The lines with their offsets.
+    pub lines: Vec<(u64, Line)>,
+    /// Offsets of whole lines that are not what was written.
+    pub damaged: Vec<u64>,
+    /// Where the last whole line ends.
+    pub end: u64,
+}
+
+/// The log of a repository.
+#[derive(Debug)]
+pub struct Log {
+    path: PathBuf,
+}
+
+impl Log {
+    /// The log file at `path`, which need not exist.
+    pub fn new(path: &Path) -> Self {
+        Log { path: path.into() }
+    }
+
+    fn failed(&self, operation: &str, e: impl Into<std::io::Error>) -> Error {
+        Error::io(operation, self.path.as_os_str().as_bytes(), e)
+    }
+
+    /// Appends lines, durable when it returns; where each begins.
+    ///
+    /// # Errors
+    /// When the system refuses; then none of the lines counts.
+    pub fn append(&self, lines: &[Line]) -> Result<Vec<u64>> {
+        self.write(lines, false)
+    }
+
+    /// Writes the first line, unless there is one.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn begin(&self, line: Line) -> Result<()> {
+        self.write(&[line], true).map(|_| ())
+    }
+
+    fn write(&self, lines: &[Line], only_first: bool) -> Result<Vec<u64>> {
+        let cannot = |e: std::io::Error| self.failed("cannot write the log", e);
+        let mut file = File::options()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(&self.path)
+            .map_err(cannot)?;
+        flock(&file, FlockOperation::LockExclusive).map_err(|e| cannot(e.into()))?;
+        let end = heal(&mut file).map_err(cannot)?;
+        if only_first && end > 0 {
+            return Ok(Vec::new());
+        }
+        let mut text = Vec::new();
+        let mut places = Vec::with_capacity(lines.len());
+        for line in lines {
+            places.push(end + text.len() as u64);
+            encode(line, &mut text);
+        }
+        let written = file.write_all(&text).and_then(|()| file.sync_all());
+        written.map_err(|e| {
+            // Half of it may be there; the next append would keep whole lines of it.
+            let _ = file.set_len(end);
+            cannot(e)
+        })?;
+        Ok(places)
+    }
+
+    /// Reads from byte `from`, which begins a line, to the last whole line; a missing log is empty.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(&self, from: u64) -> Result<Lines> {
+        let cannot = |e: std::io::Error| self.failed("cannot read the log", e);
+        let mut text = Vec::new();
+        match File::open(&self.path) {
+            Ok(mut file) => {
+                file.seek(SeekFrom::Start(from)).map_err(cannot)?;
+                file.read_to_end(&mut text).map_err(cannot)?;
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(cannot(e)),
+        }
+        let mut found = Lines {
+            end: from,
+            ..Lines::default()
+        };
+        for line in text.split_inclusive(|b| *b == b'\n') {
+            let Some(body) = line.strip_suffix(b"\n") else {
+                break;
+            };
+            match decode(body) {
+                Some(value) => found.lines.push((found.end, value)),
+                None => found.damaged.push(found.end),
+            }
+            found.end += line.len() as u64;
+        }
+        Ok(found)
+    }
+
+    /// The id of the repository, from the first line.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn repository(&self) -> Result<Option<String>> {
+        let mut text = [0; 512];
+        let read = match File::open(&self.path) {
+            Ok(mut file) => file.read(&mut text),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => Err(e),
+        };
+        let read = read.map_err(|e| self.failed("cannot read the log", e))?;
+        let first = text[..read].split(|b| *b == b'\n').next();
+        Ok(match first.and_then(decode) {
+            Some(Line::Repository { id, .. }) => Some(id),
+            _ => None,
+        })
+    }
+
+    /// How long it is, in bytes.
+    pub fn length(&self) -> u64 {
+        std::fs::metadata(&self.path).map_or(0, |m| m.len())
+    }
+}
+
+/// Cuts off a torn last line; where the file ends now.
+fn heal(file: &mut File) -> std::io::Result<u64> {
+    let length = file.metadata()?.len();
+    let mut end = length;
+    let mut buffer = [0; 4096];
+    while end > 0 {
+        let start = end.saturating_sub(buffer.len() as u64);
+        let part = &mut buffer[..(end - start) as usize];
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(part)?;
+        match part.iter().rposition(|b| *b == b'\n') {
+            Some(at) => {
+                end = start + at as u64 + 1;
+                break;
+            }
+            None => end = start,
+        }
+    }
+    if end != length {
+        file.set_len(end)?;
+    }
+    Ok(end)
+}
+
+fn encode(line: &Line, out: &mut Vec<u8>) {
+    // Writing to memory cannot fail, and no map here has keys that are not strings.
+    let json = serde_json::to_vec(line).unwrap_or_default();
+    let body = json.strip_prefix(b"{").unwrap_or(&json);
+    out.extend_from_slice(format!("{{\"crc\":\"{:08x}\",", crc32fast::hash(body)).as_bytes());
+    out.extend_from_slice(body);
+    out.push(b'\n');
+}
+
+fn decode(text: &[u8]) -> Option<Line> {
+    let rest = text.strip_prefix(b"{\"crc\":\"")?;
+    let (crc, rest) = rest.split_at_checked(8)?;
+    let body = rest.strip_prefix(b"\",")?;
+    let said = u32::from_str_radix(std::str::from_utf8(crc).ok()?, 16).ok()?;
+    if said != crc32fast::hash(body) {
+        return None;
+    }
+    let mut json = Vec::with_capacity(body.len() + 1);
+    json.push(b'{');
+    json.extend_from_slice(body);
+    serde_json::from_slice(&json).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(n: u8) -> Line {
+        Line::Head {
+            directory: PathText(b"/\xff".to_vec()),
+            id: Some(SnapshotId([n; 20])),
+            time: Time::new(1, 2),
+        }
+    }
+
+    fn begin() -> Line {
+        Line::Begin(Begin {
+            directory: PathText(b"/d".to_vec()),
+            work: Work::Revert,
+            before: Some(SnapshotId([1; 20])),
+            target: None,
+            sources: vec![Source {
+                path: PathText(b"/s".to_vec()),
+                mounted: true,
+            }],
+            pid: 7,
+            time: Time::new(3, 4),
+        })
+    }
+
+    #[test]
+    fn lines_come_back_from_where_they_began() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = Log::new(&dir.path().join("log"));
+        assert_eq!(log.read(0).unwrap().end, 0);
+        let places = log.append(&[head(1), begin()]).unwrap();
+        let all = log.read(0).unwrap();
+        assert_eq!(all.lines, [(0, head(1)), (places[1], begin())]);
+        assert_eq!(log.read(places[1]).unwrap().lines.len(), 1);
+        assert_eq!(all.end, log.length());
+    }
+
+    #[test]
+    fn a_torn_line_is_passed_over_and_cut_off() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let log = Log::new(&path);
+        log.append(&[head(1), head(2)]).unwrap();
+        let text = std::fs::read(&path).unwrap();
+        for cut in 1..text.len() / 2 {
+            std::fs::write(&path, &text[..text.len() - cut]).unwrap();
+            assert_eq!(log.read(0).unwrap().lines.len(), 1, "{cut}");
+        }
+        log.append(&[head(3)]).unwrap();
+        let lines: Vec<_> = log
+            .read(0)
+            .unwrap()
+            .lines
+            .into_iter()
+            .map(|l| l.1)
+            .collect();
+        assert_eq!(lines, [head(1), head(3)]);
+    }
+
+    #[test]
+    fn a_changed_line_is_found_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let log = Log::new(&path);
+        log.append(&[head(1), head(2)]).unwrap();
+        let mut text = std::fs::read(&path).unwrap();
+        text[30] ^= 1;
+        std::fs::write(&path, text).unwrap();
+        let found = log.read(0).unwrap();
+        assert_eq!((found.lines.len(), found.damaged), (1, vec![0]));
+    }
+}

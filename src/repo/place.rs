@@ -1,0 +1,162 @@
+//! Reads bytes from where they lie in an archive, and makes sure that they are the right ones.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use flate2::read::DeflateDecoder;
+use sha2::{Digest, Sha256};
+
+use crate::model::{Error, ErrorKind, Result};
+use crate::repo::catalog::{Form, Place};
+use crate::repo::deflate;
+
+/// Up to this many bytes, a content is read at once and checked before the first byte is given.
+pub const WHOLE: u64 = 8 << 20;
+/// Deflate cannot shrink more than this: a length beyond is a lie that would cost memory.
+const MOST: u64 = 1100;
+
+/// The bytes at `place` in the archive that messages call `name`, not yet checked.
+///
+/// # Errors
+/// [`ErrorKind::Damaged`] when there are fewer, or they do not inflate.
+pub fn bytes(file: &File, name: &[u8], place: &Place) -> Result<Vec<u8>> {
+    let damaged = || Error::at(ErrorKind::Damaged, name, "an entry cannot be inflated");
+    let length = file
+        .metadata()
+        .map_err(|e| Error::io("cannot examine", name, e))?
+        .len();
+    let lies = place.packed > length || place.size / MOST > place.packed;
+    if lies || place.form == Form::Stored && place.packed != place.size {
+        return Err(damaged());
+    }
+    let mut packed = vec![0; place.packed as usize];
+    file.read_exact_at(&mut packed, place.offset).map_err(|e| {
+        let cut = e.kind() == io::ErrorKind::UnexpectedEof;
+        let error = Error::io("cannot read", name, e);
+        if cut {
+            error.as_kind(ErrorKind::Damaged)
+        } else {
+            error
+        }
+    })?;
+    let size = place.size as usize;
+    match place.form {
+        Form::Stored => Ok(packed),
+        Form::Deflate => deflate::unpack(&packed, size).ok_or_else(damaged),
+        Form::Piece => deflate::unpiece(&packed, size).ok_or_else(damaged),
+    }
+}
+
+/// The bytes at `place`, which have the SHA-256 `id`.
+///
+/// # Errors
+/// [`ErrorKind::Damaged`] when they have not.
+pub fn checked(file: &File, name: &[u8], place: &Place, id: &[u8; 32]) -> Result<Vec<u8>> {
+    let bytes = bytes(file, name, place)?;
+    match Sha256::digest(&bytes)[..] == id[..] {
+        true => Ok(bytes),
+        false => Err(Error::at(
+            ErrorKind::Damaged,
+            name,
+            format!("{} is not what was stored", hex::encode(id)),
+        )),
+    }
+}
+
+/// Part of a file as a stream.
+pub struct Section {
+    file: Arc<File>,
+    at: u64,
+    end: u64,
+}
+
+impl Section {
+    /// `length` bytes from `at`.
+    pub fn new(file: Arc<File>, at: u64, length: u64) -> Self {
+        Section {
+            file,
+            at,
+            end: at.saturating_add(length),
+        }
+    }
+}
+
+impl Read for Section {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let room = buf.len().min((self.end - self.at).min(1 << 30) as usize);
+        let read = self.file.read_at(&mut buf[..room], self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+/// The stream of a long content that is one entry.
+pub fn stream(file: Arc<File>, place: &Place) -> Box<dyn Read + Send> {
+    let section = Section::new(file, place.offset, place.packed);
+    match place.form {
+        Form::Stored => Box::new(section),
+        Form::Deflate | Form::Piece => Box::new(DeflateDecoder::new(section)),
+    }
+}
+
+/// Passes a stream on and fails at its end when the bytes are not those with the SHA-256 `id`.
+pub struct Checked<R> {
+    from: R,
+    digest: Sha256,
+    id: [u8; 32],
+    left: u64,
+}
+
+impl<R: Read> Checked<R> {
+    /// The stream `from` of `size` bytes.
+    pub fn new(from: R, id: [u8; 32], size: u64) -> Self {
+        Checked {
+            from,
+            digest: Sha256::new(),
+            id,
+            left: size,
+        }
+    }
+}
+
+impl<R: Read> Read for Checked<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let damaged = || {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the repository's copy is damaged",
+            )
+        };
+        let read = self.from.read(buf)?;
+        self.digest.update(&buf[..read]);
+        self.left = self.left.checked_sub(read as u64).ok_or_else(damaged)?;
+        if read == 0
+            && !buf.is_empty()
+            && (self.left != 0 || self.digest.clone().finalize()[..] != self.id[..])
+        {
+            return Err(damaged());
+        }
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_stream_fails_at_its_end() {
+        let id: [u8; 32] = Sha256::digest(b"right").into();
+        let mut out = Vec::new();
+        assert!(
+            Checked::new(&b"right"[..], id, 5)
+                .read_to_end(&mut out)
+                .is_ok()
+        );
+        for wrong in [&b"wrong"[..], b"righ", b"rightt"] {
+            assert!(Checked::new(wrong, id, 5).read_to_end(&mut out).is_err());
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Reads the directory of an archive, with rawzip (0.4 ms for 200,000 entries where the `zip` crate
+//! takes 55), and finds where an entry's data begin.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use rawzip::{CompressionMethod, RECOMMENDED_BUFFER_SIZE, ZipArchive};
+
+use crate::model::{ContentId, Error, ErrorKind, Result};
+use crate::repo::writer::{EXTRA_CONTENT, Method, Sizes};
+
+/// One entry of an archive's directory.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Item {
+    /// The name, verbatim.
+    pub name: Box<[u8]>,
+    /// Where its local header begins.
+    pub offset: u64,
+    /// How it is kept.
+    pub method: Method,
+    /// Crc and lengths.
+    pub sizes: Sizes,
+    /// The digest that the private extra field names.
+    pub content: Option<ContentId>,
+}
+
+/// Reads the directory of `file`, which messages call `name`; gives the comment.
+///
+/// # Errors
+/// [`ErrorKind::Damaged`] when it is no zip file, uses another method, or its directory does not have as many
+/// entries as it says; whatever `each` returns.
+pub fn read(file: &File, name: &[u8], mut each: impl FnMut(Item) -> Result<()>) -> Result<Vec<u8>> {
+    let damaged = |e: rawzip::Error| Error::at(ErrorKind::Damaged, name, e.to_string());
+    let own = file
+        .try_clone()
+        .map_err(|e| Error::io("cannot open", name, e))?;
+    let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
+    let archive = ZipArchive::from_file(own, &mut buffer).map_err(damaged)?;
+    let mut comment = Vec::new();
+    std::io::Read::read_to_end(&mut archive.comment(), &mut comment)
+        .map_err(|e| Error::io("cannot read", name, e))?;
+    let expected = archive.entries_hint();
+    let mut count = 0;
+    let mut entries = archive.entries(&mut buffer);
+    while let Some(record) = entries.next_entry().map_err(damaged)? {
+        count += 1;
+        let method = match record.compression_method() {
+            CompressionMethod::STORE => Method::Stored,
+            CompressionMethod::DEFLATE => Method::Deflate,
+            other => {
+                let message = format!("an entry uses compression method {other:?}");
+                return Err(Error::at(ErrorKind::Damaged, name, message));
+            }
+        };
+        let content = record
+            .extra_fields()
+            .find(|(id, _)| id.as_u16() == EXTRA_CONTENT)
+            .and_then(|(_, body)| ContentId::from_slice(body));
+        each(Item {
+            name: Box::from(record.file_path().as_bytes()),
+            offset: record.local_header_offset(),
+            method,
+            sizes: Sizes {
+                crc: record.crc32(),
+                size: record.uncompressed_size_hint(),
+                packed: record.compressed_size_hint(),
+            },
+            content,
+        })?;
+    }
+    match count == expected {
+        true => Ok(comment),
+        false => Err(Error::at(
+            ErrorKind::Damaged,
+            name,
+            format!("its directory has {count} entries and says {expected}"),
+        )),
+    }
+}
+
+/// Where the data of an entry begin; checks that the local header is that entry's.
+///
+/// # Errors
+/// [`ErrorKind::Damaged`] when local header and directory disagree.
+pub fn data_offset(file: &File, archive: &[u8], item: &Item) -> Result<u64> {
+    let mut header = vec![0u8; 30 + item.name.len()];
+    file.read_exact_at(&mut header, item.offset)
+        .map_err(|e| Error::io("cannot read", archive, e).as_kind(ErrorKind::Damaged))?;
+    let word = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
+    let fits = header.starts_with(b"PK\x03\x04")
+        && word(8) == item.method.number()
+        && usize::from(word(26)) == item.name.len()
+        && header[30..] == *item.name;
+    match fits {
+        true => Ok(item.offset + 30 + u64::from(word(26)) + u64::from(word(28))),
+        false => Err(Error::at(
+            ErrorKind::Damaged,
+            archive,
+            format!(
+                "the local header of {} is not as the directory says",
+                crate::model::quote::quote(&item.name)
+            ),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Time;
+    use crate::repo::writer::{Header, Writer};
+    use std::io::Write;
+
+    #[test]
+    fn finds_what_was_written() {
+        let header = Header {
+            name: b"a\\b",
+            mode: 0o100644,
+            mtime: Time::new(0, 0),
+            content: Some(ContentId([3; 32])),
+        };
+        let sizes = Sizes {
+            crc: crc32fast::hash(b"xyz"),
+            size: 3,
+            packed: 3,
+        };
+        let mut writer = Writer::new(Vec::new());
+        let at = writer
+            .entry(&header, Method::Stored, sizes, b"xyz")
+            .unwrap();
+        let (bytes, _) = writer.finish(b"c").unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        let mut items = Vec::new();
+        let comment = read(&file, b"z", |item| {
+            items.push(item);
+            Ok(())
+        });
+        assert_eq!(comment.unwrap(), b"c");
+        assert_eq!(items.len(), 1);
+        assert_eq!((&*items[0].name, items[0].sizes), (&b"a\\b"[..], sizes));
+        assert_eq!(items[0].content, header.content);
+        assert_eq!(data_offset(&file, b"z", &items[0]).unwrap(), at);
+        items[0].name = Box::from(&b"a/b"[..]);
+        assert!(data_offset(&file, b"z", &items[0]).is_err());
+    }
+
+    #[test]
+    fn refuses_what_is_no_zip() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&[1; 500]).unwrap();
+        let error = read(&file, b"z", |_| Ok(())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged);
+    }
+}

@@ -1,0 +1,368 @@
+//! The repository as a folder: who may use it, what lies in it, and the catalog kept up to date.
+//!
+//! Everybody who has it open shares its lock (pruning will want it alone). Opening reads the names
+//! in the folder and the end of the log, and enters what the catalog does not know yet; so a crash
+//! between two steps of a commit heals with the next run.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Transaction;
+use rustix::fs::{FlockOperation, flock};
+use walkdir::WalkDir;
+
+use crate::disk::lock::{Lock, PATIENCE, lock};
+use crate::model::{ContentId, Error, ErrorKind, Result, SnapshotId, Time};
+use crate::repo::catalog::{self, Catalog, Place, failed};
+use crate::repo::index::{self, Index};
+use crate::repo::info::FORMAT;
+use crate::repo::log::{Line, Log};
+use crate::repo::place;
+
+const LOG: &str = "log.ndjson";
+const CATALOG: &str = "catalog.db";
+const TEMPORARY: &str = "tmp";
+
+/// An open repository. Clones share it.
+#[derive(Clone)]
+pub struct Repo(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    folder: File,
+    log: Log,
+    catalog: Mutex<Catalog>,
+    archives: Mutex<HashMap<SnapshotId, Arc<File>>>,
+    notices: Mutex<Vec<String>>,
+    _lock: Lock,
+}
+
+fn raw(path: &Path) -> &[u8] {
+    path.as_os_str().as_bytes()
+}
+
+/// A mutex's value; a panic elsewhere leaves none of ours half-changed.
+fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Repo {
+    /// Opens the repository at `path`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when there is none, [`ErrorKind::Busy`] while it is pruned.
+    pub fn open(path: &Path) -> Result<Repo> {
+        if !path.join(LOG).is_file() && archives(path).next().is_none() {
+            let message = "is not a repository yet; the first snapshot makes it one";
+            return Err(Error::at(ErrorKind::NotFound, raw(path), message));
+        }
+        Self::enter(path)
+    }
+
+    /// Opens the repository at `path`, and makes it first when there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] when something else is there.
+    pub fn create(path: &Path) -> Result<Repo> {
+        let cannot = |e| Error::io("cannot make the repository", raw(path), e);
+        let is_ours = path.join(LOG).is_file() || archives(path).next().is_some();
+        let mut there = path.read_dir().ok().into_iter().flatten().flatten();
+        if !is_ours
+            && there.any(|e| {
+                !matches!(
+                    e.file_name().as_bytes(),
+                    b"tmp" | b"log.ndjson" | b"catalog.db"
+                )
+            })
+        {
+            let message = "is neither empty nor a repository; name another with --repo";
+            return Err(Error::at(ErrorKind::Refused, raw(path), message));
+        }
+        let mut private = fs::DirBuilder::new();
+        private.recursive(true).mode(0o700);
+        private.create(path.join(TEMPORARY)).map_err(cannot)?;
+        Log::new(&path.join(LOG)).begin(Line::Repository {
+            id: fresh_id().map_err(cannot)?,
+            format: FORMAT,
+            time: Time::now(),
+        })?;
+        let repo = Self::enter(path)?;
+        repo.sweep();
+        Ok(repo)
+    }
+
+    fn enter(path: &Path) -> Result<Repo> {
+        let cannot = |e| Error::io("cannot open the repository", raw(path), e);
+        let path = path.canonicalize().map_err(cannot)?;
+        let folder = File::open(&path).map_err(cannot)?;
+        let lock = lock(&folder, false, &path, PATIENCE)?;
+        let mut notices = Vec::new();
+        let catalog = open_catalog(&path.join(CATALOG), &mut notices)?;
+        let repo = Repo(Arc::new(Inner {
+            log: Log::new(&path.join(LOG)),
+            folder,
+            catalog: Mutex::new(catalog),
+            archives: Mutex::default(),
+            notices: Mutex::new(notices),
+            path,
+            _lock: lock,
+        }));
+        repo.catch_up()?;
+        Ok(repo)
+    }
+
+    /// Its folder, absolute.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Its folder's device and inode number, by which it is left out of trees.
+    pub fn identity(&self) -> Option<(u64, u64)> {
+        self.0.folder.metadata().ok().map(|m| (m.dev(), m.ino()))
+    }
+
+    /// What happened at opening that a person might want to know; each is given once.
+    pub fn notices(&self) -> Vec<String> {
+        std::mem::take(&mut hold(&self.0.notices))
+    }
+
+    /// The catalog, for as long as the guard lives: do not hold it while working.
+    pub(crate) fn catalog(&self) -> MutexGuard<'_, Catalog> {
+        hold(&self.0.catalog)
+    }
+
+    /// The log.
+    pub(crate) fn log(&self) -> &Log {
+        &self.0.log
+    }
+
+    /// Appends to the log and brings the catalog up to date; where each line begins.
+    pub(crate) fn append(&self, lines: &[Line]) -> Result<Vec<u64>> {
+        let places = self.0.log.append(lines)?;
+        self.catch_up()?;
+        Ok(places)
+    }
+
+    /// A new file in `tmp/`, locked, so that nobody sweeps it.
+    pub(crate) fn temporary(&self) -> Result<tempfile::NamedTempFile> {
+        let folder = self.0.path.join(TEMPORARY);
+        let cannot = |e| Error::io("cannot write in", raw(&folder), e);
+        let mut private = fs::DirBuilder::new();
+        private.recursive(true).mode(0o700);
+        private.create(&folder).map_err(cannot)?;
+        loop {
+            let file = tempfile::Builder::new()
+                .prefix("new-")
+                .tempfile_in(&folder)
+                .map_err(cannot)?;
+            // Between making and locking it a sweeper may have taken it for a dead one.
+            let locked = flock(file.as_file(), FlockOperation::NonBlockingLockExclusive).is_ok();
+            if locked && file.as_file().metadata().map_err(cannot)?.nlink() == 1 {
+                return Ok(file);
+            }
+        }
+    }
+
+    /// Gives a finished archive its name: the commit.
+    pub(crate) fn install(&self, file: tempfile::NamedTempFile, id: SnapshotId) -> Result<()> {
+        let path = self.archive_path(id);
+        let cannot = |e| Error::io("cannot put the archive in place", raw(&path), e);
+        file.persist(&path).map_err(|e| cannot(e.error))?;
+        self.0.folder.sync_all().map_err(cannot)
+    }
+
+    /// Removes what dead writers left in `tmp/`. Failing is harmless: the next run tries again.
+    pub fn sweep(&self) {
+        let folder = self.0.path.join(TEMPORARY);
+        for entry in WalkDir::new(folder).min_depth(1).into_iter().flatten() {
+            let Ok(file) = File::open(entry.path()) else {
+                continue;
+            };
+            if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    /// Where an archive is.
+    pub fn archive_path(&self, id: SnapshotId) -> PathBuf {
+        self.0.path.join(format!("{id}.zip"))
+    }
+
+    /// An archive, open.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] when it is gone.
+    pub fn archive(&self, id: SnapshotId) -> Result<Arc<File>> {
+        if let Some(file) = hold(&self.0.archives).get(&id) {
+            return Ok(file.clone());
+        }
+        let path = self.archive_path(id);
+        let file = File::open(&path).map_err(|e| {
+            let gone = e.kind() == std::io::ErrorKind::NotFound;
+            let error = Error::io("cannot open the archive", raw(&path), e);
+            if gone {
+                error.as_kind(ErrorKind::Damaged)
+            } else {
+                error
+            }
+        })?;
+        let file = Arc::new(file);
+        hold(&self.0.archives).insert(id, file.clone());
+        Ok(file)
+    }
+
+    /// Where the bytes with that SHA-256 lie.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] when nowhere.
+    pub(crate) fn place(&self, id: &[u8; 32]) -> Result<Place> {
+        self.catalog().place(id)?.ok_or_else(|| {
+            let message = format!("{} is in none of its archives", hex::encode(id));
+            Error::at(ErrorKind::Damaged, raw(&self.0.path), message)
+        })
+    }
+
+    /// The bytes with that SHA-256, checked.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] when they are nowhere, or not what was stored.
+    pub fn bytes(&self, id: ContentId) -> Result<Vec<u8>> {
+        let place = self.place(&id.0)?;
+        let file = self.archive(place.archive)?;
+        let name = self.archive_path(place.archive);
+        place::checked(&file, raw(&name), &place, &id.0)
+    }
+
+    /// Enters a committed archive, and whatever belongs into the same transaction.
+    pub(crate) fn enter_archive(
+        &self,
+        index: &Index,
+        more: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> Result<()> {
+        self.change_catalog(|tx| {
+            catalog::enter(tx, &index.info, &index.places)?;
+            more(tx)
+        })
+    }
+
+    /// Changes the catalog in one transaction.
+    pub(crate) fn change_catalog(
+        &self,
+        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> Result<()> {
+        let mut catalog = self.catalog();
+        let tx = catalog.write()?;
+        change(&tx).and_then(|()| tx.commit()).map_err(failed)
+    }
+
+    /// Enters what the folder and the log have and the catalog has not; makes it anew when it is not theirs.
+    ///
+    /// # Errors
+    /// When the log cannot be read or the catalog not be written.
+    pub(crate) fn catch_up(&self) -> Result<()> {
+        let there: HashSet<SnapshotId> = archives(&self.0.path).collect();
+        let repository = self.0.log.repository()?;
+        let mut catalog = self.catalog();
+        let known: HashSet<SnapshotId> = catalog.ids()?.into_iter().collect();
+        let end = catalog.meta::<i64>("log_end")?.unwrap_or(0) as u64;
+        let theirs = catalog.meta::<String>("repository")?;
+        let foreign = theirs.is_some() && theirs != repository;
+        let stale = foreign || end > self.0.log.length() || !known.is_subset(&there);
+        if !stale && known.len() == there.len() && end == self.0.log.length() {
+            return Ok(());
+        }
+        let tx = catalog.write()?;
+        if stale {
+            catalog::clear(&tx).map_err(failed)?;
+            let why = "the catalog was not this repository's any more and was made again";
+            hold(&self.0.notices).push(why.into());
+        }
+        let mut found = Vec::new();
+        for id in there {
+            if stale || !known.contains(&id) {
+                match self.read_index(id) {
+                    Ok(index) => found.push(index),
+                    Err(e) => hold(&self.0.notices).push(e.to_string()),
+                }
+            }
+        }
+        found.sort_by_key(|index| (index.info.time, index.info.id));
+        for index in &found {
+            catalog::enter(&tx, &index.info, &index.places).map_err(failed)?;
+        }
+        self.replay(&tx)?;
+        tx.commit().map_err(failed)
+    }
+
+    /// Enters the lines of the log that the catalog has not read, inside the transaction, so that each counts once.
+    fn replay(&self, tx: &Transaction<'_>) -> Result<()> {
+        use rusqlite::OptionalExtension;
+        let end: Option<i64> = tx
+            .query_row("SELECT value FROM meta WHERE key = 'log_end'", [], |r| {
+                r.get(0)
+            })
+            .optional()
+            .map_err(failed)?;
+        let news = self.0.log.read(end.unwrap_or(0) as u64)?;
+        for (at, line) in &news.lines {
+            crate::repo::replay::apply(tx, *at, line).map_err(failed)?;
+        }
+        catalog::set_meta(tx, "log_end", news.end as i64).map_err(failed)
+    }
+
+    /// Reads an archive's directory from its file.
+    pub(crate) fn read_index(&self, id: SnapshotId) -> Result<Index> {
+        let path = self.archive_path(id);
+        index::read(&*self.archive(id)?, id, raw(&path))
+    }
+}
+
+/// The ids of the archives in a folder.
+pub(crate) fn archives(folder: &Path) -> impl Iterator<Item = SnapshotId> {
+    WalkDir::new(folder)
+        .min_depth(1)
+        .max_depth(1)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            entry
+                .file_name()
+                .to_str()?
+                .strip_suffix(".zip")?
+                .parse()
+                .ok()
+        })
+}
+
+/// Opens the catalog; one that does not open is thrown away.
+fn open_catalog(path: &Path, notices: &mut Vec<String>) -> Result<Catalog> {
+    let was_there = path.exists();
+    let first = match Catalog::open(path) {
+        Ok(catalog) => return Ok(catalog),
+        Err(e) => e,
+    };
+    if was_there {
+        for end in ["", "-wal", "-shm"] {
+            let mut name = path.as_os_str().to_owned();
+            name.push(end);
+            // What cannot be removed makes the second try fail, with the reason.
+            let _ = fs::remove_file(name);
+        }
+        notices.push(format!(
+            "the catalog could not be read ({first}) and was made again"
+        ));
+    }
+    Catalog::open(path).map_err(|e| Error::at(ErrorKind::Failed, raw(path), e))
+}
+
+/// 16 random bytes in hex.
+fn fresh_id() -> std::io::Result<String> {
+    let mut bytes = [0; 16];
+    std::io::Read::read_exact(&mut File::open("/dev/urandom")?, &mut bytes)?;
+    Ok(hex::encode(bytes))
+}
