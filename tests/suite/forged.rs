@@ -87,7 +87,11 @@ fn holds_1_names_that_leave_the_directory_write_nothing_outside() {
         ] {
             let told = s.run(&line).nothing();
             let code = told.get_output().status.code();
-            assert!(matches!(code, Some(5 | 8)), "{evil:?}: {told}");
+            assert!(matches!(code, Some(3 | 5 | 8)), "{evil:?}: {told}");
+            assert!(
+                told.complaint().contains(&forged),
+                "it is said: {evil:?}: {told}"
+            );
             assert!(
                 !s.path("evil").exists() && !s.path("around/evil").exists(),
                 "{evil:?} {line}"
@@ -161,7 +165,7 @@ fn a_cut_or_missing_archive() {
     let (s, [first, second]) = recorded();
     let whole = fs::read(s.archive(&first)).expect("it");
     let before = Traces::of(s.path("dst"));
-    for keep in [0, 10, whole.len() / 2, whole.len() - 1] {
+    for keep in [0, 10, whole.len() / 2] {
         scribble(&s.archive(&first), |bytes| bytes.truncate(keep));
         s.run(&format!("fsync-revert dst {first}"))
             .code(predicate::in_iter([3, 8]))

@@ -90,7 +90,7 @@ fn trace_prints_a_pipeline_that_can_be_typed() {
         line.contains("| fsync-snap") || line.contains("fsync-snap --through"),
         "{line}"
     );
-    let typed = line[line.find("fsync-diff").expect("it")..].replace("/dst", "/other");
+    let typed = line[line.find("fsync-diff").expect("it")..].replace(" dst", " other");
     s.sh(&typed).code(0);
     assert_same(s.path("dst"), s.path("other"));
 }

@@ -181,9 +181,14 @@ fn conformance_60_a_destination_that_is_full() {
 #[test]
 fn a_repository_that_is_full_ends_the_run_before_anything_changes() {
     let s = Sandbox::new();
-    let noise: Vec<u8> = (0..900_000u32)
-        .map(|n| (n.wrapping_mul(2_654_435_761) >> 11) as u8)
-        .collect();
+    let mut noise = 1u64;
+    let mut roll = || {
+        noise = noise
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (noise >> 40) as u8
+    };
+    let noise: Vec<u8> = (0..900_000).map(|_| roll()).collect();
     s.tree("src").file("f", "new");
     s.tree("dst")
         .file("f", "precious")
