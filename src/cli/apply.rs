@@ -190,7 +190,12 @@ impl Args {
     fn guard<'p>(&self, places: &'p Places, ready: &'p Ready) -> Result<Option<Journal<'p>>> {
         let destination = &ready.destination;
         let directories: Vec<&Path> = ready.sources.iter().filter_map(Place::path).collect();
-        guard::roots(&directories, destination, Some(places.repository()))?;
+        let real: Vec<PathBuf> = directories
+            .iter()
+            .map(|d| guard::absolute(d))
+            .collect::<Result<_>>()?;
+        let real: Vec<&Path> = real.iter().map(PathBuf::as_path).collect();
+        guard::roots(&real, destination, Some(places.repository()))?;
         if let Some(missing) = directories.iter().find(|d| !d.is_dir()) {
             let name = std::os::unix::ffi::OsStrExt::as_bytes(missing.as_os_str());
             return Err(Error::at(ErrorKind::Refused, name, "the source is missing"));
@@ -280,7 +285,10 @@ impl Args {
     /// Prints what became of everything, in path order.
     fn tell(&self, ready: &Ready, reports: Vec<Report>) -> Result<Exit> {
         let settled = ready.settled.iter().cloned();
-        let mut rows: Vec<_> = result::rows(&ready.changes, reports).into_iter().chain(settled).collect();
+        let mut rows: Vec<_> = result::rows(&ready.changes, reports)
+            .into_iter()
+            .chain(settled)
+            .collect();
         rows.sort_by(|a, b| a.0.cmp(&b.0));
         let mut counts = Counts::default();
         ready.changes.iter().for_each(|c| counts.add(c));

@@ -60,8 +60,16 @@ pub fn print(told: &Told<'_>) -> Result<Exit> {
     }
     let errors = failed + told.troubles;
     if told.json {
-        out.record(&Record::End(End { counts: told.counts, errors, skipped: 0 }))?;
+        out.record(&Record::End(End {
+            counts: told.counts,
+            errors,
+            skipped: 0,
+        }))?;
     }
     out.flush()?;
-    Ok(if errors > 0 { Exit::Partial } else { Exit::Done })
+    Ok(if errors > 0 {
+        Exit::Partial
+    } else {
+        Exit::Done
+    })
 }

@@ -128,7 +128,12 @@ impl Args {
     }
 
     /// The directory, and the snapshot that it is to be.
-    fn target(&self, repo: &Repo, places: &Places, dir: Option<PathBuf>) -> Result<(PathBuf, Info)> {
+    fn target(
+        &self,
+        repo: &Repo,
+        places: &Places,
+        dir: Option<PathBuf>,
+    ) -> Result<(PathBuf, Info)> {
         let Some(dir) = dir else {
             let tag = self.tag.as_deref().unwrap_or_default();
             let info = repo.snapshot(repo.resolve(tag.as_bytes(), None)?)?;
@@ -167,7 +172,9 @@ impl Args {
         match (head.id, head.foreign) {
             (Some(id), _) => Ok(id),
             (None, Some(foreign)) => {
-                let message = format!("its BACKUP names {foreign}, which is not in this repository; name the right one with --repo");
+                let message = format!(
+                    "its BACKUP names {foreign}, which is not in this repository; name the right one with --repo"
+                );
                 Err(Error::at(ErrorKind::NotFound, name, message))
             }
             (None, None) => Err(Error::at(
@@ -190,7 +197,14 @@ impl Args {
         self.tell_unfinished(repo, dir)?;
         sweep_after_crash(repo, dir, &root)?;
         let paths = self.paths(dir)?;
-        let revert = Revert { repo, dir: &local, root: &root, target, redo: self.redo, paths: &paths };
+        let revert = Revert {
+            repo,
+            dir: &local,
+            root: &root,
+            target,
+            redo: self.redo,
+            paths: &paths,
+        };
         let done = revert.run(&held)?;
         drop(held);
         self.tell(target, dir, done)
@@ -198,9 +212,15 @@ impl Args {
 
     /// After a crash a person should know whether the last operation was finished.
     fn tell_unfinished(&self, repo: &Repo, dir: &Path) -> Result<()> {
-        if let Some(last) = repo.operations(dir)?.first().filter(|o| o.finished.is_none()) {
+        if let Some(last) = repo
+            .operations(dir)?
+            .first()
+            .filter(|o| o.finished.is_none())
+        {
             let (work, time) = (last.begun.work.word(), last.begun.time.rfc3339());
-            self.talk().note(&format!("the last operation here, {work} at {time}, was never finished"));
+            self.talk().note(&format!(
+                "the last operation here, {work} at {time}, was never finished"
+            ));
         }
         Ok(())
     }
@@ -232,12 +252,21 @@ impl Args {
         let what = match (exit, counts.total()) {
             (Exit::Done, 0) => format!("{name}: nothing had to change to be as {}", target.id),
             (Exit::Done, n) => format!("{name}: is as {} says; {n} entries changed", target.id),
-            _ => format!("{name}: is not wholly as {} says; its state before is {}", target.id, done.before),
+            _ => format!(
+                "{name}: is not wholly as {} says; its state before is {}",
+                target.id, done.before
+            ),
         };
         talk.note(&what);
         match done.head {
-            Some(head) => talk.detail(&format!("its head is {head}; its state before the revert is {}", done.before)),
-            None => talk.detail(&format!("nothing is recorded before this; its state before the revert is {}", done.before)),
+            Some(head) => talk.detail(&format!(
+                "its head is {head}; its state before the revert is {}",
+                done.before
+            )),
+            None => talk.detail(&format!(
+                "nothing is recorded before this; its state before the revert is {}",
+                done.before
+            )),
         }
         Ok(exit)
     }
@@ -252,7 +281,13 @@ impl Args {
         self.print_plan(target, dir, &plan)
     }
 
-    fn plan(&self, repo: &Repo, target: &Info, local: Option<&Local>, paths: &[RelPath]) -> Result<Plan> {
+    fn plan(
+        &self,
+        repo: &Repo,
+        target: &Info,
+        local: Option<&Local>,
+        paths: &[RelPath],
+    ) -> Result<Plan> {
         let privileged = rustix::process::geteuid().is_root();
         let tree = repo.tree(target.id)?;
         let destination = local.map(|l| l as &dyn Tree);
@@ -266,24 +301,44 @@ impl Args {
         match self.json {
             true => {
                 let options = options(target, rustix::process::geteuid().is_root())?;
-                let places = (Place::Snapshot(target.id), Place::Directory(dir.to_path_buf()));
+                let places = (
+                    Place::Snapshot(target.id),
+                    Place::Directory(dir.to_path_buf()),
+                );
                 let header = diff_cli::header(&[places.0], &places.1, &options);
                 diff_cli::records(&mut out, header, plan)?;
             }
             false => plan.changes().try_for_each(|c| out.line(c, false))?,
         }
         out.flush()?;
-        Ok(if plan.errors + plan.skipped > 0 { Exit::Partial } else { Exit::Done })
+        Ok(if plan.errors + plan.skipped > 0 {
+            Exit::Partial
+        } else {
+            Exit::Done
+        })
     }
 
     /// Writes a snapshot to a directory of its own.
-    fn write_to(&self, places: &Places, repo: &Repo, target: &Info, new: &Path, dry_run: bool) -> Result<Exit> {
+    fn write_to(
+        &self,
+        places: &Places,
+        repo: &Repo,
+        target: &Info,
+        new: &Path,
+        dry_run: bool,
+    ) -> Result<Exit> {
         let new = guard::absolute(new)?;
         guard::roots(&[], &new, Some(places.repository()))?;
-        let filled = new.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+        let filled = new
+            .read_dir()
+            .is_ok_and(|mut entries| entries.next().is_some());
         if filled {
             let message = "is not empty; a snapshot is written only where nothing is";
-            return Err(Error::at(ErrorKind::Refused, new.as_os_str().as_bytes(), message));
+            return Err(Error::at(
+                ErrorKind::Refused,
+                new.as_os_str().as_bytes(),
+                message,
+            ));
         }
         let plan = self.plan(repo, target, None, &[])?;
         if dry_run {
@@ -297,8 +352,16 @@ impl Args {
         let job = Job {
             sources: &[&tree],
             root: &root,
-            policy: Policy { owner, mode: true, mtime: true, xattrs: true },
-            terms: Terms { owner, window_ns: 0 },
+            policy: Policy {
+                owner,
+                mode: true,
+                mtime: true,
+                xattrs: true,
+            },
+            terms: Terms {
+                owner,
+                window_ns: 0,
+            },
             dry_run: false,
         };
         let reports = apply(&job, &changes);

@@ -37,6 +37,12 @@ impl Talk {
         }
     }
 
+    /// What another program of ours has said, with its own name: said as it is.
+    pub fn pass_on(self, said: &[u8]) {
+        // Nobody is left to be told that stderr is closed.
+        let _ = std::io::stderr().lock().write_all(said);
+    }
+
     fn say(self, message: &str) {
         // Nobody is left to be told that stderr is closed.
         let _ = writeln!(std::io::stderr().lock(), "{}: {message}", self.name);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::snap::{exit_of, open_for, record_of, report};
 use crate::cli::talk::Talk;
 use crate::model::{Error, ErrorKind, Exit, Result};
-use crate::ops::guard::make_destination;
+use crate::ops::guard;
 use crate::ops::snap::{SnapOptions, lock_directory, snap_locked};
 use crate::protocol::{Header, Input, Record, Root, Writer};
 use crate::tree::local::Local;
@@ -67,7 +67,16 @@ impl Through {
         let Root::Directory(path) = &header.destination else {
             return Err(bad("the plan's destination is a snapshot"));
         };
-        let dir = self.open(Path::new(OsStr::from_bytes(path)))?;
+        let path = &guard::absolute(Path::new(OsStr::from_bytes(path)))?;
+        let sources: Vec<PathBuf> = header
+            .sources
+            .iter()
+            .filter_map(directory)
+            .map(guard::absolute)
+            .collect::<Result<_>>()?;
+        let sources: Vec<&Path> = sources.iter().map(PathBuf::as_path).collect();
+        guard::roots(&sources, path, Some(&self.repository))?;
+        let dir = self.open(path)?;
         let repo = open_for(&self.repository, &dir)?;
         let dir = dir.hide(repo.identity());
         let held = lock_directory(&dir)?;
@@ -85,11 +94,19 @@ impl Through {
     fn open(&self, path: &Path) -> Result<Local> {
         match Local::open(path) {
             Err(e) if e.kind() == ErrorKind::NotFound => {
-                make_destination(path, self.parents)?;
+                guard::make_destination(path, self.parents)?;
                 Local::open(path)
             }
             other => other,
         }
+    }
+}
+
+/// The path of a root that is a directory.
+fn directory(root: &Root) -> Option<&Path> {
+    match root {
+        Root::Directory(path) => Some(Path::new(OsStr::from_bytes(path))),
+        Root::Snapshot(_) => None,
     }
 }
 

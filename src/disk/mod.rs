@@ -5,6 +5,7 @@ pub mod backup;
 pub mod copy;
 pub mod folder;
 pub mod lock;
+pub mod mark;
 pub mod meta;
 pub mod mount;
 pub mod put;

@@ -114,11 +114,8 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|e| e as _)
-    }
-}
+// Without source(): Display has the cause already, and a chain printed by anyhow would repeat it.
+impl std::error::Error for Error {}
 
 #[cfg(test)]
 mod tests {

@@ -17,4 +17,5 @@ pub mod revert;
 pub mod settle;
 pub mod snap;
 pub mod stale;
+pub mod sync;
 pub mod walk;

@@ -73,7 +73,10 @@ impl Revert<'_> {
     /// When the present state cannot be recorded, or the log not be written: then nothing changed.
     pub fn run(&self, held: &Lock) -> Result<Reverted> {
         let options = options(self.target, self.root.is_privileged())?;
-        let recorded = SnapOptions { filter: options.filter.clone(), ..SnapOptions::default() };
+        let recorded = SnapOptions {
+            filter: options.filter.clone(),
+            ..SnapOptions::default()
+        };
         let present = snap_locked(self.repo, self.dir, &recorded, held)?;
         let target = self.repo.tree(self.target.id)?;
         let now = self.repo.tree(present.id)?;
@@ -103,7 +106,14 @@ impl Revert<'_> {
         self.repo.set_head(self.dir, head)?;
         let outcome = if whole { "done" } else { "partial" };
         self.repo.finish(operation, outcome, head)?;
-        Ok(Reverted { before: present.id, head, changes, reports, problems, notice: present.notice })
+        Ok(Reverted {
+            before: present.id,
+            head,
+            changes,
+            reports,
+            problems,
+            notice: present.notice,
+        })
     }
 
     fn begin(&self, before: SnapshotId) -> Result<u64> {
@@ -127,8 +137,16 @@ impl Revert<'_> {
         let job = Job {
             sources: &[target],
             root: self.root,
-            policy: Policy { owner: options.owner, mode: true, mtime: true, xattrs: true },
-            terms: Terms { owner: options.owner, window_ns: 0 },
+            policy: Policy {
+                owner: options.owner,
+                mode: true,
+                mtime: true,
+                xattrs: true,
+            },
+            terms: Terms {
+                owner: options.owner,
+                window_ns: 0,
+            },
             dry_run: false,
         };
         apply(&job, changes)
@@ -145,7 +163,8 @@ pub fn only(plan: &mut Plan, paths: &[RelPath]) {
         made && paths.iter().any(|p| p.is_within(&change.path))
     };
     plan.items.retain(|item| {
-        paths.iter().any(|p| item.path().is_within(p)) || matches!(item, Item::Change(c) if leads(c))
+        paths.iter().any(|p| item.path().is_within(p))
+            || matches!(item, Item::Change(c) if leads(c))
     });
 }
 
@@ -165,5 +184,11 @@ pub fn inside(dir: &std::path::Path, named: &std::path::Path) -> Result<RelPath>
         b"" => Ok(RelPath::root()),
         path => RelPath::parse(path),
     };
-    path.map_err(|e| Error::at(ErrorKind::Usage, bytes, format!("is no path inside the directory: {e}")))
+    path.map_err(|e| {
+        Error::at(
+            ErrorKind::Usage,
+            bytes,
+            format!("is no path inside the directory: {e}"),
+        )
+    })
 }

@@ -1,1 +1,52 @@
-//! porcelain
+//! The porcelain: the commands that people type.
+//!
+//! Each command is a plan of plumbing programs joined by pipes ([`pipeline`]); `--trace` prints it. What
+//! the porcelain adds is the order, one honest summary ([`summary`]) and one culprit ([`verdict`]).
+//!
+//! [`dispatch`] looks at the command's name first: plumbing and external programs get their arguments
+//! verbatim, and only the rest is parsed by [`arguments`].
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub mod arguments;
+pub mod cp;
+pub mod dispatch;
+pub mod help;
+pub mod history;
+pub mod log;
+pub mod mksync;
+pub mod pipeline;
+pub mod program;
+pub mod rv;
+pub mod session;
+pub mod shell;
+pub mod show;
+pub mod signal;
+pub mod status;
+pub mod summary;
+pub mod sync;
+pub mod th;
+pub mod verdict;
+pub mod verify;
+
+pub use arguments::Fsync;
+
+use crate::cli::start::report;
+
+/// The program's name, as its messages begin.
+pub const NAME: &str = "fsync";
+
+/// Runs `fsync` from the process's arguments. The whole of its `main`.
+pub fn start() -> ExitCode {
+    if let Some(code) = dispatch::verbatim(std::env::args_os()) {
+        return code;
+    }
+    let fsync = Fsync::parse();
+    let talk = fsync.global.common.talk(NAME);
+    match fsync.run() {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => ExitCode::from(report(talk, &error).code()),
+    }
+}

@@ -2,6 +2,7 @@
 
 pub mod line;
 pub mod record;
+pub mod report;
 pub mod stream;
 
 pub use crate::model::Outcome;

@@ -1,0 +1,127 @@
+//! `fsync cp`, and the pipeline that it shares with `fsync sync`.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::option::{CompareArgs, FilterArgs, GuardArgs};
+use crate::model::Result;
+use crate::porcelain::pipeline::{Output, Stage};
+use crate::porcelain::session::Session;
+use crate::porcelain::summary::Summary;
+
+/// Arguments of `fsync cp`.
+#[derive(Args, Debug)]
+#[command(override_usage = "fsync cp [OPTIONS] <SRC>... <DST>")]
+pub struct Cp {
+    /// How it is done.
+    #[command(flatten)]
+    pub how: How,
+    /// Directories or snapshots to copy from, later ones winning, and then the directory to change
+    // One list: with two, clap cannot read paths behind "--".
+    #[arg(required = true, num_args = 2.., value_names = ["SRC", "DST"])]
+    pub paths: Vec<PathBuf>,
+}
+
+/// The options of `cp` and `sync`: those of the programs that they start.
+#[derive(Args, Debug, Default)]
+pub struct How {
+    /// Give the snapshot of the state before the name TAG
+    #[arg(short, long, value_name = "TAG")]
+    pub tag: Option<OsString>,
+    /// Print the plan and change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// What counts as a difference.
+    #[command(flatten)]
+    pub compare: CompareArgs,
+    /// What is left out.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// What is allowed.
+    #[command(flatten)]
+    pub guards: GuardArgs,
+}
+
+impl Cp {
+    /// Runs it; the exit code.
+    ///
+    /// # Errors
+    /// When a stage cannot be started or the last one cannot be understood.
+    pub fn run(self, session: &Session) -> Result<u8> {
+        let paths: Vec<_> = self.paths.into_iter().map(OsString::from).collect();
+        self.how.run(session, &paths)
+    }
+}
+
+impl How {
+    /// Makes the last of `paths` like the others.
+    ///
+    /// # Errors
+    /// When a stage cannot be started or the last one cannot be understood.
+    pub fn run(&self, session: &Session, paths: &[OsString]) -> Result<u8> {
+        if self.dry_run {
+            return session.run_one(diff(session, &self.compare, &self.filter, false, paths)?);
+        }
+        let stages = vec![
+            diff(session, &self.compare, &self.filter, true, paths)?,
+            self.snap(session)?,
+            self.apply(session)?,
+        ];
+        let mut summary = Summary::new(session.talk, self.tag.as_deref());
+        let mut read = |stdout| summary.read(stdout);
+        let finish = session.run(stages, Output::Read(&mut read))?;
+        finish.report(session.talk);
+        let destination = paths.last().map_or(OsStr::new("."), OsString::as_os_str);
+        summary.print(session, finish.culprit().is_none(), destination.as_ref())?;
+        Ok(finish.code())
+    }
+
+    fn snap(&self, session: &Session) -> Result<Stage> {
+        let mut stage = session.stage("fsync-snap")?;
+        let mut options = vec!["--through".into()];
+        if let Some(tag) = &self.tag {
+            let mut option = OsString::from("--tag=");
+            option.push(tag);
+            options.push(option);
+        }
+        if self.guards.parents {
+            options.push("--parents".into());
+        }
+        stage.push(options, &[]);
+        Ok(stage)
+    }
+
+    fn apply(&self, session: &Session) -> Result<Stage> {
+        let mut stage = session.stage("fsync-apply")?;
+        let mut options = vec!["--require-snapshot".into(), "--json".into()];
+        options.extend(self.guards.to_args());
+        stage.push(options, &[]);
+        Ok(stage)
+    }
+}
+
+/// The stage that compares: in records for the next stage, or in lines for people.
+///
+/// # Errors
+/// When there is no such program.
+pub fn diff(
+    session: &Session,
+    compare: &CompareArgs,
+    filter: &FilterArgs,
+    json: bool,
+    paths: &[OsString],
+) -> Result<Stage> {
+    let mut stage = session.stage("fsync-diff")?;
+    let mut options: Vec<OsString> = Vec::new();
+    match json {
+        true => options.push("--json".into()),
+        // To fsync-diff, quiet means no lines, and the lines are what was asked for.
+        false => stage.args.retain(|arg| arg != "--quiet"),
+    }
+    options.extend(compare.to_args());
+    options.extend(filter.to_args());
+    stage.push(options, paths);
+    Ok(stage)
+}

@@ -1,0 +1,125 @@
+//! Commands whose arguments are another program's business: fsync's plumbing, and whatever `fsync-NAME`
+//! is found, as git and cargo do it.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+
+use clap::{CommandFactory, Parser};
+
+use crate::cli::start::report;
+use crate::model::{Error, ErrorKind, Result};
+use crate::porcelain::NAME;
+use crate::porcelain::arguments::{Fsync, Global};
+use crate::porcelain::pipeline::Stage;
+use crate::porcelain::program::{self, PREFIX};
+use crate::porcelain::session::Session;
+
+/// The commands that are plumbing programs of fsync's own.
+pub const PLUMBING: [&str; 5] = ["diff", "apply", "snap", "revert", "tag"];
+
+/// The options before a command's name, and the rest unread.
+#[derive(Parser)]
+#[command(
+    name = "fsync",
+    disable_help_flag = true,
+    disable_help_subcommand = true
+)]
+struct Front {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    word: Word,
+}
+
+#[derive(clap::Subcommand)]
+enum Word {
+    #[command(external_subcommand)]
+    Any(Vec<OsString>),
+}
+
+/// Becomes the program that the command's name asks for. `None` when it is for [`Fsync`] to parse (or to
+/// find fault with).
+pub fn verbatim(args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+    let Front {
+        global,
+        word: Word::Any(words),
+    } = Front::try_parse_from(args).ok()?;
+    let (name, rest) = words.split_first()?;
+    if built_in().iter().any(|b| name == b.as_str()) {
+        return None;
+    }
+    let talk = global.common.talk(NAME);
+    let failed = Session::new(global).and_then(|session| become_program(&session, name, rest));
+    match failed {
+        Ok(never) => match never {},
+        Err(error) => Some(ExitCode::from(report(talk, &error.into()).code())),
+    }
+}
+
+/// Becomes `fsync-NAME`; returns only if that fails.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] when there is no such program.
+pub fn become_program(
+    session: &Session,
+    name: &OsStr,
+    args: &[OsString],
+) -> Result<std::convert::Infallible> {
+    let mut stage = match name.to_str().filter(|name| PLUMBING.contains(name)) {
+        Some(name) => session.stage(&format!("{PREFIX}{name}"))?,
+        None => external(session, name)?,
+    };
+    stage.args.extend_from_slice(args);
+    session.trace(&stage.shown());
+    let error = Command::new(&stage.program)
+        .args(&stage.args)
+        .envs(session.variables())
+        .exec();
+    Err(Error::io(
+        "cannot run",
+        stage.program.as_os_str().as_bytes(),
+        error,
+    ))
+}
+
+fn external(session: &Session, name: &OsStr) -> Result<Stage> {
+    let mut full = OsString::from(PREFIX);
+    full.push(name);
+    let found = match name.as_bytes().contains(&b'/') {
+        true => None,
+        false => session.search().find(&full),
+    };
+    match found {
+        Some(program) => Ok(Stage {
+            name: full.to_string_lossy().into_owned(),
+            program,
+            args: Vec::new(),
+        }),
+        None => Err(unknown(session, name)),
+    }
+}
+
+fn unknown(session: &Session, name: &OsStr) -> Error {
+    let mut names = session.search().names();
+    names.extend(built_in());
+    names.extend(PLUMBING.map(String::from));
+    let typed = name.to_string_lossy();
+    let hint = match program::nearest(&typed, names.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => "\"fsync help\" lists the commands".to_string(),
+    };
+    Error::at(
+        ErrorKind::Usage,
+        name.as_bytes(),
+        format!("no such command; {hint}"),
+    )
+}
+
+/// The names of the commands that are parsed here.
+fn built_in() -> Vec<String> {
+    let command = Fsync::command();
+    let names = command.get_subcommands().map(|c| c.get_name().to_string());
+    names.filter(|n| !PLUMBING.contains(&n.as_str())).collect()
+}

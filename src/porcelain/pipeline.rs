@@ -1,0 +1,240 @@
+//! Pipelines: plumbing programs joined by the system's pipes, as a shell would join them.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
+
+use crate::model::{Error, Result};
+use crate::porcelain::shell;
+use crate::porcelain::signal::Relay;
+use crate::porcelain::verdict::{Ended, Finish};
+
+/// One program and its arguments.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// Its name, as people type it.
+    pub name: String,
+    /// Where it is.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+}
+
+impl Stage {
+    /// Options, then `positional` arguments, behind `--` where one could be taken for an option.
+    pub fn push(&mut self, options: Vec<OsString>, positional: &[OsString]) {
+        self.args.extend(options);
+        if positional.iter().any(|p| p.as_bytes().starts_with(b"-")) {
+            self.args.push("--".into());
+        }
+        self.args.extend_from_slice(positional);
+    }
+
+    /// As a shell reads it.
+    pub fn shown(&self) -> String {
+        let name = OsString::from(&self.name);
+        shell::line(std::iter::once(&name).chain(&self.args))
+    }
+}
+
+/// What becomes of the last stage's output.
+pub enum Output<'a> {
+    /// It is the porcelain's own.
+    Ours,
+    /// The function reads it, to its end unless it fails.
+    Read(&'a mut dyn FnMut(ChildStdout) -> Result<()>),
+}
+
+/// Stages, first to last.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// At least one.
+    pub stages: Vec<Stage>,
+    /// Variables that every stage gets.
+    pub variables: Vec<(&'static str, OsString)>,
+}
+
+impl Pipeline {
+    /// As a shell reads it.
+    pub fn shown(&self) -> String {
+        let stages: Vec<_> = self.stages.iter().map(Stage::shown).collect();
+        stages.join(" | ")
+    }
+
+    /// Runs all stages at once and waits for all.
+    ///
+    /// A single stage talks for itself; what several say on stderr is kept until it is known whom to believe.
+    ///
+    /// # Errors
+    /// A stage that cannot be started, or whatever `output` fails with; the stages have ended by then.
+    pub fn run(&self, output: Output<'_>) -> Result<Finish> {
+        let relay = Relay::new()?;
+        let mut running = Running::default();
+        let started = self.start(matches!(output, Output::Read(_)), &relay, &mut running);
+        // Dropping the reader is what ends stages that still write.
+        let read = match (started, output) {
+            (Ok(Some(stdout)), Output::Read(reader)) => reader(stdout),
+            (started, _) => started.map(drop),
+        };
+        let finish = running.wait(&relay)?;
+        read.map(|()| finish)
+    }
+
+    fn start(
+        &self,
+        piped: bool,
+        relay: &Relay,
+        running: &mut Running,
+    ) -> Result<Option<ChildStdout>> {
+        let mut input = None;
+        for (at, stage) in self.stages.iter().enumerate() {
+            let last = at + 1 == self.stages.len();
+            let mut command = Command::new(&stage.program);
+            command
+                .args(&stage.args)
+                .envs(self.variables.iter().cloned());
+            if let Some(input) = input.take() {
+                command.stdin(Stdio::from(input));
+            }
+            if piped || !last {
+                command.stdout(Stdio::piped());
+            }
+            if self.stages.len() > 1 {
+                command.stderr(Stdio::piped());
+            }
+            let mut child = command
+                .spawn()
+                .map_err(|e| Error::io("cannot run", stage.program.as_os_str().as_bytes(), e))?;
+            relay.add(child.id());
+            input = child.stdout.take();
+            running.add(&stage.name, child);
+        }
+        Ok(input)
+    }
+}
+
+/// A stage that has been started.
+struct Live {
+    name: String,
+    child: Child,
+    stderr: Option<JoinHandle<Vec<u8>>>,
+}
+
+#[derive(Default)]
+struct Running(Vec<Live>);
+
+impl Running {
+    fn add(&mut self, name: &str, mut child: Child) {
+        let stderr = child.stderr.take().map(|mut pipe| {
+            thread::spawn(move || {
+                let mut said = Vec::new();
+                // What was said before a failing read is kept.
+                let _ = pipe.read_to_end(&mut said);
+                said
+            })
+        });
+        let name = name.to_string();
+        self.0.push(Live {
+            name,
+            child,
+            stderr,
+        });
+    }
+
+    fn wait(self, relay: &Relay) -> Result<Finish> {
+        let mut ended = Vec::new();
+        let mut failure = None;
+        for mut live in self.0 {
+            let said = live.stderr.and_then(|t| t.join().ok()).unwrap_or_default();
+            let status = wait_for(&mut live.child, relay);
+            match status {
+                Ok(status) => ended.push(Ended {
+                    name: live.name,
+                    status,
+                    said,
+                }),
+                Err(e) => failure = Some(Error::io("cannot wait for", &live.name, e)),
+            }
+        }
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(Finish { ended }),
+        }
+    }
+}
+
+fn wait_for(child: &mut Child, relay: &Relay) -> std::io::Result<ExitStatus> {
+    let status = child.wait();
+    relay.remove(child.id());
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell_pipeline(scripts: &[&str]) -> Pipeline {
+        let stage = |script: &&str| Stage {
+            name: "sh".into(),
+            program: "/bin/sh".into(),
+            args: vec!["-c".into(), (*script).into()],
+        };
+        Pipeline {
+            stages: scripts.iter().map(stage).collect(),
+            variables: vec![("WORD", "here".into())],
+        }
+    }
+
+    fn output(scripts: &[&str]) -> (String, Finish) {
+        let mut text = String::new();
+        let mut read = |mut pipe: ChildStdout| {
+            pipe.read_to_string(&mut text)
+                .map(drop)
+                .map_err(|e| Error::io("read", "x", e))
+        };
+        let finish = shell_pipeline(scripts)
+            .run(Output::Read(&mut read))
+            .unwrap();
+        (text, finish)
+    }
+
+    #[test]
+    fn joins_stages() {
+        let (text, finish) = output(&[
+            "echo $WORD; echo one >&2",
+            "cat; echo two >&2",
+            "tr a-z A-Z",
+        ]);
+        assert_eq!(text, "HERE\n");
+        let said: Vec<_> = finish.ended.iter().map(|e| &e.said[..]).collect();
+        assert_eq!(said, [&b"one\n"[..], b"two\n", b""]);
+        assert_eq!(finish.code(), 0);
+    }
+
+    #[test]
+    fn much_output_and_talk_do_not_block() {
+        let loud = "head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2";
+        let (text, finish) = output(&[loud, "cat; head -c 300000 /dev/zero >&2"]);
+        assert_eq!(text.len(), 300_000);
+        assert_eq!(finish.ended[1].said.len(), 300_000);
+    }
+
+    #[test]
+    fn what_cannot_start_ends_the_others() {
+        let mut pipeline = shell_pipeline(&["yes", "cat"]);
+        pipeline.stages[1].program = "/nowhere".into();
+        let error = pipeline.run(Output::Ours).err().unwrap();
+        assert!(error.to_string().contains("\"/nowhere\": cannot run"));
+    }
+
+    #[test]
+    fn dashes_are_kept_from_options() {
+        let mut stage = shell_pipeline(&["x"]).stages.remove(0);
+        stage.args.clear();
+        stage.push(vec!["--json".into()], &["-a".into(), "b".into()]);
+        assert_eq!(stage.shown(), "sh --json -- -a b");
+    }
+}
