@@ -206,12 +206,20 @@ fn is_abandoned(name: &[u8]) -> bool {
         .ok()
         .and_then(|d| d.parse::<i32>().ok());
     match pid.and_then(rustix::process::Pid::from_raw) {
-        Some(pid) => {
-            pid != rustix::process::getpid()
-                && rustix::process::test_kill_process(pid) == Err(Errno::SRCH)
-        }
+        Some(pid) => pid != rustix::process::getpid() && !is_running(pid),
         None => true,
     }
+}
+
+/// Whether a process runs; one that is dead and only waits for its parent to take notice does not.
+fn is_running(pid: rustix::process::Pid) -> bool {
+    if rustix::process::test_kill_process(pid) == Err(Errno::SRCH) {
+        return false;
+    }
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // proc_pid_stat(5): the name is in parentheses and may hold any; the state follows.
+    let end = stat.iter().rposition(|b| *b == b')').unwrap_or(0);
+    !matches!(stat.get(end + 2), Some(b'Z' | b'X'))
 }
 
 /// A name for the system.

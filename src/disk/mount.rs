@@ -41,8 +41,8 @@ impl Mounts {
 
     /// The device that an absolute path lies on, and its path inside that file system.
     fn place(&self, path: &Path) -> Option<(&[u8], PathBuf)> {
-        // The last of equal mount points hides the others.
-        let over = self.0.iter().rev().filter(|m| path.starts_with(&m.point));
+        let over = self.0.iter().filter(|m| path.starts_with(&m.point));
+        // Of equal ones `max_by_key` takes the last, which hides the others.
         let mount = over.max_by_key(|m| m.point.as_os_str().len())?;
         let inside = path.strip_prefix(&mount.point).ok()?;
         Some((&mount.device, mount.root.join(inside)))

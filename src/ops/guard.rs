@@ -8,6 +8,8 @@ use walkdir::WalkDir;
 use crate::disk::mount::Mounts;
 use crate::model::{Change, Error, ErrorKind, Result, Status};
 use crate::tree::Tree;
+use crate::tree::cursor::Cursor;
+use crate::tree::local::Local;
 
 /// Up to so many deletions need no permission.
 const FEW: u64 = 10;
@@ -115,9 +117,17 @@ pub fn make_destination(destination: &Path, parents: bool) -> Result<bool> {
 /// # Errors
 /// [`ErrorKind::Refused`], naming `--max-delete` and the count.
 pub fn deletions(changes: &[Change], destination: &Path, limit: Option<MaxDelete>) -> Result<()> {
-    let count = changes
-        .iter()
-        .filter(|c| c.status == Status::Deleted)
+    let planned = changes.iter().filter(|c| c.status == Status::Deleted);
+    if limit.is_none() && planned.clone().count() as u64 <= FEW {
+        return Ok(());
+    }
+    // What is gone already, as when a plan is run again, is not deleted any more.
+    let Ok(tree) = Local::open(destination) else {
+        return Ok(());
+    };
+    let mut cursor = Cursor::new(&tree);
+    let count = planned
+        .filter(|c| !matches!(cursor.entry(&c.path), Ok(None)))
         .count() as u64;
     let entries = || {
         WalkDir::new(destination)

@@ -106,14 +106,14 @@ impl<'t> Lookup<'t> {
                 "the letter does not agree with what is there",
             )));
         }
-        let listed =
-            status == Status::Modified && new.state.size == old.state.size && !new.is_dir();
-        if listed && !why.has(Why::TARGET) && self.same(path)? {
-            if why.is_empty() {
+        if status == Status::Modified {
+            let equal = why.is_empty() && self.same(path)?;
+            let linked = new.links.is_some() || old.links.is_some();
+            if equal && !linked {
                 return Ok(Err(Report::plain(Outcome::Already)));
             }
-        } else if status == Status::Modified {
-            why = why.with(Why::CONTENT);
+            // A listed `M` is copied; of one that looks equal only the links can be meant.
+            why = why.with(if equal { Why::LINKS } else { Why::CONTENT });
         }
         Ok(Ok(self.linked(changed(path, status, new, old, why), new)))
     }

@@ -14,7 +14,7 @@ use crate::ops::compare;
 use crate::ops::outcome::{Outcome, Report};
 use crate::ops::stale::{Check, check, expected, is_like, source_holds};
 use crate::tree::cursor::Cursor;
-use crate::tree::local::state_of_handle;
+use crate::tree::local::{state_of_handle, xattrs};
 use crate::tree::{Contents, Dir};
 
 /// How often a source that changes while it is read is read again.
@@ -153,14 +153,25 @@ impl<'a> Worker<'a> {
             let old = change.old.as_deref().and_then(id);
             return Ok(old.is_some() && old != id(&now.state));
         }
-        if change.kind != Kind::File || !change.why.has(Why::CONTENT) {
+        if change.why.has(Why::XATTRS) && !self.same_xattrs(change, folder)? {
             return Ok(false);
+        }
+        if change.kind != Kind::File || !change.why.has(Why::CONTENT) {
+            return Ok(true);
         }
         let unreadable = |e: &Error| Report::new(Outcome::Failed, e.cause());
         let here = crate::tree::local::dir_of(folder.handle())
             .map_err(|e| self.failed("cannot open", e.into()))?;
         let (dir, entry) = self.source(change)?;
         compare::contents((dir, &entry), (&here, now)).map_err(|e| unreadable(&e))
+    }
+
+    fn same_xattrs(&mut self, change: &Change, folder: &Folder) -> Made<bool> {
+        let unreadable = |e: Error| Report::new(Outcome::Failed, e.cause());
+        let here = xattrs(folder.handle(), change.path.name())
+            .map_err(|e| self.failed("cannot read its extended attributes", e))?;
+        let (dir, entry) = self.source(change)?;
+        Ok(dir.xattrs(&entry).map_err(unreadable)? == here)
     }
 
     /// What a dry run can tell: whether the source still holds.

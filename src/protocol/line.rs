@@ -69,9 +69,13 @@ pub fn parse(text: &[u8]) -> Result<Vec<Line>, (usize, String)> {
             }
             _ => (None, rest),
         };
+        let path = name(path, nul).map_err(fault)?;
+        if path.is_root() && !matches!(status, Status::Touched | Status::Added) {
+            return Err(fault("the root can only be added or touched".into()));
+        }
         lines.push(Line {
             status,
-            path: name(path, nul).map_err(fault)?,
+            path,
             from: from.map(|f| name(f, nul)).transpose().map_err(fault)?,
         });
     }
@@ -119,6 +123,7 @@ mod tests {
             b"R\ta\n",
             b"R\ta\0",
             b"\n",
+            b"D\t.\n",
         ] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }
