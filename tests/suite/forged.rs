@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use predicates::prelude::*;
 
-use crate::support::{Sandbox, Told, Traces, assert_same};
+use crate::support::{Oracle, Sandbox, Told, Traces, assert_same};
 
 /// Makes a forged twin of an archive, in which `old` is called `new`; its id.
 fn forge(s: &Sandbox, id: &str, old: &str, new: &str) -> String {
@@ -164,7 +164,7 @@ fn damaged_content_never_gets_out() {
 fn a_cut_or_missing_archive() {
     let (s, [first, second]) = recorded();
     let whole = fs::read(s.archive(&first)).expect("it");
-    let before = Traces::of(s.path("dst"));
+    let before = Oracle::of(s.path("dst"));
     for keep in [0, 10, whole.len() / 2] {
         scribble(&s.archive(&first), |bytes| bytes.truncate(keep));
         s.run(&format!("fsync-revert dst {first}"))
@@ -178,7 +178,7 @@ fn a_cut_or_missing_archive() {
         .code(predicate::in_iter([6, 8]))
         .nothing();
     s.run("fsync verify").code(8);
-    before.assert_untouched(s.path("dst"));
+    before.assert_is(s.path("dst"));
     fs::rename(s.path("kept"), s.archive(&first)).expect("back");
     s.run("fsync verify").code(0);
     s.run(&format!("fsync-revert dst {second}")).code(0);
