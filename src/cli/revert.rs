@@ -20,7 +20,7 @@ use crate::model::{Counts, Error, ErrorKind, Exit, RelPath, Result, SnapshotId};
 use crate::ops::apply::{Job, apply};
 use crate::ops::diff::{Plan, diff};
 use crate::ops::guard;
-use crate::ops::revert::{Revert, Reverted, inside, only, options};
+use crate::ops::revert::{Revert, Reverted, inside, only, options, whole};
 use crate::ops::snap::lock_directory;
 use crate::ops::stale::Terms;
 use crate::protocol::{SnapshotRecord, Writer};
@@ -293,6 +293,7 @@ impl Args {
         let destination = local.map(|l| l as &dyn Tree);
         let mut plan = diff(&tree, destination, &options(target, privileged)?)?;
         only(&mut plan, paths);
+        whole(&plan, target.id)?;
         Ok(plan)
     }
 

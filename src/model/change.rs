@@ -248,6 +248,8 @@ pub struct Problem {
     pub operation: String,
     /// The cause, in words.
     pub message: String,
+    /// Stored bytes are not what was stored. (Not on the wire: no other program can mend it.)
+    pub damaged: bool,
 }
 
 /// What a plan holds, by status, and the bytes of contents that it brings.

@@ -1,7 +1,7 @@
 //! Performing a plan: every change that still holds, each entry whole or not at all.
 //!
-//! Order: directories, renames, contents (in parallel, by directory), hard links, then deletions and
-//! what takes a directory's place, deepest first, and the directories' metadata last.
+//! Order: directories, renames, contents (in parallel, by directory), deletions and what takes a
+//! directory's place, deepest first, hard links, and the directories' metadata last.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -101,8 +101,8 @@ pub fn apply(job: &Job<'_>, changes: &[Change]) -> Vec<Report> {
         }
     }
     contents(&shared, changes, &mut reports);
-    links(&shared, changes, &mut reports);
     deletions(&shared, changes, &mut reports);
+    links(&shared, changes, &mut reports);
     if !job.dry_run {
         settle.finish(&shared, changes, &mut reports);
     }
@@ -118,25 +118,28 @@ fn is_rename(change: &Change) -> bool {
     change.status == Status::Renamed
 }
 
-/// Takes a directory away, perhaps with something else in its place: after all that was in it.
+/// Takes a directory away, perhaps with something else in its place (but for another name of an inode, which is
+/// made last): after all that was in it.
 fn is_removal(change: &Change) -> bool {
     let was_dir = change
         .old
         .as_ref()
         .is_some_and(|o| o.kind == Kind::Directory);
-    change.status == Status::Deleted || change.status == Status::TypeChanged && was_dir
+    let replaces = change.status == Status::TypeChanged && was_dir && change.link_to.is_none();
+    change.status == Status::Deleted || replaces
 }
 
+/// Brings contents or metadata to what is no directory.
 fn is_content(change: &Change) -> bool {
-    !is_directory(change) && !is_rename(change) && !is_removal(change)
+    let apart = is_directory(change) || is_rename(change) || is_removal(change);
+    !apart && change.link_to.is_none()
 }
 
 /// Contents and metadata of what is no directory, in parallel.
 fn contents(shared: &Shared<'_>, changes: &[Change], reports: &mut [Report]) {
-    let wanted = |c: &Change| is_content(c) && c.link_to.is_none();
     let mut batches: Vec<Vec<usize>> = Vec::new();
     let mut last: Option<&[u8]> = None;
-    for (at, change) in changes.iter().enumerate().filter(|(_, c)| wanted(c)) {
+    for (at, change) in changes.iter().enumerate().filter(|(_, c)| is_content(c)) {
         let bytes = change.path.as_bytes();
         let parent = &bytes[..bytes.len() - change.path.name().len()];
         match batches.last_mut() {
@@ -171,7 +174,7 @@ fn links(shared: &Shared<'_>, changes: &[Change], reports: &mut [Report]) {
         .map(|(at, c)| (&c.path, at))
         .collect();
     let mut worker = Worker::new(shared);
-    for (at, change) in changes.iter().enumerate().filter(|(_, c)| is_content(c)) {
+    for (at, change) in changes.iter().enumerate() {
         let Some(first) = &change.link_to else {
             continue;
         };

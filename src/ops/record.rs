@@ -260,6 +260,7 @@ impl Walk<'_> {
             path: path.clone(),
             operation: operation.into(),
             message: message.into(),
+            damaged: false,
         });
     }
 

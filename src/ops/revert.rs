@@ -77,11 +77,16 @@ impl Revert<'_> {
             filter: options.filter.clone(),
             ..SnapOptions::default()
         };
+        let head = self.repo.head(self.dir)?.id;
         let present = snap_locked(self.repo, self.dir, &recorded, held)?;
         let target = self.repo.tree(self.target.id)?;
         let now = self.repo.tree(present.id)?;
         let mut plan = diff(&target, Some(&now), &options)?;
         only(&mut plan, self.paths);
+        if let Err(damage) = whole(&plan, self.target.id) {
+            self.repo.set_head(self.dir, head)?;
+            return Err(damage);
+        }
         let mut problems = present.problems;
         let mut changes = Vec::with_capacity(plan.items.len());
         for item in plan.items {
@@ -92,19 +97,20 @@ impl Revert<'_> {
                     path: skip.path,
                     operation: "revert".into(),
                     message: skip.reason,
+                    damaged: false,
                 }),
                 Item::Skip(_) => {}
             }
         }
         let operation = self.begin(present.id)?;
         let reports = self.perform(&target, &changes, &options);
-        let whole = reports.iter().all(|r| r.outcome.is_success());
-        let head = match whole && self.paths.is_empty() {
+        let complete = reports.iter().all(|r| r.outcome.is_success());
+        let head = match complete && self.paths.is_empty() {
             true => self.target.parent,
             false => Some(present.id),
         };
         self.repo.set_head(self.dir, head)?;
-        let outcome = if whole { "done" } else { "partial" };
+        let outcome = if complete { "done" } else { "partial" };
         self.repo.finish(operation, outcome, head)?;
         Ok(Reverted {
             before: present.id,
@@ -150,6 +156,28 @@ impl Revert<'_> {
             dry_run: false,
         };
         apply(&job, changes)
+    }
+}
+
+/// Refuses a plan that could not be made whole because the snapshot's manifest is damaged.
+///
+/// # Errors
+/// [`ErrorKind::Damaged`], naming the first place.
+pub fn whole(plan: &Plan, snapshot: SnapshotId) -> Result<()> {
+    let damage = plan.items.iter().find_map(|item| match item {
+        Item::Problem(problem) if problem.damaged => Some(problem),
+        _ => None,
+    });
+    match damage {
+        Some(problem) => Err(Error::at(
+            ErrorKind::Damaged,
+            problem.path.as_bytes(),
+            format!(
+                "{}; nothing was changed, and fsync verify says what of {snapshot} is left",
+                problem.message
+            ),
+        )),
+        None => Ok(()),
     }
 }
 

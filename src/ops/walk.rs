@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use crate::model::{
-    Change, Entry, Error, Kind, Problem, RelPath, Result, Rule, Skip, Status, Why, name,
+    Change, Entry, Error, ErrorKind, Kind, Problem, RelPath, Result, Rule, Skip, Status, Why, name,
 };
 use crate::ops::compare::{contents, states};
 use crate::ops::diff::{Item, Options};
@@ -359,6 +359,7 @@ fn problem(path: &RelPath, operation: &str, error: &Error) -> Item {
         path: path.clone(),
         operation: operation.into(),
         message: error.cause(),
+        damaged: error.kind() == ErrorKind::Damaged,
     })
 }
 

@@ -654,6 +654,7 @@ fn parse_error(wire: WireError<'_>) -> Result<Record, String> {
         path: need("path", rel_path("path", wire.path, wire.path_hex)?)?,
         operation: wire.operation.into_owned(),
         message: wire.message.into_owned(),
+        damaged: false,
     }))
 }
 
@@ -810,6 +811,7 @@ mod tests {
                 path: path.clone(),
                 operation: "o".into(),
                 message: "m".into(),
+                damaged: false,
             }),
             Record::Snapshot(SnapshotRecord {
                 id: SnapshotId([2; 20]),

@@ -201,6 +201,7 @@ impl Dir for LocalDir {
                     path: RelPath::root().join(name.to_bytes()),
                     operation: "examine".into(),
                     message: Error::io("cannot examine", name.to_bytes(), e).cause(),
+                    damaged: false,
                 }),
             }
         }
