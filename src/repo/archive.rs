@@ -59,10 +59,11 @@ pub(super) struct Writing {
 const LONGEST: usize = 4000;
 
 /// The name under which zip holds a path; `None` when not every reader gives it back: names that are not
-/// UTF-8, too long, or hold control characters (which Info-ZIP's unzip drops).
+/// UTF-8, too long, or hold control characters (which Info-ZIP's unzip drops) or a backslash (which bsdtar takes for
+/// a slash in a name that has none).
 pub fn zip_name(path: &RelPath) -> Option<&[u8]> {
     let bytes = path.as_bytes();
-    let plain = std::str::from_utf8(bytes).is_ok() && !bytes.iter().any(u8::is_ascii_control);
+    let plain = std::str::from_utf8(bytes).is_ok() && !bytes.iter().any(|b| b.is_ascii_control() || *b == b'\\');
     (plain && bytes.len() <= LONGEST).then_some(bytes)
 }
 
