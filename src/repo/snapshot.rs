@@ -22,6 +22,7 @@ struct Shared {
     repo: Repo,
     id: SnapshotId,
     links: HashMap<RelPath, LinkKey>,
+    linked: Option<NodeId>,
 }
 
 /// A snapshot as a tree.
@@ -64,6 +65,7 @@ impl Repo {
             repo: self.clone(),
             id,
             links: keyed.collect(),
+            linked: links,
         };
         Ok(SnapshotTree {
             shared: Arc::new(shared),
@@ -173,8 +175,8 @@ impl Dir for SnapshotDir {
             .map_or_else(Vec::new, |child| child.xattrs.clone()))
     }
 
-    fn node(&self) -> Option<NodeId> {
-        Some(self.node)
+    fn node(&self) -> Option<(NodeId, Option<NodeId>)> {
+        Some((self.node, self.shared.linked))
     }
 }
 
