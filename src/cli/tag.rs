@@ -120,6 +120,9 @@ impl Program for TagProgram {
             Some(Action::History { tag, dir }) => {
                 let directory = dir.as_deref().map(|d| directory_at(&absolute(d)));
                 let all = repo.tag_history(directory.as_ref(), tag.as_deref())?;
+                if let (Some(tag), true) = (tag, all.is_empty()) {
+                    return Err(Error::at(ErrorKind::NotFound, tag, "was never a tag").into());
+                }
                 self.print(&all, directory.is_none())?;
             }
         }

@@ -275,12 +275,14 @@ impl Repo {
     /// # Errors
     /// When the log cannot be read or the catalog not be written.
     pub(crate) fn catch_up(&self) -> Result<()> {
-        let there: HashSet<SnapshotId> = archives(&self.0.path).collect();
-        let repository = self.0.log.repository()?;
         let mut catalog = self.catalog();
         let known: HashSet<SnapshotId> = catalog.ids()?.into_iter().collect();
         let end = catalog.meta::<i64>("log_end")?.unwrap_or(0) as u64;
         let theirs = catalog.meta::<String>("repository")?;
+        // The folder and the log after the catalog: others enter what is there already, never sooner. The
+        // other way round, an archive that was just entered would look like one that is gone.
+        let there: HashSet<SnapshotId> = archives(&self.0.path).collect();
+        let repository = self.0.log.repository()?;
         let foreign = theirs.is_some() && theirs != repository;
         let stale = foreign || end > self.0.log.length() || !known.is_subset(&there);
         if !stale && known.len() == there.len() && end == self.0.log.length() {
