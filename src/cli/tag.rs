@@ -121,9 +121,7 @@ impl Program for TagProgram {
                 let directory = dir.as_deref().map(|d| directory_at(&absolute(d)));
                 let all = repo.tag_history(directory.as_ref(), tag.as_deref())?;
                 if let (Some(tag), true) = (tag, all.is_empty()) {
-                    let message =
-                        "there was never such a tag; fsync-tag lists those that there are";
-                    return Err(Error::at(ErrorKind::NotFound, tag, message).into());
+                    return Err(Error::at(ErrorKind::NotFound, tag, "was never a tag").into());
                 }
                 self.print(&all, directory.is_none())?;
             }

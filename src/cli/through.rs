@@ -140,14 +140,10 @@ fn forward(out: &mut Writer<impl io::Write>) -> Result<Plan> {
                 Some(Record::End(_)) => break true,
                 Some(Record::Header(_)) => return Err(bad("has a second header")),
                 Some(Record::Snapshot(_)) => {}
-                Some(Record::Change(change))
-                    if change.new.is_some() && change.source as usize >= header.sources.len() =>
-                {
-                    return Err(bad(
-                        "has a change from a source that its header does not name",
-                    ));
-                }
-                Some(Record::Change(_)) => {
+                Some(Record::Change(change)) => {
+                    if change.source as usize >= header.sources.len().max(1) {
+                        return Err(bad("has a change from a source that its header does not name"));
+                    }
                     changes += 1;
                     break false;
                 }

@@ -21,7 +21,7 @@ use crate::tree::Tree;
 use crate::tree::local::Local;
 
 /// The stack of a worker: walking goes as deep as the tree does. It is address space, not memory.
-const STACK: usize = 256 << 20;
+const STACK: usize = 64 << 20;
 
 /// How to record.
 #[derive(Clone, Debug, Default)]

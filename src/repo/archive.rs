@@ -54,12 +54,17 @@ pub(super) struct Writing {
     pub(super) pieces: Vec<u8>,
 }
 
+/// The longest path that is an entry's name, in bytes: unzip cuts names at `PATH_MAX`, and something
+/// must be left for the folder that it extracts into.
+const LONGEST: usize = 4000;
+
 /// The name under which zip holds a path; `None` when not every reader gives it back: names that are not
-/// UTF-8, too long, or hold control characters (which Info-ZIP's unzip drops).
+/// UTF-8, too long, or hold control characters (which Info-ZIP's unzip drops) or a backslash (which bsdtar takes for
+/// a slash in a name that has none).
 pub fn zip_name(path: &RelPath) -> Option<&[u8]> {
     let bytes = path.as_bytes();
-    let plain = std::str::from_utf8(bytes).is_ok() && !bytes.iter().any(u8::is_ascii_control);
-    (plain && bytes.len() < usize::from(u16::MAX)).then_some(bytes)
+    let plain = std::str::from_utf8(bytes).is_ok() && !bytes.iter().any(|b| b.is_ascii_control() || *b == b'\\');
+    (plain && bytes.len() <= LONGEST).then_some(bytes)
 }
 
 /// `st_mode` of a state.

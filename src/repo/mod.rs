@@ -1,4 +1,15 @@
-//! repo
+//! The repository: archives, log and catalog; a snapshot read as a tree (`man/fsync-repository.5`).
+//!
+//! | module | job |
+//! |---|---|
+//! | [`store`] | the folder: opening it, committing an archive, keeping the catalog up to date |
+//! | [`writer`], [`header`], [`reader`], [`index`] | zip files |
+//! | [`archive`], [`large`], [`deflate`], [`place`] | contents into an archive, and out of it |
+//! | [`manifest`], [`chunk`], [`info`] | what a snapshot says |
+//! | [`log`], [`replay`], [`catalog`], [`stat`] | what happened, and the index of it all |
+//! | [`snapshot`], [`history`], [`tag`], [`resolve`] | what others ask for |
+//! | [`export`], [`verify`] | whole zips, and whether all is well |
+
 pub mod archive;
 pub mod catalog;
 pub mod chunk;

@@ -26,6 +26,11 @@ use crate::repo::place;
 const LOG: &str = "log.ndjson";
 const CATALOG: &str = "catalog.db";
 const TEMPORARY: &str = "tmp";
+/// How often a catalog that does not open is tried, and how long between.
+const TRIES: usize = 5;
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(40);
+/// How many archives are kept open.
+const OPEN: usize = 256;
 
 /// An open repository. Clones share it.
 #[derive(Clone)]
@@ -212,7 +217,12 @@ impl Repo {
             }
         })?;
         let file = Arc::new(file);
-        hold(&self.0.archives).insert(id, file.clone());
+        let mut open = hold(&self.0.archives);
+        if open.len() >= OPEN {
+            open.clear();
+        }
+        open.insert(id, file.clone());
+        drop(open);
         Ok(file)
     }
 
@@ -265,12 +275,14 @@ impl Repo {
     /// # Errors
     /// When the log cannot be read or the catalog not be written.
     pub(crate) fn catch_up(&self) -> Result<()> {
-        let there: HashSet<SnapshotId> = archives(&self.0.path).collect();
-        let repository = self.0.log.repository()?;
         let mut catalog = self.catalog();
         let known: HashSet<SnapshotId> = catalog.ids()?.into_iter().collect();
         let end = catalog.meta::<i64>("log_end")?.unwrap_or(0) as u64;
         let theirs = catalog.meta::<String>("repository")?;
+        // The folder and the log after the catalog: others enter what is there already, never sooner. The
+        // other way round, an archive that was just entered would look like one that is gone.
+        let there: HashSet<SnapshotId> = archives(&self.0.path).collect();
+        let repository = self.0.log.repository()?;
         let foreign = theirs.is_some() && theirs != repository;
         let stale = foreign || end > self.0.log.length() || !known.is_subset(&there);
         if !stale && known.len() == there.len() && end == self.0.log.length() {
@@ -339,22 +351,26 @@ pub(crate) fn archives(folder: &Path) -> impl Iterator<Item = SnapshotId> {
         })
 }
 
-/// Opens the catalog; one that does not open is thrown away.
+/// Opens the catalog. One that does not open, though others are given time to finish making it, is thrown away.
 fn open_catalog(path: &Path, notices: &mut Vec<String>) -> Result<Catalog> {
     let was_there = path.exists();
-    let first = match Catalog::open(path) {
-        Ok(catalog) => return Ok(catalog),
-        Err(e) => e,
-    };
+    let mut why = String::new();
+    for _ in 0..TRIES {
+        match Catalog::open(path) {
+            Ok(catalog) => return Ok(catalog),
+            Err(e) => why = e,
+        }
+        std::thread::sleep(PAUSE);
+    }
     if was_there {
         for end in ["", "-wal", "-shm"] {
             let mut name = path.as_os_str().to_owned();
             name.push(end);
-            // What cannot be removed makes the second try fail, with the reason.
+            // What cannot be removed makes the last try fail, with the reason.
             let _ = fs::remove_file(name);
         }
         notices.push(format!(
-            "the catalog could not be read ({first}) and was made again"
+            "the catalog could not be read ({why}) and was made again"
         ));
     }
     Catalog::open(path).map_err(|e| Error::at(ErrorKind::Failed, raw(path), e))
