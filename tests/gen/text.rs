@@ -15,6 +15,11 @@ const SNAPSHOT_NAMES: &str = "A snapshot is named by its id or the beginning of 
     of them with ~n (n steps back to the parent). Where a directory could be meant too, snap: in front says that it is a \
     snapshot.";
 
+/// The same where no directory is at hand.
+const SNAPSHOT_NAMES_OF_OTHERS: &str = "A snapshot is named by its id or the beginning of it, by a tag, by DIR@{n} (the \
+    state of DIR before its n-th last operation), by DIR@{TIME} (as it was then), and any of them with ~n (n steps back \
+    to the parent). Where a directory could be meant too, snap: in front says that it is a snapshot.";
+
 /// The text of a page.
 ///
 /// # Panics
@@ -193,7 +198,7 @@ const DIFF: Text = Text {
     more: &[
         "A line of the plan is a letter, a tab and a path: A added, M modified, T of another kind, D deleted, R renamed \
          (two paths, from and to), t metadata only. Paths with odd characters are quoted as git quotes them.",
-        SNAPSHOT_NAMES,
+        SNAPSHOT_NAMES_OF_OTHERS,
     ],
     examples: &[
         (
