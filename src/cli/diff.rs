@@ -112,6 +112,10 @@ impl Args {
                 Item::Skip(s) if s.cause => {
                     talk.error(&format!("{}: skipped: {}", s.path, s.reason))
                 }
+                // Rules were given to leave out; what another source shadows nobody asked for.
+                Item::Skip(s) if s.rule.is_none() => {
+                    talk.note(&format!("{}: skipped: {}", s.path, s.reason))
+                }
                 Item::Skip(s) => talk.detail(&format!("{}: skipped: {}", s.path, s.reason)),
                 Item::Change(_) => {}
             }

@@ -83,7 +83,9 @@ pub fn write(dir: impl AsFd, id: Option<SnapshotId>) -> Result<()> {
 /// Writes a temporary beside it and renames.
 fn replace(dir: BorrowedFd<'_>, id: SnapshotId) -> Result<()> {
     let failed = |e: std::io::Error| Error::io("cannot write", name::BACKUP, e);
-    let temporary = crate::disk::folder::temporary();
+    // One name, so that what a crash leaves is replaced; the directory's lock keeps others away.
+    let temporary = [name::TEMPORARY_PREFIX, b"backup"].concat();
+    let _ = unlinkat(dir, &*temporary, AtFlags::empty());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = openat(dir, &*temporary, flags, Mode::from_raw_mode(0o644))
         .map_err(|e| failed(e.into()))?;

@@ -3,11 +3,14 @@
 pub mod apply;
 pub mod compare;
 pub mod diff;
+#[cfg(test)]
+mod fixture;
 pub mod guard;
 pub mod link;
 pub mod lookup;
 pub mod outcome;
 pub mod perform;
+pub mod read;
 pub mod record;
 pub mod rename;
 pub mod revert;

@@ -2,39 +2,22 @@
 //! entry of the archive. One task for each entry that must be read; directories are listed where
 //! they are found, so that handles stay few.
 
-use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::{self, Read};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use fastcdc::v2020::StreamCDC;
 use rayon::prelude::*;
-use rustix::fs::{AtFlags, StatxFlags, statx};
-use sha2::{Digest, Sha256};
 
 use crate::model::{
-    ContentId, Entry, Error, Filter, Kind, LinkKey, NodeId, Problem, RelPath, Result, State, Time,
+    Entry, Error, Filter, Kind, LinkKey, NodeId, Problem, RelPath, Result, Time, Xattrs,
 };
+use crate::ops::read::Reading;
 use crate::repo::Repo;
-use crate::repo::archive::{Archive, Large};
+use crate::repo::archive::Archive;
 use crate::repo::info::Counts;
-use crate::repo::manifest::{self, Child, Chunk};
+use crate::repo::manifest::{self, Child};
 use crate::repo::stat::{Memory, Seen, is_settled};
-use crate::tree::local::{Local, state_of};
-use crate::tree::{Contents, Dir, Tree};
-
-/// From this length on, a file is kept in chunks, in bytes.
-pub const LARGE: u64 = 8 << 20;
-/// The shortest, the usual and the longest chunk. Part of the format: other numbers cut elsewhere, and share nothing.
-const CUTS: (usize, usize, usize) = (256 << 10, 1 << 20, 4 << 20);
-/// How often a file that changes while it is read is tried.
-const TRIES: usize = 3;
-
-thread_local! {
-    // Taken while a file is read, so that it never has two users.
-    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
+use crate::tree::local::Local;
+use crate::tree::{Dir, Tree};
 
 /// What a walk found.
 #[derive(Default)]
@@ -73,13 +56,6 @@ pub struct Walk<'a> {
     pub start: Time,
     /// What it found so far.
     pub found: Mutex<Found>,
-}
-
-/// What reading a file gave.
-enum Reading {
-    Done(Box<Child>),
-    /// It went away meanwhile.
-    Gone,
 }
 
 impl Walk<'_> {
@@ -279,7 +255,7 @@ impl Walk<'_> {
         Ok(Some(child))
     }
 
-    fn problem(&self, path: &RelPath, operation: &str, message: &str) {
+    pub(super) fn problem(&self, path: &RelPath, operation: &str, message: &str) {
         self.found().problems.push(Problem {
             path: path.clone(),
             operation: operation.into(),
@@ -287,146 +263,11 @@ impl Walk<'_> {
         });
     }
 
-    fn xattrs(&self, dir: &dyn Dir, path: &RelPath, entry: &Entry) -> crate::model::Xattrs {
+    fn xattrs(&self, dir: &dyn Dir, path: &RelPath, entry: &Entry) -> Xattrs {
         dir.xattrs(entry).unwrap_or_else(|e| {
             self.problem(path, "read", &e.cause());
             Vec::new()
         })
-    }
-
-    /// Reads a file until it holds still, a few times at most.
-    fn file(&self, dir: &dyn Dir, path: &RelPath, mut entry: Entry) -> Result<Reading> {
-        for last in (0..TRIES).rev() {
-            let file = match dir.open_file(&entry) {
-                Ok(Contents::Local(file)) => file,
-                Ok(Contents::Stream(_)) => {
-                    return self.unreadable(path, entry, "is not a local file");
-                }
-                Err(e) => match dir.entry(&entry.name) {
-                    Ok(Some(now)) if now.state.kind != Kind::File && last > 0 => {
-                        // Another kind took its place; what is recorded is that it could not be read.
-                        return self.unreadable(
-                            path,
-                            entry,
-                            "became something else while it was recorded",
-                        );
-                    }
-                    Ok(None) => return Ok(Reading::Gone),
-                    _ => return self.unreadable(path, entry, &e.cause()),
-                },
-            };
-            match self.attempt(path, &mut entry, &file, last == 0) {
-                Ok(Some(child)) => return Ok(Reading::Done(Box::new(child))),
-                Ok(None) => {}
-                Err(Fault::File(e)) => {
-                    let message = Error::io("cannot read", path.as_bytes(), e).cause();
-                    return self.unreadable(path, entry, &message);
-                }
-                Err(Fault::Repository(e)) => return Err(e),
-            }
-        }
-        self.unreadable(path, entry, "changed while it was read, again and again")
-    }
-
-    fn unreadable(&self, path: &RelPath, entry: Entry, message: &str) -> Result<Reading> {
-        self.problem(path, "read", message);
-        let mut child = Child::new(entry);
-        child.unreadable = true;
-        Ok(Reading::Done(Box::new(child)))
-    }
-
-    /// Reads a file once; `None` when it changed meanwhile. The last try takes what it gets.
-    fn attempt(
-        &self,
-        path: &RelPath,
-        entry: &mut Entry,
-        file: &File,
-        last: bool,
-    ) -> Result<Option<Child>, Fault> {
-        let before = examine(file)?;
-        if before.kind != Kind::File {
-            return Err(Fault::File(io::Error::other(
-                "is not a regular file any more",
-            )));
-        }
-        entry.state = before.clone();
-        let mut child = if before.size >= LARGE {
-            match self.large(path, entry, file)? {
-                Some(child) => child,
-                None => return Ok(None),
-            }
-        } else {
-            let mut buffer = BUFFER.take();
-            let child = self.small(path, entry, file, &mut buffer, last);
-            BUFFER.set(buffer);
-            match child? {
-                Some(child) => child,
-                None => return Ok(None),
-            }
-        };
-        if examine(file)? != before {
-            if !last {
-                return Ok(None);
-            }
-            child.unstable = true;
-        }
-        if child.unstable {
-            self.problem(
-                path,
-                "read",
-                "changed while it was read, again and again; recorded as it was read last",
-            );
-        }
-        Ok(Some(child))
-    }
-
-    fn small(
-        &self,
-        path: &RelPath,
-        entry: &Entry,
-        mut file: &File,
-        buffer: &mut Vec<u8>,
-        last: bool,
-    ) -> Result<Option<Child>, Fault> {
-        let size = entry.state.size as usize;
-        buffer.clear();
-        buffer.reserve(size + 1);
-        // Not to the end: the state afterwards tells whether it grew, which saves a call.
-        file.by_ref().take(size as u64).read_to_end(buffer)?;
-        if buffer.len() != size && !last {
-            return Ok(None);
-        }
-        let id = ContentId(Sha256::digest(&buffer).into());
-        let mut child = Child::new(entry.clone());
-        child.unstable = buffer.len() != size;
-        child.entry.state.size = buffer.len() as u64;
-        child.entry.content = Some(id);
-        self.archive
-            .file(path, &child.entry.state, id, buffer)
-            .map_err(Fault::Repository)?;
-        Ok(Some(child))
-    }
-
-    fn large(&self, path: &RelPath, entry: &Entry, file: &File) -> Result<Option<Child>, Fault> {
-        let large = cut(file)?;
-        let mut child = Child::new(entry.clone());
-        child.entry.state.size = large.size;
-        child.entry.content = Some(large.id);
-        let stored = self.archive.large(path, &child.entry.state, file, &large);
-        child.chunks = stored.map_err(Fault::Repository)?;
-        Ok(child.chunks.is_some().then_some(child))
-    }
-}
-
-/// What ends the reading of a file: it, or everything.
-enum Fault {
-    File(io::Error),
-    Repository(Error),
-}
-
-impl From<io::Error> for Fault {
-    fn from(error: io::Error) -> Self {
-        Fault::File(error)
     }
 }
 
@@ -434,32 +275,88 @@ fn path_of(dir: &Local) -> &[u8] {
     std::os::unix::ffi::OsStrExt::as_bytes(dir.path().as_os_str())
 }
 
-fn examine(file: &File) -> io::Result<State> {
-    let stat = statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)?;
-    Ok(state_of(&stat, None))
-}
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
 
-/// Reads a long file once: its digest, its crc and its chunks.
-fn cut(file: &File) -> io::Result<Large> {
-    let mut digest = Sha256::new();
-    let mut crc = crc32fast::Hasher::new();
-    let mut large = Large {
-        id: ContentId([0; 32]),
-        crc: 0,
-        size: 0,
-        list: Vec::new(),
-    };
-    for chunk in StreamCDC::new(file, CUTS.0, CUTS.1, CUTS.2) {
-        let chunk = chunk.map_err(io::Error::from)?;
-        digest.update(&chunk.data);
-        crc.update(&chunk.data);
-        large.size += chunk.length as u64;
-        large.list.push(Chunk {
-            id: ContentId(Sha256::digest(&chunk.data).into()),
-            size_bytes: chunk.length as u64,
-        });
+    use crate::disk::backup;
+    use crate::model::{Filter, Rule};
+    use crate::ops::fixture::{archives, place, text};
+    use crate::ops::snap::{SnapOptions, snap};
+    use crate::tree::Tree;
+
+    #[test]
+    fn a_snapshot_is_the_directory() {
+        let p = place();
+        p.write("a/b/c", "hello");
+        p.write("a/same", "hello");
+        p.write("empty", "");
+        p.write("ba\\ck", "x");
+        p.write(".fsync/inner", "own");
+        p.write(
+            "noise",
+            (0..100_000u32)
+                .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
+                .collect::<Vec<_>>(),
+        );
+        fs::hard_link(p.dir.join("a/b/c"), p.dir.join("linked")).unwrap();
+        std::os::unix::fs::symlink("a/b", p.dir.join("link")).unwrap();
+        let odd = std::ffi::OsStr::from_bytes(b"odd\n\xff");
+        fs::write(p.dir.join(odd), "odd").unwrap();
+        fs::File::create(p.dir.join("holes"))
+            .unwrap()
+            .set_len(50_000)
+            .unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            p.dir.join("fifo"),
+            rustix::fs::FileType::Fifo,
+            0o600.into(),
+            0,
+        )
+        .unwrap();
+        let before = text(&p.local());
+        let done = p.snap();
+        assert!(done.new);
+        let tree = p.repo.tree(done.id).unwrap();
+        assert_eq!(text(&tree), before);
+        assert_eq!(text(&p.local()), before, "recording changes nothing");
+        assert_eq!(backup::read(p.local().handle()).unwrap(), Some(done.id));
+        assert_eq!(tree.info().counts.files, 9);
+        let again = p.snap();
+        assert_eq!((again.id, again.new), (done.id, false));
+        assert_eq!(archives(&p.repo), 1);
+        assert_eq!(fs::read_dir(p.repo.path().join("tmp")).unwrap().count(), 0);
     }
-    large.id = ContentId(digest.finalize().into());
-    large.crc = crc.finalize();
-    Ok(large)
+
+    #[test]
+    fn rules_leave_out_and_are_remembered() {
+        let p = place();
+        p.write("keep", "1");
+        p.write("x.o", "2");
+        let rule = Rule {
+            pattern: "*.o".into(),
+            origin: "--exclude".into(),
+            line: 0,
+        };
+        let options = SnapOptions {
+            filter: Filter::new(vec![rule]).unwrap(),
+            ..SnapOptions::default()
+        };
+        let done = snap(&p.repo, &p.local(), &options).unwrap();
+        assert_eq!(done.excluded, 1);
+        let names: Vec<_> = p
+            .repo
+            .tree(done.id)
+            .unwrap()
+            .open()
+            .unwrap()
+            .list()
+            .unwrap()
+            .entries;
+        assert_eq!(names.len(), 1);
+        assert!(!snap(&p.repo, &p.local(), &options).unwrap().new);
+        assert!(p.snap().new);
+    }
 }

@@ -80,7 +80,7 @@ pub fn snap_locked(
     options.tag.as_deref().map_or(Ok(()), tag::check)?;
     let directory = directory_of(dir);
     let head = repo.head(dir)?;
-    let full = options.full || repo.snapshots(Some(dir.path()))?.is_empty();
+    let full = options.full || !repo.has_snapshots(&directory)?;
     let start = Time::now();
     let archive = Archive::new(repo, purpose(dir, &head, full, start)?);
     let root = repo.stat_root(&directory)?;
@@ -282,157 +282,10 @@ pub fn is_inside(repo: &Repo, path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::model::{Kind, RelPath, Rule};
-    use crate::tree::Dir;
     use std::fs;
-    use std::io::Read;
 
-    struct Place {
-        _base: tempfile::TempDir,
-        dir: std::path::PathBuf,
-        repo: Repo,
-    }
-
-    fn place() -> Place {
-        let base = tempfile::tempdir().unwrap();
-        let dir = base.path().join("d");
-        fs::create_dir(&dir).unwrap();
-        let repo = Repo::create(&base.path().join("r")).unwrap();
-        let dir = dir.canonicalize().unwrap();
-        Place {
-            _base: base,
-            dir,
-            repo,
-        }
-    }
-
-    impl Place {
-        fn local(&self) -> Local {
-            Local::open(&self.dir).unwrap().hide(self.repo.identity())
-        }
-
-        fn write(&self, name: &str, text: impl AsRef<[u8]>) {
-            let path = self.dir.join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-
-        fn snap(&self) -> Snapped {
-            let done = snap(&self.repo, &self.local(), &SnapOptions::default()).unwrap();
-            assert!(done.problems.is_empty(), "{:?}", done.problems);
-            done
-        }
-    }
-
-    /// All of a tree in words.
-    fn text(tree: &dyn Tree) -> Vec<String> {
-        fn dir(open: &dyn Dir, path: &RelPath, out: &mut Vec<String>) {
-            for entry in open.list().unwrap().entries {
-                let path = path.join(&entry.name);
-                let mut data = Vec::new();
-                if entry.state.kind == Kind::File {
-                    open.open_file(&entry)
-                        .unwrap()
-                        .read_to_end(&mut data)
-                        .unwrap();
-                }
-                let mut state = entry.state.clone();
-                state.inode = None;
-                let links = entry.links.is_some();
-                let sum = crc32fast::hash(&data);
-                out.push(format!(
-                    "{path} {state:?} {links} {:?} {} {sum}",
-                    open.xattrs(&entry).unwrap(),
-                    entry.sparse
-                ));
-                if entry.is_dir() {
-                    dir(&*open.open_dir(&entry).unwrap(), &path, out);
-                }
-            }
-        }
-        let mut out = vec![format!("{:?}", tree.root().unwrap().state.mtime)];
-        dir(&*tree.open().unwrap(), &RelPath::root(), &mut out);
-        out
-    }
-
-    fn archives(repo: &Repo) -> usize {
-        fs::read_dir(repo.path())
-            .unwrap()
-            .filter(|e| {
-                e.as_ref()
-                    .unwrap()
-                    .path()
-                    .extension()
-                    .is_some_and(|x| x == "zip")
-            })
-            .count()
-    }
-
-    #[test]
-    fn a_snapshot_is_the_directory() {
-        let p = place();
-        p.write("a/b/c", "hello");
-        p.write("a/same", "hello");
-        p.write("empty", "");
-        p.write("ba\\ck", "x");
-        p.write(".fsync/inner", "own");
-        p.write(
-            "noise",
-            (0..100_000u32)
-                .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
-                .collect::<Vec<_>>(),
-        );
-        fs::hard_link(p.dir.join("a/b/c"), p.dir.join("linked")).unwrap();
-        std::os::unix::fs::symlink("a/b", p.dir.join("link")).unwrap();
-        let odd = std::ffi::OsStr::from_bytes(b"odd\n\xff");
-        fs::write(p.dir.join(odd), "odd").unwrap();
-        fs::File::create(p.dir.join("holes"))
-            .unwrap()
-            .set_len(50_000)
-            .unwrap();
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            p.dir.join("fifo"),
-            rustix::fs::FileType::Fifo,
-            0o600.into(),
-            0,
-        )
-        .unwrap();
-        let before = text(&p.local());
-        let done = p.snap();
-        assert!(done.new);
-        let tree = p.repo.tree(done.id).unwrap();
-        assert_eq!(text(&tree), before);
-        assert_eq!(text(&p.local()), before, "recording changes nothing");
-        assert_eq!(backup::read(p.local().handle()).unwrap(), Some(done.id));
-        assert_eq!(tree.info().counts.files, 9);
-        let again = p.snap();
-        assert_eq!((again.id, again.new), (done.id, false));
-        assert_eq!(archives(&p.repo), 1);
-        assert_eq!(fs::read_dir(p.repo.path().join("tmp")).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn an_archive_is_named_by_its_sum_and_extracts_to_the_tree() {
-        use sha1::{Digest, Sha1};
-        let p = place();
-        p.write("a/b", "one");
-        std::os::unix::fs::symlink("a", p.dir.join("link")).unwrap();
-        let id = p.snap().id;
-        let bytes = fs::read(p.repo.archive_path(id)).unwrap();
-        assert_eq!(Sha1::digest(&bytes)[..], id.0);
-        let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
-        let names: Vec<String> = zip.file_names().map(|n| n.unwrap().into_owned()).collect();
-        assert_eq!(names[0], ".fsync/ABOUT");
-        assert!(names.contains(&"a/".into()) && names.contains(&"link".into()));
-        let mut text = String::new();
-        zip.by_name("a/b")
-            .unwrap()
-            .read_to_string(&mut text)
-            .unwrap();
-        assert_eq!(text, "one");
-    }
+    use super::*;
+    use crate::ops::fixture::{place, text};
 
     #[test]
     fn later_archives_are_thin_and_chained() {
@@ -456,32 +309,6 @@ mod tests {
         let full = snap(&p.repo, &p.local(), &options).unwrap();
         assert!(full.new && p.repo.snapshot(full.id).unwrap().extent == Extent::Full);
         assert!(!snap(&p.repo, &p.local(), &options).unwrap().new);
-    }
-
-    #[test]
-    fn the_catalog_can_be_made_again() {
-        let p = place();
-        p.write("a", "1");
-        let first = p.snap().id;
-        p.write("b", "2");
-        let second = p.snap().id;
-        p.repo
-            .set_tag(&directory_of(&p.local()), "t", first)
-            .unwrap();
-        let path = p.repo.path().to_path_buf();
-        let before = text(&p.repo.tree(second).unwrap());
-        drop(p.repo);
-        for name in ["catalog.db", "catalog.db-wal", "catalog.db-shm"] {
-            let _ = fs::remove_file(path.join(name));
-        }
-        let repo = Repo::open(&path).unwrap();
-        assert_eq!(text(&repo.tree(second).unwrap()), before);
-        assert_eq!(repo.tags(None).unwrap()[0].id, Some(first));
-        drop(repo);
-        fs::write(path.join("catalog.db"), "rubbish, rubbish, rubbish").unwrap();
-        let repo = Repo::open(&path).unwrap();
-        assert_eq!(repo.notices().len(), 1);
-        assert_eq!(text(&repo.tree(second).unwrap()), before);
     }
 
     #[test]
@@ -533,97 +360,5 @@ mod tests {
         let info = p.repo.snapshot(done.id).unwrap();
         assert_eq!((info.parent, info.foreign_parent), (None, Some(other)));
         assert!(done.new && done.notice.is_some());
-    }
-
-    #[test]
-    fn rules_leave_out_and_are_remembered() {
-        let p = place();
-        p.write("keep", "1");
-        p.write("x.o", "2");
-        let rule = Rule {
-            pattern: "*.o".into(),
-            origin: "--exclude".into(),
-            line: 0,
-        };
-        let options = SnapOptions {
-            filter: Filter::new(vec![rule]).unwrap(),
-            ..SnapOptions::default()
-        };
-        let done = snap(&p.repo, &p.local(), &options).unwrap();
-        assert_eq!(done.excluded, 1);
-        let names: Vec<_> = p
-            .repo
-            .tree(done.id)
-            .unwrap()
-            .open()
-            .unwrap()
-            .list()
-            .unwrap()
-            .entries;
-        assert_eq!(names.len(), 1);
-        assert!(!snap(&p.repo, &p.local(), &options).unwrap().new);
-        assert!(p.snap().new);
-    }
-
-    #[test]
-    fn a_change_within_one_tick_is_seen() {
-        let p = place();
-        for n in 0..20u8 {
-            p.write("a", [n]);
-            let id = p.snap().id;
-            let tree = p.repo.tree(id).unwrap().open().unwrap();
-            let entry = tree.entry(b"a").unwrap().unwrap();
-            let mut data = Vec::new();
-            tree.open_file(&entry)
-                .unwrap()
-                .read_to_end(&mut data)
-                .unwrap();
-            assert_eq!(data, [n]);
-        }
-    }
-
-    #[test]
-    fn large_files_share_chunks() {
-        let p = place();
-        let mut x = 1u64;
-        let mut data: Vec<u8> = (0..12 << 20)
-            .map(|_| {
-                x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                (x >> 60) as u8
-            })
-            .collect();
-        p.write("big", &data);
-        let first = p.snap().id;
-        assert_eq!(text(&p.repo.tree(first).unwrap()), text(&p.local()));
-        data.splice(5_000_000..5_000_000, *b"inserted");
-        p.write("big", &data);
-        let second = p.snap().id;
-        let size = |id| fs::metadata(p.repo.archive_path(id)).unwrap().len();
-        assert!(
-            size(second) < size(first) / 2,
-            "{} {}",
-            size(second),
-            size(first)
-        );
-        assert_eq!(text(&p.repo.tree(second).unwrap()), text(&p.local()));
-        let mut zip =
-            zip::ZipArchive::new(fs::File::open(p.repo.archive_path(first)).unwrap()).unwrap();
-        let mut out = Vec::new();
-        zip.by_name("big").unwrap().read_to_end(&mut out).unwrap();
-        assert_eq!(out.len(), 12 << 20);
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_recorded_as_such() {
-        if rustix::process::geteuid().is_root() {
-            return;
-        }
-        use std::os::unix::fs::PermissionsExt;
-        let p = place();
-        p.write("a", "1");
-        fs::set_permissions(p.dir.join("a"), PermissionsExt::from_mode(0o0)).unwrap();
-        let done = snap(&p.repo, &p.local(), &SnapOptions::default()).unwrap();
-        assert_eq!(done.problems.len(), 1);
-        assert_eq!(p.repo.snapshot(done.id).unwrap().unreadable.len(), 1);
     }
 }

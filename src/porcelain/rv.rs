@@ -30,7 +30,7 @@ pub struct Rv {
     #[arg(long)]
     pub allow_root: bool,
     /// Only these paths, relative to the directory
-    #[arg(value_name = "PATH", last = true)]
+    #[arg(value_name = "PATH", last = true, conflicts_with = "to")]
     pub paths: Vec<OsString>,
 }
 

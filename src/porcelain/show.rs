@@ -1,6 +1,6 @@
 //! `fsync show`: what is known of a snapshot.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::ChildStdout;
@@ -95,40 +95,45 @@ fn page(history: &History, archive: &Path, changes: Option<Tally>) -> String {
         Some(tally) => say("changes", &format!("{tally} since its parent")),
         None => {}
     }
-    let counts = &history.counts;
-    say(
-        "holds",
-        &format!(
-            "{} files, {} directories, {} others, {} bytes",
-            counts.files, counts.directories, counts.others, counts.content_bytes
-        ),
-    );
+    say("holds", &holds(history));
     say("tree", &history.tree.to_string());
+    say("archive", &place(history, archive));
+    for rule in &history.rules {
+        say("without", &quote(rule.pattern.as_bytes()));
+    }
+    for path in &history.unreadable {
+        say("unreadable", &quote(&path.0));
+    }
+    for path in &history.unstable {
+        say("unstable", &quote(&path.0));
+    }
+    for step in &history.operations {
+        say("before", &words(step));
+    }
+    text
+}
+
+fn holds(history: &History) -> String {
+    let counts = &history.counts;
+    let holds = [
+        count(counts.files, "file", "files"),
+        count(counts.directories, "directory", "directories"),
+        count(counts.others, "other", "others"),
+        count(counts.content_bytes, "byte", "bytes"),
+    ];
+    holds.join(", ")
+}
+
+fn place(history: &History, archive: &Path) -> String {
     let extent = match history.extent {
         Extent::Full => "full",
         Extent::Thin => "thin",
     };
     let size = archive.metadata().map(|m| m.len()).unwrap_or_default();
-    let name: &OsStr = archive.as_os_str();
-    say(
-        "archive",
-        &format!("{} ({extent}, {size} bytes)", quote(name.as_bytes())),
-    );
-    history
-        .rules
-        .iter()
-        .for_each(|rule| say("without", &quote(rule.pattern.as_bytes())));
-    history
-        .unreadable
-        .iter()
-        .for_each(|path| say("unreadable", &quote(&path.0)));
-    history
-        .unstable
-        .iter()
-        .for_each(|path| say("unstable", &quote(&path.0)));
-    history
-        .operations
-        .iter()
-        .for_each(|step| say("before", &words(step)));
-    text
+    let name = quote(archive.as_os_str().as_bytes());
+    format!("{name} ({extent}, {})", count(size, "byte", "bytes"))
+}
+
+fn count(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
 }

@@ -9,34 +9,18 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use crate::model::{
     ContentId, Error, ErrorKind, Kind, NodeId, RelPath, Result, SnapshotId, State, Time, name,
 };
-use crate::repo::deflate::{FINAL, pack, piece};
-use crate::repo::index::{self, Index, Pieces};
+use crate::repo::deflate::pack;
+use crate::repo::index::{self, Index};
 use crate::repo::info::Info;
-use crate::repo::manifest::{self, Chunk};
+use crate::repo::manifest;
 use crate::repo::store::Repo;
 use crate::repo::writer::{Header, Method, Sizes, Writer};
-
-/// A file too long to be read at once, examined: what it holds and where it is cut.
-#[derive(Clone, Debug)]
-pub struct Large {
-    /// SHA-256 of the whole.
-    pub id: ContentId,
-    /// CRC-32 of the whole.
-    pub crc: u32,
-    /// Its length.
-    pub size: u64,
-    /// Its chunks, in order.
-    pub list: Vec<Chunk>,
-}
 
 /// What a new archive is about.
 #[derive(Clone, Debug)]
@@ -56,16 +40,18 @@ pub struct Purpose {
 /// An archive being made.
 pub struct Archive {
     repo: Repo,
-    purpose: Purpose,
+    pub(super) purpose: Purpose,
     state: Mutex<Writing>,
 }
 
+/// What the lock guards.
 #[derive(Default)]
-struct Writing {
+pub(super) struct Writing {
     open: Option<(tempfile::NamedTempFile, Writer<File>)>,
     /// The SHA-256 of all that was written, or soon will be.
-    claimed: HashSet<[u8; 32]>,
-    pieces: Vec<u8>,
+    pub(super) claimed: HashSet<[u8; 32]>,
+    /// The lines of the entry `pieces`.
+    pub(super) pieces: Vec<u8>,
 }
 
 /// The name under which zip holds a path; `None` when not every reader gives it back: names that are not
@@ -96,7 +82,7 @@ impl Archive {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, Writing> {
+    pub(super) fn state(&self) -> MutexGuard<'_, Writing> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -109,7 +95,7 @@ impl Archive {
     }
 
     /// Whether bytes are still to be written, by whoever asks first. A full archive repeats what others have.
-    fn claim(&self, id: &[u8; 32]) -> Result<bool> {
+    pub(super) fn claim(&self, id: &[u8; 32]) -> Result<bool> {
         if !self.purpose.full && self.repo.catalog().holds(id)? {
             return Ok(false);
         }
@@ -117,7 +103,7 @@ impl Archive {
     }
 
     /// Does something with the writer, which begins the file if need be.
-    fn with<T>(
+    pub(super) fn with<T>(
         &self,
         state: &mut Writing,
         act: impl FnOnce(&mut Writer<File>) -> io::Result<T>,
@@ -168,7 +154,7 @@ impl Archive {
         Ok(())
     }
 
-    fn header<'a>(&self, name: &'a str, content: Option<ContentId>) -> Header<'a> {
+    pub(super) fn header<'a>(&self, name: &'a str, content: Option<ContentId>) -> Header<'a> {
         Header {
             name: name.as_bytes(),
             mode: 0o100644,
@@ -251,137 +237,12 @@ impl Archive {
     }
 
     /// Adds an entry of our own, named after its digest, unless it is not needed.
-    fn inner(&self, kind: &str, id: ContentId, bytes: &[u8]) -> Result<()> {
+    pub(super) fn inner(&self, kind: &str, id: ContentId, bytes: &[u8]) -> Result<()> {
         if !self.claim(&id.0)? {
             return Ok(());
         }
         let name = format!("{}/{kind}/{id}", self.purpose.folder);
         self.pack(&self.header(&name, Some(id)), bytes)
-    }
-
-    /// Adds a long content: as one entry, or (when some of its chunks are known) only its new chunks. Gives the id of
-    /// its chunk list; `None` when the file no longer is as it was examined.
-    ///
-    /// # Errors
-    /// When the repository cannot be read or written.
-    pub fn large(
-        &self,
-        path: &RelPath,
-        state: &State,
-        file: &File,
-        large: &Large,
-    ) -> Result<Option<ContentId>> {
-        let list = manifest::chunks(&large.list);
-        let list_id = ContentId(Sha256::digest(&list).into());
-        self.inner("chunks", list_id, &list)?;
-        let new = self.claim(&large.id.0)?;
-        let named = zip_name(path);
-        if !new && (named.is_none() || !self.purpose.full) {
-            return Ok(Some(list_id));
-        }
-        let mut known = 0;
-        for chunk in &large.list {
-            known += usize::from(!self.purpose.full && self.holds(&chunk.id.0)?);
-        }
-        let whole = if known == 0 {
-            self.whole(path, state, file, large, new.then_some(list_id))?
-        } else {
-            self.chunks(file, large)?
-        };
-        if !whole {
-            self.state().claimed.remove(&large.id.0);
-        }
-        Ok(whole.then_some(list_id))
-    }
-
-    /// Writes a long content as one entry made of pieces; false when the file changed.
-    fn whole(
-        &self,
-        path: &RelPath,
-        state: &State,
-        file: &File,
-        large: &Large,
-        list: Option<ContentId>,
-    ) -> Result<bool> {
-        let hidden = format!("{}/content/{}", self.purpose.folder, large.id);
-        let header = Header {
-            name: zip_name(path).unwrap_or(hidden.as_bytes()),
-            mode: st_mode(state),
-            mtime: state.mtime,
-            content: Some(large.id),
-        };
-        let mut state = self.state();
-        let packed_bytes = self.with(&mut state, |w| {
-            let mark = w.mark()?;
-            w.begin(&header, Method::Deflate, None, large.size)?;
-            let Some(lengths) = write_pieces(w, file, &large.list)? else {
-                w.rewind(mark)?;
-                return Ok(None);
-            };
-            w.data(&FINAL)?;
-            w.end(Sizes {
-                crc: large.crc,
-                size: large.size,
-                packed: lengths.iter().sum::<u64>() + FINAL.len() as u64,
-            })?;
-            Ok(Some(lengths))
-        })?;
-        let Some(packed_bytes) = packed_bytes else {
-            return Ok(false);
-        };
-        if let Some(chunks) = list {
-            let line = Pieces {
-                content: large.id,
-                chunks,
-                packed_bytes,
-            };
-            state
-                .pieces
-                .extend(serde_json::to_vec(&line).unwrap_or_default());
-            state.pieces.push(b'\n');
-            state
-                .claimed
-                .extend(large.list.iter().map(|chunk| chunk.id.0));
-        }
-        Ok(true)
-    }
-
-    /// Writes those chunks of a long content that are not known yet; false when the file changed.
-    fn chunks(&self, file: &File, large: &Large) -> Result<bool> {
-        let mut at = 0;
-        let placed: Vec<(u64, Chunk)> = large
-            .list
-            .iter()
-            .map(|chunk| {
-                at += chunk.size_bytes;
-                (at - chunk.size_bytes, *chunk)
-            })
-            .collect();
-        let same: Result<Vec<bool>> = placed
-            .par_iter()
-            .map(|(at, chunk)| self.chunk(file, *at, chunk))
-            .collect();
-        Ok(same?.into_iter().all(|same| same))
-    }
-
-    fn chunk(&self, file: &File, at: u64, chunk: &Chunk) -> Result<bool> {
-        if !self.claim(&chunk.id.0)? {
-            return Ok(true);
-        }
-        let Ok(Some(data)) = read_chunk(file, at, chunk) else {
-            self.state().claimed.remove(&chunk.id.0);
-            return Ok(false);
-        };
-        let mut packed = piece(&data);
-        packed.extend(FINAL);
-        let name = format!("{}/chunk/{}", self.purpose.folder, chunk.id);
-        let header = self.header(&name, Some(chunk.id));
-        let sizes = sizes_of(&data, packed.len());
-        self.with(&mut self.state(), |w| {
-            w.entry(&header, Method::Deflate, sizes, &packed)
-                .map(|_| ())
-        })?;
-        Ok(true)
     }
 
     /// Ends the archive, makes it durable, reads it back and puts it in its place. It counts from then on, though
@@ -426,59 +287,10 @@ impl Archive {
 }
 
 /// The sizes of `data` kept in `packed` bytes.
-fn sizes_of(data: &[u8], packed: usize) -> Sizes {
+pub(super) fn sizes_of(data: &[u8], packed: usize) -> Sizes {
     Sizes {
         crc: crc32fast::hash(data),
         size: data.len() as u64,
         packed: packed as u64,
     }
-}
-
-/// One chunk of a file; `None` when it is not those bytes any more.
-fn read_chunk(file: &File, at: u64, chunk: &Chunk) -> io::Result<Option<Vec<u8>>> {
-    let mut data = vec![0; chunk.size_bytes as usize];
-    match file.read_exact_at(&mut data, at) {
-        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        other => other?,
-    }
-    let same = Sha256::digest(&data)[..] == chunk.id.0[..];
-    Ok(same.then_some(data))
-}
-
-/// Writes the chunks of a file as pieces, compressed by as many threads as there are processors; the
-/// length of each, `None` when the file changed.
-fn write_pieces(
-    writer: &mut Writer<File>,
-    file: &File,
-    list: &[Chunk],
-) -> io::Result<Option<Vec<u64>>> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut lengths = Vec::with_capacity(list.len());
-    let mut at = 0;
-    for group in list.chunks(threads) {
-        let pieces: Vec<io::Result<Option<Vec<u8>>>> = std::thread::scope(|scope| {
-            let work = |chunk: &Chunk| {
-                let (begin, chunk) = (at, *chunk);
-                at += chunk.size_bytes;
-                scope.spawn(move || Ok(read_chunk(file, begin, &chunk)?.map(|data| piece(&data))))
-            };
-            let running: Vec<_> = group.iter().map(work).collect();
-            let lost = |_| Err(io::Error::other("a compressing thread died"));
-            running
-                .into_iter()
-                .map(|r| r.join().unwrap_or_else(lost))
-                .collect()
-        });
-        for piece in pieces {
-            match piece {
-                Ok(Some(piece)) => {
-                    writer.data(&piece)?;
-                    lengths.push(piece.len() as u64);
-                }
-                // Unreadable now means torn: the next try finds out why.
-                Ok(None) | Err(_) => return Ok(None),
-            }
-        }
-    }
-    Ok(Some(lengths))
 }

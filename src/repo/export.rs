@@ -10,6 +10,7 @@ use crate::model::quote::quote;
 use crate::model::{ContentId, Entry, Error, ErrorKind, Kind, NodeId, RelPath, Result, SnapshotId};
 use crate::repo::archive::{st_mode, zip_name};
 use crate::repo::catalog::{Form, Place};
+use crate::repo::chunk;
 use crate::repo::deflate::{FINAL, piece};
 use crate::repo::info::{Extent, Info};
 use crate::repo::manifest::{self, Child};
@@ -274,7 +275,7 @@ impl Export<'_, '_> {
 
     /// One entry from the pieces of its chunks. They are inflated for the crc, and so checked.
     fn join(&mut self, header: &Header<'_>, list: ContentId, size: u64) -> Result<()> {
-        let chunks = manifest::parse_chunks(&self.repo.bytes(list)?).map_err(|e| damaged(&e))?;
+        let chunks = chunk::parse(&self.repo.bytes(list)?).map_err(|e| damaged(&e))?;
         let mut crc = crc32fast::Hasher::new();
         let mut packed = FINAL.len() as u64;
         self.writer

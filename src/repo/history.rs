@@ -92,6 +92,18 @@ impl Repo {
             .collect()
     }
 
+    /// Whether a directory has any snapshot.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn has_snapshots(&self, directory: &PathText) -> Result<bool> {
+        self.catalog()
+            .db
+            .prepare_cached("SELECT 1 FROM snapshots WHERE directory = ?1")
+            .and_then(|mut q| q.exists([&directory.0]))
+            .map_err(failed)
+    }
+
     /// The snapshots of `directory` that record `tree` and have that parent, newest first.
     ///
     /// # Errors

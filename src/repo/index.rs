@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::quote::quote;
 use crate::model::{ContentId, Error, ErrorKind, Result, SnapshotId};
 use crate::repo::catalog::{Form, NewPlace, Place};
+use crate::repo::chunk;
 use crate::repo::info::{Comment, FORMAT, Info};
-use crate::repo::manifest::parse_chunks;
 use crate::repo::place;
 use crate::repo::reader::{self, Item};
 use crate::repo::writer::Method;
@@ -132,7 +132,7 @@ fn add_pieces(file: &File, name: &[u8], text: &[u8], places: &mut Vec<NewPlace>)
             return Err(damaged("names what is not in the archive".into()));
         };
         let chunks =
-            parse_chunks(&place::checked(file, name, list, &pieces.chunks.0)?).map_err(damaged)?;
+            chunk::parse(&place::checked(file, name, list, &pieces.chunks.0)?).map_err(damaged)?;
         let mut offset = whole.offset;
         for (chunk, packed) in chunks.iter().zip(&pieces.packed_bytes) {
             places.push((

@@ -222,13 +222,15 @@ impl WireXattr<'_> {
     }
 }
 
-fn line(out: &mut Vec<u8>, value: &impl Serialize) {
+/// Appends a line of JSON.
+pub(super) fn line(out: &mut Vec<u8>, value: &impl Serialize) {
     // Writing to memory cannot fail, and no map here has keys that are not strings.
     let _ = serde_json::to_writer(&mut *out, value);
     out.push(b'\n');
 }
 
-fn lines(bytes: &[u8]) -> Result<impl Iterator<Item = &[u8]>, String> {
+/// Takes NDJSON apart.
+pub(super) fn lines(bytes: &[u8]) -> Result<impl Iterator<Item = &[u8]>, String> {
     match bytes.strip_suffix(b"\n") {
         Some(body) => Ok(body.split(|b| *b == b'\n')),
         None => Err("the last line has no end".into()),
@@ -329,32 +331,6 @@ pub fn parse_tree(bytes: &[u8]) -> Result<(Child, Option<NodeId>), String> {
         true => Ok((root, wire.links)),
         false => Err("the root is not a nameless directory".into()),
     }
-}
-
-/// One chunk of a list.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Chunk {
-    /// The SHA-256 of its bytes.
-    pub id: ContentId,
-    /// How many.
-    pub size_bytes: u64,
-}
-
-/// The bytes of a chunk list.
-pub fn chunks(list: &[Chunk]) -> Vec<u8> {
-    let mut out = Vec::new();
-    list.iter().for_each(|chunk| line(&mut out, chunk));
-    out
-}
-
-/// Reads a chunk list.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn parse_chunks(bytes: &[u8]) -> Result<Vec<Chunk>, String> {
-    lines(bytes)?
-        .map(|line| serde_json::from_slice(line).map_err(|e| e.to_string()))
-        .collect()
 }
 
 #[cfg(test)]

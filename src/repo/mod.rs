@@ -1,15 +1,19 @@
 //! repo
 pub mod archive;
 pub mod catalog;
+pub mod chunk;
 pub mod deflate;
 pub mod export;
+pub mod header;
 pub mod history;
 pub mod index;
 pub mod info;
+pub mod large;
 pub mod log;
 pub mod manifest;
 pub mod place;
 pub mod reader;
+pub mod replay;
 pub mod resolve;
 pub mod snapshot;
 pub mod stat;

@@ -300,7 +300,7 @@ mod tests {
         let tx_tag = |dir: &[u8], id| {
             repo.change_catalog(|tx| {
                 let line = crate::repo::tag::tag_line(&PathText(dir.to_vec()), "t", Some(id));
-                crate::repo::catalog::apply(tx, 0, &line)
+                crate::repo::replay::apply(tx, 0, &line)
             })
             .unwrap();
         };

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use crate::model::{
     ContentId, Entry, Error, ErrorKind, Kind, LinkKey, NodeId, RelPath, Result, SnapshotId, Xattrs,
 };
+use crate::repo::chunk::{self, Chunk};
 use crate::repo::info::Info;
-use crate::repo::manifest::{self, Child, Chunk};
+use crate::repo::manifest::{self, Child};
 use crate::repo::place::{self, Checked};
 use crate::repo::store::Repo;
 use crate::tree::{Contents, Dir, Listing, Tree};
@@ -21,6 +22,7 @@ struct Shared {
     repo: Repo,
     id: SnapshotId,
     links: HashMap<RelPath, LinkKey>,
+    linked: Option<NodeId>,
 }
 
 /// A snapshot as a tree.
@@ -63,6 +65,7 @@ impl Repo {
             repo: self.clone(),
             id,
             links: keyed.collect(),
+            linked: links,
         };
         Ok(SnapshotTree {
             shared: Arc::new(shared),
@@ -172,8 +175,8 @@ impl Dir for SnapshotDir {
             .map_or_else(Vec::new, |child| child.xattrs.clone()))
     }
 
-    fn node(&self) -> Option<NodeId> {
-        Some(self.node)
+    fn node(&self) -> Option<(NodeId, Option<NodeId>)> {
+        Some((self.node, self.shared.linked))
     }
 }
 
@@ -191,7 +194,7 @@ impl Repo {
                     .place(&id.0)
                     .map(|_| Contents::Stream(Box::new(io::empty())));
             };
-            let list = manifest::parse_chunks(&self.bytes(list)?).map_err(|e| {
+            let list = chunk::parse(&self.bytes(list)?).map_err(|e| {
                 Error::new(ErrorKind::Damaged, format!("the chunk list {list}: {e}"))
             })?;
             let stream = Chunks::new(self.clone(), list);

@@ -310,7 +310,7 @@ impl Repo {
             .map_err(failed)?;
         let news = self.0.log.read(end.unwrap_or(0) as u64)?;
         for (at, line) in &news.lines {
-            catalog::apply(tx, *at, line).map_err(failed)?;
+            crate::repo::replay::apply(tx, *at, line).map_err(failed)?;
         }
         catalog::set_meta(tx, "log_end", news.end as i64).map_err(failed)
     }

@@ -12,6 +12,7 @@ use sha1::{Digest, Sha1};
 
 use crate::model::quote::quote;
 use crate::model::{ContentId, Error, ErrorKind, NodeId, RelPath, Result, SnapshotId};
+use crate::repo::chunk;
 use crate::repo::index::Index;
 use crate::repo::manifest::{self, Child};
 use crate::repo::reader;
@@ -261,8 +262,8 @@ fn one(
         }
         (Some(_), _) => {}
         (None, Some(list)) => {
-            let list = manifest::parse_chunks(&repo.bytes(list)?)
-                .map_err(|e| Error::new(ErrorKind::Damaged, e))?;
+            let list =
+                chunk::parse(&repo.bytes(list)?).map_err(|e| Error::new(ErrorKind::Damaged, e))?;
             for chunk in list {
                 repo.place(&chunk.id.0)?;
             }

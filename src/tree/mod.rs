@@ -59,8 +59,9 @@ pub trait Dir: Send + Sync {
     /// When they cannot be read. A file system without them has none.
     fn xattrs(&self, entry: &Entry) -> Result<Xattrs>;
 
-    /// Of a directory in a snapshot, its manifest node: equal nodes have equal entries.
-    fn node(&self) -> Option<NodeId> {
+    /// Of a directory in a snapshot, its manifest node and that of the tree's hard links: where both
+    /// are equal, so are all entries below and how they are linked.
+    fn node(&self) -> Option<(NodeId, Option<NodeId>)> {
         None
     }
 }

@@ -1,0 +1,217 @@
+//! Hard links, symbolic links, special files.
+
+use std::os::unix::net::UnixListener;
+
+use crate::support::{Oracle, Sandbox, T0, Told, Traces, assert_same};
+
+#[test]
+fn conformance_43_names_linked_across_directories() {
+    let s = Sandbox::new();
+    let src = s.tree("src");
+    src.file("a/one", "shared")
+        .hard("b/two", "a/one")
+        .hard("c/three", "a/one")
+        .settle();
+    s.mirror("src", "dst").code(0).nothing();
+    assert_same(s.path("src"), s.path("dst"));
+    let dst = s.tree("dst");
+    let inode = dst.inode("a/one");
+    src.hard("z/four", "a/one").settle();
+    s.mirror("src", "dst").code(0).nothing();
+    assert_same(s.path("src"), s.path("dst"));
+    assert_eq!(dst.inode("z/four"), inode, "linked, not copied");
+}
+
+#[test]
+fn conformance_43_links_made_broken_and_moved() {
+    let s = Sandbox::new();
+    let (src, dst) = (s.tree("src"), s.tree("dst"));
+    src.file("a", "x")
+        .hard("b", "a")
+        .file("c", "x")
+        .file("d", "x")
+        .settle();
+    dst.file("a", "x")
+        .file("b", "x")
+        .hard("c", "b")
+        .hard("d", "a")
+        .settle();
+    s.twin("dst", "before");
+    s.mirror("src", "dst").code(0).nothing();
+    assert_same(s.path("src"), s.path("dst"));
+    s.run("fsync-revert dst").code(0);
+    assert_same(s.path("before"), s.path("dst"));
+}
+
+#[test]
+fn an_edit_of_one_name_does_not_reach_a_link_outside() {
+    let s = Sandbox::new();
+    s.tree("src")
+        .file("f", "new bytes")
+        .mtime("f", T0.0 + 5, 0)
+        .settle();
+    let dst = s.tree("dst");
+    dst.file("f", "old bytes").settle();
+    s.tree("outside").hard("f", "../dst/f");
+    s.mirror("src", "dst").code(0).nothing();
+    assert_eq!(s.tree("outside").read("f"), b"old bytes");
+    assert_same(s.path("src"), s.path("dst"));
+    s.run("fsync-revert dst").code(0);
+    assert_eq!(dst.read("f"), b"old bytes");
+}
+
+#[test]
+fn conformance_38_links_are_copied_as_links() {
+    let s = Sandbox::new();
+    let src = s.tree("src");
+    src.file("d/f", "")
+        .link("to dir", "d")
+        .link("to nothing", "none")
+        .link("to itself", "to itself");
+    src.link("absolute", "/etc")
+        .link("up", "../../..")
+        .link("long", "x/".repeat(2000))
+        .settle();
+    s.mirror("src", "dst").code(0).nothing();
+    assert_same(s.path("src"), s.path("dst"));
+    s.sh("find dst -mindepth 1 -delete").success();
+    s.run("fsync-revert --redo dst").code(6);
+    s.run("fsync-snap dst").code(0);
+    s.run("fsync-revert dst dst@{1} --to out").code(0);
+    assert_eq!(
+        Oracle::of(s.path("out")).len(),
+        0,
+        "dst was empty before the copy"
+    );
+}
+
+#[test]
+fn a_link_where_the_plan_wants_a_directory_is_not_followed() {
+    let s = Sandbox::new();
+    s.tree("outside").file("precious", "kept");
+    s.tree("src")
+        .file("d/x", "x")
+        .file("d/precious", "other")
+        .settle();
+    s.tree("dst").link("d", "../outside").settle();
+    let outside = Traces::of(s.path("outside"));
+    let lines = s.run("fsync-diff src dst").code(0).text();
+    assert_eq!(lines, "T\td\nA\td/precious\nA\td/x");
+    s.feed("fsync-apply src dst", "A\td/x\nA\td/precious\n")
+        .code(3);
+    outside.assert_untouched(s.path("outside"));
+    s.sh("fsync-diff --json src dst | jq -c 'select(.path != \"d\")' | fsync-apply")
+        .code(3);
+    outside.assert_untouched(s.path("outside"));
+    s.sh("fsync-diff --json src dst | fsync-apply")
+        .code(0)
+        .nothing();
+    outside.assert_untouched(s.path("outside"));
+    assert_same(s.path("src"), s.path("dst"));
+}
+
+#[test]
+fn conformance_58_a_directory_swapped_for_a_link_after_planning() {
+    let s = Sandbox::new();
+    s.tree("outside")
+        .file("x", "precious")
+        .file("gone", "precious");
+    s.tree("src")
+        .file("d/x", "new bytes")
+        .file("d/new", "")
+        .settle();
+    let dst = s.tree("dst");
+    dst.file("d/x", "x").file("d/gone", "").settle();
+    let plan = s.run("fsync-diff --json --delete src dst").code(0).bytes();
+    dst.remove("d").link("d", "../outside");
+    let outside = Traces::of(s.path("outside"));
+    s.feed("fsync-apply", &plan).code(3).nothing();
+    outside.assert_untouched(s.path("outside"));
+    assert!(dst.at("d").is_symlink());
+}
+
+#[test]
+fn a_symlinked_root_is_its_target() {
+    let s = Sandbox::new();
+    s.tree("src").file("f", "").settle();
+    s.tree("real").settle();
+    s.tree(".").link("alias", "real");
+    s.sh("fsync-diff --json src alias | fsync-snap --through | fsync-apply --require-snapshot")
+        .code(0)
+        .nothing();
+    assert_same(s.path("src"), s.path("real"));
+    assert!(s.path("alias").is_symlink());
+    s.run("fsync-revert alias").code(0);
+    assert_eq!(Oracle::of(s.path("real")).len(), 0);
+}
+
+#[test]
+fn sockets_devices_and_fifos() {
+    let s = Sandbox::new();
+    let src = s.tree("src");
+    src.fifo("pipe").file("plain", "");
+    let _socket = UnixListener::bind(src.at("socket")).expect("a socket");
+    s.sh("mknod src/null c 1 3 && mknod src/loop b 7 0 && chmod 600 src/loop")
+        .success();
+    src.settle();
+    s.mirror("src", "dst").code(0).nothing();
+    assert_same(s.path("src"), s.path("dst"));
+    s.snap("dst");
+    s.sh("rm dst/null dst/loop dst/pipe dst/socket; mknod dst/null c 1 5")
+        .success();
+    s.run("fsync-revert dst").code(0);
+    assert_same(s.path("src"), s.path("dst"));
+}
+
+#[test]
+fn a_fifo_in_the_way_does_not_block() {
+    let s = Sandbox::new();
+    s.tree("src").file("f", "bytes").settle();
+    s.tree("dst").fifo("f").settle();
+    let mut timeout = s.cmd("timeout");
+    timeout
+        .args(["20", "fsync-diff", "--checksum", "src", "dst"])
+        .assert()
+        .code(0)
+        .stdout("T\tf\n");
+    s.mirror("src", "dst").code(0).nothing();
+    assert_same(s.path("src"), s.path("dst"));
+    s.run("fsync-revert dst").code(0);
+}
+
+#[test]
+fn attributes_and_acls_come_back() {
+    let s = Sandbox::new();
+    let dst = s.tree("dst");
+    dst.file("f", "x").dir("d").file("g", "").settle();
+    // A POSIX ACL as the kernel keeps it: version 2, then user::rw-, user:1000:r--, group::r--, mask::r--, other::r--.
+    let entry = |tag: u16, perm: u16, id: u32| {
+        [
+            &tag.to_le_bytes()[..],
+            &perm.to_le_bytes(),
+            &id.to_le_bytes(),
+        ]
+        .concat()
+    };
+    let none = u32::MAX;
+    let acl = [
+        2u32.to_le_bytes().to_vec(),
+        entry(1, 6, none),
+        entry(2, 4, 1000),
+        entry(4, 4, none),
+        entry(16, 4, none),
+        entry(32, 4, none),
+    ]
+    .concat();
+    dst.xattr("f", "system.posix_acl_access", &acl);
+    dst.xattr("f", "user.empty", b"")
+        .xattr("d", "user.bytes", &[0, 1, 255])
+        .xattr("g", "trusted.t", b"t");
+    s.snap("dst");
+    s.twin("dst", "before");
+    s.sh("rm -r dst/f dst/d dst/g; echo > dst/f; mkdir dst/d")
+        .success();
+    dst.xattr("f", "user.other", b"goes away");
+    s.run("fsync-revert dst").code(0);
+    assert_same(s.path("before"), s.path("dst"));
+}

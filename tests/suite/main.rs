@@ -1,0 +1,32 @@
+//! The black-box suite: every test runs the built programs and looks at exit codes, output and trees.
+//!
+//! One test program, not one for each file: the parts share [`support`], and one pool of threads keeps
+//! both slow and quick tests going. `cargo test --test suite diff::` runs one part.
+//!
+//! Names: `conformance_NN_…` is case NN of the list of behaviours that users of other tools rely on;
+//! `holds_N_…` is item N of "what must hold" in the issue that asked for the toolkit.
+
+mod apply;
+mod archive;
+mod busy;
+mod diff;
+mod diff_more;
+mod filter;
+mod forged;
+mod guard;
+mod history;
+mod input;
+mod kill;
+mod link;
+mod names;
+mod pipeline;
+mod property;
+mod race;
+mod revert;
+mod snap;
+mod stale;
+mod support;
+mod tag;
+mod terms;
+mod user;
+mod why;

@@ -1,0 +1,235 @@
+//! As an ordinary user: what root never sees. Programs and sandbox are made reachable for `nobody`.
+
+use std::os::unix::process::CommandExt;
+
+use assert_cmd::Command;
+use assert_cmd::assert::Assert;
+use predicates::prelude::*;
+use tempfile::TempDir;
+
+use crate::support::{Oracle, Sandbox, Told, outcomes};
+
+const NOBODY: u32 = 65_534;
+const PLUMBING: [&str; 4] = ["fsync-diff", "fsync-snap", "fsync-apply", "fsync-revert"];
+
+/// A sandbox that belongs to `nobody`, and copies of the programs that it may run.
+struct Nobody {
+    s: Sandbox,
+    programs: TempDir,
+}
+
+impl Nobody {
+    fn new() -> Self {
+        let s = Sandbox::new();
+        let programs = tempfile::Builder::new()
+            .prefix("fsync-programs-")
+            .tempdir()
+            .expect("a folder");
+        for name in PLUMBING {
+            std::fs::copy(Sandbox::programs().join(name), programs.path().join(name))
+                .expect("a program");
+        }
+        let nobody = Nobody { s, programs };
+        nobody
+            .s
+            .sh(&format!("chmod 755 . {}", nobody.programs.path().display()))
+            .success();
+        nobody.own();
+        nobody
+    }
+
+    /// Gives everything away.
+    fn own(&self) {
+        self.s.sh("chown -R 65534:65534 .").success();
+    }
+
+    /// A pipeline as `nobody`.
+    fn sh(&self, script: &str) -> Assert {
+        let mut shell = self.s.plain("sh");
+        let path = format!("{}:/usr/bin:/bin", self.programs.path().display());
+        shell
+            .env("PATH", path)
+            .uid(NOBODY)
+            .gid(NOBODY)
+            .args(["-c", script]);
+        Command::from_std(shell).assert()
+    }
+}
+
+#[test]
+fn conformance_27_deletions_below_an_unreadable_source_directory_are_held_back() {
+    let n = Nobody::new();
+    n.s.tree("src")
+        .file("closed/a", "")
+        .file("open", "")
+        .settle();
+    n.s.tree("dst")
+        .file("closed/a", "")
+        .file("closed/b", "")
+        .file("gone", "")
+        .file("open", "")
+        .settle();
+    n.own();
+    n.s.tree("src").mode("closed", 0);
+    let told = n.sh("fsync-diff --json --delete src dst").code(3);
+    let records = told.records();
+    assert!(
+        records
+            .iter()
+            .any(|r| r["type"] == "error" && r["path"] == "closed"),
+        "{records:#?}"
+    );
+    assert_eq!(records[records.len() - 1]["errors"], 1);
+    assert!(
+        told.complaint().contains("\"closed\""),
+        "{}",
+        told.complaint()
+    );
+    n.sh("fsync-diff --json --delete src dst | fsync-apply")
+        .code(3)
+        .nothing();
+    let dst = n.s.tree("dst");
+    assert!(dst.has("closed/a") && dst.has("closed/b") && !dst.has("gone"));
+}
+
+#[test]
+fn an_unreadable_file_is_one_entrys_trouble() {
+    let n = Nobody::new();
+    n.s.tree("src")
+        .file("a", "a")
+        .file("secret", "s")
+        .file("z", "z");
+    n.own();
+    n.s.tree("src").owner("secret", 0, 0).mode("secret", 0o600);
+    let told = n
+        .sh("fsync-diff --json src dst | fsync-apply --json")
+        .code(3);
+    let words = outcomes(&told.records());
+    assert!(
+        words.contains(&"secret failed".to_string()) && words.contains(&"z done".to_string()),
+        "{words:?}"
+    );
+    assert!(
+        told.complaint().contains("\"secret\"") && told.complaint().contains("Permission denied"),
+        "{told}"
+    );
+    let dst = n.s.tree("dst");
+    assert!(dst.has("a") && dst.has("z") && !dst.has("secret"));
+}
+
+#[test]
+fn what_a_snapshot_could_not_read_its_revert_leaves_alone() {
+    let n = Nobody::new();
+    n.s.tree("dst")
+        .file("secret", "kept")
+        .file("f", "one")
+        .file("closed/in", "kept");
+    n.own();
+    n.s.tree("dst")
+        .owner("secret", 0, 0)
+        .mode("secret", 0o600)
+        .owner("closed", 0, 0)
+        .mode("closed", 0o700);
+    let told = n.sh("fsync-snap dst").code(predicate::in_iter([0, 3]));
+    assert!(
+        told.complaint().contains("secret"),
+        "it is said: {}",
+        told.complaint()
+    );
+    n.s.tree("dst").edit("f", "two");
+    n.sh("fsync-revert dst").code(predicate::in_iter([0, 3]));
+    let dst = n.s.tree("dst");
+    assert_eq!(dst.read("f"), b"one");
+    assert_eq!(
+        (dst.read("secret"), dst.read("closed/in")),
+        (b"kept".to_vec(), b"kept".to_vec())
+    );
+}
+
+#[test]
+fn conformance_46_devices_are_skipped_with_a_record() {
+    let n = Nobody::new();
+    n.s.tree("src").fifo("pipe").file("z", "z");
+    n.s.sh("mknod src/null c 1 3").success();
+    n.own();
+    let told = n.sh("fsync-diff --json src dst").code(0).records();
+    let skip = told
+        .iter()
+        .find(|r| r["type"] == "skip" && r["path"] == "null");
+    assert!(skip.is_some_and(|r| r["reason"].is_string()), "{told:#?}");
+    n.sh("fsync-diff --json src dst | fsync-apply")
+        .code(0)
+        .nothing();
+    let dst = n.s.tree("dst");
+    assert!(dst.has("z") && dst.has("pipe") && !dst.has("null"));
+}
+
+#[test]
+fn conformance_49_foreign_owners_become_own_files_quietly() {
+    let n = Nobody::new();
+    n.s.tree("src").file("f", "root's").file("d/g", "");
+    n.own();
+    n.s.tree("src")
+        .owner("f", 0, 0)
+        .mode("f", 0o644)
+        .owner("d", 12, 34);
+    n.sh("fsync-diff --json src dst | fsync-apply")
+        .code(0)
+        .stdout("")
+        .stderr("");
+    n.sh("fsync-diff src dst").code(0).stdout("");
+    assert_eq!(n.s.tree("dst").read("f"), b"root's");
+}
+
+#[test]
+fn a_directory_without_write_permission_is_filled_and_emptied() {
+    let n = Nobody::new();
+    n.s.tree("src")
+        .file("locked/new", "n")
+        .file("locked/sub/x", "x")
+        .mode("locked/sub", 0o500)
+        .mode("locked", 0o500);
+    n.s.tree("dst")
+        .file("locked/old", "o")
+        .mode("locked", 0o500);
+    n.own();
+    let script = "fsync-diff --json --delete src dst | fsync-snap --through | fsync-apply --require-snapshot";
+    n.sh(script).code(0).nothing();
+    Oracle::of(n.s.path("src")).assert_is(n.s.path("dst"));
+    n.sh("fsync-revert dst").code(0);
+    assert_eq!(n.s.tree("dst").read("locked/old"), b"o");
+    assert!(!n.s.tree("dst").has("locked/new"));
+}
+
+#[test]
+fn a_destination_that_is_not_writable() {
+    let n = Nobody::new();
+    n.s.tree("src").file("f", "new").file("d/x", "");
+    n.s.tree("dst").file("f", "old one").dir("d");
+    n.own();
+    n.s.sh("chown -R 0:0 dst; chmod -R go=rX dst").success();
+    let before = Oracle::of(n.s.path("dst"));
+    let told = n
+        .sh("fsync-diff --json src dst | fsync-apply")
+        .code(3)
+        .nothing();
+    assert!(told.complaint().contains("Permission denied"), "{told}");
+    assert!(
+        told.complaint().lines().all(|l| l.starts_with("fsync-")),
+        "{told}"
+    );
+    before.assert_is(n.s.path("dst"));
+}
+
+#[test]
+fn a_repository_that_is_not_writable() {
+    let n = Nobody::new();
+    n.s.tree("dst").file("f", "");
+    n.own();
+    n.s.tree("repo").owner(".", 0, 0);
+    n.sh("fsync-snap dst")
+        .code(9)
+        .nothing()
+        .one_line("fsync-snap", &["repo", "Permission denied"]);
+    assert!(n.s.head("dst").is_none());
+}
