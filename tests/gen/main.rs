@@ -200,3 +200,43 @@ fn completions_are_read_by_their_shells() {
         silent(shell, &args, &found(&format!("completions/{shell}"), &[""]));
     }
 }
+
+/// The records that `man/fsync-records.5` shows, unfolded.
+fn examples() -> Vec<String> {
+    let page = fs::read_to_string(top().join("man/fsync-records.5")).unwrap();
+    let mut examples: Vec<String> = Vec::new();
+    let mut inside = false;
+    for line in page.lines() {
+        let plain = line.replace("\\-", "-").replace("\\e", "\\");
+        if plain.starts_with("{\"type\"") {
+            inside = true;
+            examples.push(plain);
+        } else if inside && plain.starts_with("  ") {
+            examples.last_mut().unwrap().push_str(plain.trim_start());
+        } else {
+            inside = false;
+        }
+    }
+    examples
+}
+
+#[test]
+fn the_examples_of_records_are_records() {
+    use fsync::protocol::Record;
+    let mut seen = BTreeSet::new();
+    for example in examples() {
+        let value: serde_json::Value = serde_json::from_str(&example).unwrap();
+        let name = value["type"].as_str().unwrap().to_string();
+        // These two are printed, never read.
+        if !["history", "tag"].contains(&name.as_str()) {
+            let record = Record::parse(example.as_bytes());
+            let mut back = Vec::new();
+            record.expect(&example).write(&mut back).unwrap();
+            assert_eq!(String::from_utf8(back).unwrap().trim_end(), example);
+        }
+        seen.insert(name);
+    }
+    let all = "change end error header history result skip snapshot tag";
+    let seen: Vec<_> = seen.iter().map(String::as_str).collect();
+    assert_eq!(seen.join(" "), all);
+}
