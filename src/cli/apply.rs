@@ -32,7 +32,11 @@ use crate::tree::Tree;
 /// the plan expects is refused as stale, alone; the others are made. One that is made already is
 /// success, so the same plan may be run again.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "fsync-apply", version)]
+#[command(
+    name = "fsync-apply",
+    version,
+    override_usage = "fsync-apply [OPTIONS] [<SRC>... <DST>]"
+)]
 pub struct Args {
     /// The plan's sources and destination; given with NDJSON, they must equal the plan's
     #[arg(value_names = ["SRC", "DST"])]

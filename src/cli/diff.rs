@@ -21,7 +21,11 @@ use crate::tree::overlay::Overlay;
 /// source's wins. When DST is missing everything is added. Nothing is changed anywhere: the plan is
 /// for fsync-apply, and for eyes, grep and jq.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "fsync-diff", version)]
+#[command(
+    name = "fsync-diff",
+    version,
+    override_usage = "fsync-diff [OPTIONS] <SRC>... <DST>"
+)]
 pub struct Args {
     /// Sources, the last one winning, and the destination
     #[arg(required = true, num_args = 2.., value_names = ["SRC", "DST"])]

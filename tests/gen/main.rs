@@ -1,0 +1,242 @@
+//! `man/` and `completions/` are made from the programs' own arguments and checked in. These tests make them
+//! again and compare; `FSYNC_BLESS=1 cargo test --test gen` (or `make bless`) writes them instead.
+
+mod page;
+mod text;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::CommandFactory;
+use clap_complete::{Shell, generate};
+
+fn top() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The plumbing programs.
+fn plumbing() -> Vec<clap::Command> {
+    vec![
+        fsync::cli::apply::Args::command(),
+        fsync::cli::diff::Args::command(),
+        fsync::cli::revert::Args::command(),
+        fsync::cli::snap::Snap::command(),
+        fsync::cli::tag::TagProgram::command(),
+    ]
+}
+
+/// The porcelain, its plumbing commands with the arguments that those programs read.
+fn porcelain() -> clap::Command {
+    plumbing()
+        .into_iter()
+        .fold(fsync::porcelain::Fsync::command(), |fsync, program| {
+            // clap takes names that live as long as the program; a test has a handful.
+            let name: &'static str = program
+                .get_name()
+                .trim_start_matches("fsync-")
+                .to_string()
+                .leak();
+            fsync.mut_subcommand(name, |short| {
+                let about = short.get_about().cloned().unwrap_or_default();
+                program.name(name).about(about)
+            })
+        })
+}
+
+/// Every page, its path from the top first.
+fn pages() -> Vec<(String, String)> {
+    let mut fsync = fsync::porcelain::Fsync::command();
+    fsync.build();
+    let commands: Vec<_> = fsync
+        .get_subcommands()
+        .filter(|c| c.get_name() != "help")
+        .filter(|c| {
+            !plumbing()
+                .iter()
+                .any(|p| p.get_name() == c.get_display_name().unwrap())
+        })
+        .cloned()
+        .collect();
+    let programs = plumbing().into_iter().map(|mut program| {
+        program.build();
+        program
+    });
+    let all: Vec<_> = [fsync.clone()]
+        .into_iter()
+        .chain(commands)
+        .chain(programs)
+        .collect();
+    all.iter()
+        .map(|c| {
+            let name = c.get_display_name().unwrap_or(c.get_name());
+            (format!("man/{name}.1"), page::render(c))
+        })
+        .collect()
+}
+
+/// Every completion script, its path from the top first.
+fn completions() -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for command in [porcelain()].into_iter().chain(plumbing()) {
+        let name = command.get_name().to_string();
+        let places = [
+            (Shell::Bash, format!("completions/bash/{name}")),
+            (Shell::Zsh, format!("completions/zsh/_{name}")),
+            (Shell::Fish, format!("completions/fish/{name}.fish")),
+        ];
+        for (shell, path) in places {
+            let mut script = Vec::new();
+            generate(shell, &mut command.clone(), &name, &mut script);
+            let script = String::from_utf8(script).unwrap();
+            let lines: Vec<_> = script.lines().map(str::trim_end).collect();
+            files.push((path, lines.join("\n").trim_end().to_string() + "\n"));
+        }
+    }
+    files
+}
+
+/// Whether files are written instead of compared; nothing else is tested then, for they are in the making.
+fn blessing() -> bool {
+    std::env::var_os("FSYNC_BLESS").is_some()
+}
+
+/// Writes the files when asked to, else compares them with what is there.
+fn settle(files: &[(String, String)]) {
+    let mut wrong = Vec::new();
+    for (path, text) in files {
+        let full = top().join(path);
+        if blessing() {
+            fs::create_dir_all(full.parent().unwrap()).unwrap();
+            fs::write(&full, text).unwrap();
+        } else if fs::read_to_string(&full).unwrap_or_default() != *text {
+            wrong.push(path.as_str());
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "not what the programs' arguments say: {}; FSYNC_BLESS=1 cargo test --test gen writes them",
+        wrong.join(", ")
+    );
+}
+
+/// Files below `folder` with one of these endings.
+fn found(folder: &str, ends: &[&str]) -> BTreeSet<String> {
+    walkdir::WalkDir::new(top().join(folder))
+        .into_iter()
+        .map(Result::unwrap)
+        .filter(|e| e.file_type().is_file())
+        .map(|e| {
+            e.path()
+                .strip_prefix(top())
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_string()
+        })
+        .filter(|name| ends.iter().any(|end| name.ends_with(end)))
+        .collect()
+}
+
+#[test]
+fn pages_are_as_the_arguments_say() {
+    let pages = pages();
+    settle(&pages);
+    let made: BTreeSet<_> = pages.into_iter().map(|(path, _)| path).collect();
+    assert_eq!(found("man", &[".1"]), made);
+}
+
+#[test]
+fn completions_are_as_the_arguments_say() {
+    let completions = completions();
+    settle(&completions);
+    let made: BTreeSet<_> = completions.into_iter().map(|(path, _)| path).collect();
+    assert_eq!(found("completions", &[""]), made);
+}
+
+/// What a checker says about a file; `None` when it is not installed.
+fn said(program: &str, args: &[&str], file: &Path) -> Option<String> {
+    let output = Command::new(program).args(args).arg(file).output().ok()?;
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let code = match output.status.success() {
+        true => "",
+        false => "(failed)",
+    };
+    Some(format!("{stdout}{stderr}{code}"))
+}
+
+/// Silence from `program` about every file, as far as it is installed.
+fn silent(program: &str, args: &[&str], files: &BTreeSet<String>) {
+    for file in files {
+        match said(program, args, &top().join(file)) {
+            Some(words) => assert_eq!(words, "", "{program} on {file}"),
+            None => return eprintln!("{program} is not installed: {file} was not checked"),
+        }
+    }
+}
+
+#[test]
+fn pages_are_clean() {
+    if blessing() {
+        return;
+    }
+    let pages = found("man", &[".1", ".5"]);
+    silent("mandoc", &["-Tlint", "-Wwarning"], &pages);
+    silent("groff", &["-ww", "-man", "-z", "-Tutf8", "-k"], &pages);
+}
+
+#[test]
+fn completions_are_read_by_their_shells() {
+    if blessing() {
+        return;
+    }
+    for (shell, args) in [
+        ("bash", ["-n"]),
+        ("zsh", ["-n"]),
+        ("fish", ["--no-execute"]),
+    ] {
+        silent(shell, &args, &found(&format!("completions/{shell}"), &[""]));
+    }
+}
+
+/// The records that `man/fsync-records.5` shows, unfolded.
+fn examples() -> Vec<String> {
+    let page = fs::read_to_string(top().join("man/fsync-records.5")).unwrap();
+    let mut examples: Vec<String> = Vec::new();
+    let mut inside = false;
+    for line in page.lines() {
+        let plain = line.replace("\\-", "-").replace("\\e", "\\");
+        if plain.starts_with("{\"type\"") {
+            inside = true;
+            examples.push(plain);
+        } else if inside && plain.starts_with("  ") {
+            examples.last_mut().unwrap().push_str(plain.trim_start());
+        } else {
+            inside = false;
+        }
+    }
+    examples
+}
+
+#[test]
+fn the_examples_of_records_are_records() {
+    use fsync::protocol::Record;
+    let mut seen = BTreeSet::new();
+    for example in examples() {
+        let value: serde_json::Value = serde_json::from_str(&example).unwrap();
+        let name = value["type"].as_str().unwrap().to_string();
+        // These two are printed, never read.
+        if !["history", "tag"].contains(&name.as_str()) {
+            let record = Record::parse(example.as_bytes());
+            let mut back = Vec::new();
+            record.expect(&example).write(&mut back).unwrap();
+            assert_eq!(String::from_utf8(back).unwrap().trim_end(), example);
+        }
+        seen.insert(name);
+    }
+    let all = "change end error header history result skip snapshot tag";
+    let seen: Vec<_> = seen.iter().map(String::as_str).collect();
+    assert_eq!(seen.join(" "), all);
+}

@@ -1,0 +1,297 @@
+//! What the arguments do not say: more description, examples, and where to read on.
+
+/// The hand-written parts of one page.
+pub struct Text {
+    /// Paragraphs behind the description.
+    pub more: &'static [&'static str],
+    /// What an example does, and its commands.
+    pub examples: &'static [(&'static str, &'static str)],
+    /// Other pages, with their sections.
+    pub see: &'static [&'static str],
+}
+
+const SNAPSHOT_NAMES: &str = "A snapshot is named by its id or the beginning of it, by a tag, by @ (the head of the \
+    directory), by @{n} (the state before its n-th last operation) or DIR@{n}, by DIR@{TIME} (as it was then), and any \
+    of them with ~n (n steps back to the parent). Where a directory could be meant too, snap: in front says that it is a \
+    snapshot.";
+
+/// The same where no directory is at hand.
+const SNAPSHOT_NAMES_OF_OTHERS: &str = "A snapshot is named by its id or the beginning of it, by a tag, by DIR@{n} (the \
+    state of DIR before its n-th last operation), by DIR@{TIME} (as it was then), and any of them with ~n (n steps back \
+    to the parent). Where a directory could be meant too, snap: in front says that it is a snapshot.";
+
+/// The text of a page.
+///
+/// # Panics
+/// When there is a command without a text.
+pub fn of(page: &str) -> Text {
+    match page {
+        "fsync" => FSYNC,
+        "fsync-cp" => CP,
+        "fsync-rv" => RV,
+        "fsync-sync" => SYNC,
+        "fsync-mksync" => MKSYNC,
+        "fsync-th" => TH,
+        "fsync-status" => STATUS,
+        "fsync-log" => LOG,
+        "fsync-show" => SHOW,
+        "fsync-verify" => VERIFY,
+        "fsync-diff" => DIFF,
+        "fsync-apply" => APPLY,
+        "fsync-snap" => SNAP,
+        "fsync-revert" => REVERT,
+        "fsync-tag" => TAG,
+        _ => panic!("{page} needs examples in tests/gen/text.rs"),
+    }
+}
+
+const FSYNC: Text = Text {
+    more: &[
+        "The plumbing programs fsync-diff, fsync-snap, fsync-apply, fsync-revert and fsync-tag do one thing each and are \
+         joined by pipes. A plan is a text that grep and jq can thin out, that a person can read, and that may wait in a \
+         file; fsync-apply does what is left of it.",
+        "Any program fsync-NAME in the exec path, beside fsync or on PATH runs as \"fsync NAME\".",
+    ],
+    examples: &[
+        (
+            "Make a copy, look at what the next run would do, do it, and take it back:",
+            "fsync cp site copy\nfsync cp --dry-run --delete site copy\nfsync cp --delete site copy\nfsync rv -d copy",
+        ),
+        (
+            "See the pipeline that a command is:",
+            "fsync --trace cp site copy",
+        ),
+    ],
+    see: &[
+        "fsync-cp(1)",
+        "fsync-rv(1)",
+        "fsync-sync(1)",
+        "fsync-mksync(1)",
+        "fsync-th(1)",
+        "fsync-status(1)",
+        "fsync-log(1)",
+        "fsync-show(1)",
+        "fsync-verify(1)",
+        "fsync-diff(1)",
+        "fsync-apply(1)",
+        "fsync-snap(1)",
+        "fsync-revert(1)",
+        "fsync-tag(1)",
+    ],
+};
+
+const CP: Text = Text {
+    more: &[],
+    examples: &[
+        (
+            "Make copy like site, also deleting what site has not, and give the state before a name:",
+            "fsync cp --delete -t before site copy",
+        ),
+        (
+            "Lay two directories over each other; of names that both have, those of mine win:",
+            "fsync cp defaults mine config",
+        ),
+        (
+            "Leave out what is built, but not one file of it:",
+            "fsync cp --exclude \"target/*\" --include target/report.html work backup",
+        ),
+    ],
+    see: &[
+        "fsync(1)",
+        "fsync-rv(1)",
+        "fsync-diff(1)",
+        "fsync-snap(1)",
+        "fsync-apply(1)",
+    ],
+};
+
+const RV: Text = Text {
+    more: &[],
+    examples: &[
+        (
+            "Take back the last change of copy, then take that back:",
+            "fsync rv -d copy\nfsync rv -d copy --redo",
+        ),
+        (
+            "Take back one file only:",
+            "fsync rv -d copy -- css/main.css",
+        ),
+        (
+            "Look at the state that a tag names without changing anything:",
+            "fsync rv -d copy -t before --to /tmp/before",
+        ),
+    ],
+    see: &["fsync(1)", "fsync-revert(1)", "fsync-log(1)", "fsync-th(1)"],
+};
+
+const SYNC: Text = Text {
+    more: &[],
+    examples: &[(
+        "Say once what a directory is made of, then keep it so:",
+        "fsync mksync config defaults mine\nfsync sync config",
+    )],
+    see: &[
+        "fsync(1)",
+        "fsync-mksync(1)",
+        "fsync-status(1)",
+        "fsync-rv(1)",
+    ],
+};
+
+const MKSYNC: Text = Text {
+    more: &[
+        "In the file, empty lines and lines that begin with # mean nothing; anything but them and absolute paths is reserved.",
+    ],
+    examples: &[(
+        "Two sources, of which mine wins:",
+        "fsync mksync config defaults mine",
+    )],
+    see: &["fsync(1)", "fsync-sync(1)", "fsync-status(1)"],
+};
+
+const TH: Text = Text {
+    more: &[],
+    examples: &[(
+        "Go back to the newest tag of copy:",
+        "fsync rv -d copy -t \"$(fsync th copy | sort | tail -n 1 | cut -f 2)\"",
+    )],
+    see: &["fsync(1)", "fsync-tag(1)", "fsync-log(1)"],
+};
+
+const STATUS: Text = Text {
+    more: &[],
+    examples: &[(
+        "See what sync would do, deletions too:",
+        "fsync status --delete config",
+    )],
+    see: &["fsync(1)", "fsync-sync(1)", "fsync-diff(1)"],
+};
+
+const LOG: Text = Text {
+    more: &[],
+    examples: &[
+        ("The history of copy:", "fsync log copy"),
+        (
+            "Ids and times of all its snapshots, for other programs:",
+            "fsync log --json copy | jq -r '[.id, .time.secs] | @tsv'",
+        ),
+    ],
+    see: &["fsync(1)", "fsync-show(1)", "fsync-rv(1)", "fsync-th(1)"],
+};
+
+const SHOW: Text = Text {
+    more: &[SNAPSHOT_NAMES],
+    examples: &[(
+        "The state before the last operation on copy:",
+        "fsync show copy@{1}",
+    )],
+    see: &["fsync(1)", "fsync-log(1)", "fsync-snap(1)"],
+};
+
+const VERIFY: Text = Text {
+    more: &[],
+    examples: &[("Read and check everything:", "fsync verify --read-data")],
+    see: &["fsync(1)"],
+};
+
+const DIFF: Text = Text {
+    more: &[
+        "A line of the plan is a letter, a tab and a path: A added, M modified, T of another kind, D deleted, R renamed \
+         (two paths, from and to), t metadata only. Paths with odd characters are quoted as git quotes them.",
+        SNAPSHOT_NAMES_OF_OTHERS,
+    ],
+    examples: &[
+        (
+            "What would make copy like site:",
+            "fsync-diff --delete site copy",
+        ),
+        (
+            "Do only a part of it:",
+            "fsync-diff site copy | grep '\\.html$' | fsync-apply site copy",
+        ),
+        (
+            "The same with records, kept in a file until tomorrow:",
+            "fsync-diff --json site copy >plan\njq -c 'select(.type != \"change\" or (.path // \"\" | endswith(\".html\")))' plan | fsync-apply",
+        ),
+        (
+            "What the last operation on copy changed:",
+            "fsync-diff --delete copy copy@{1}",
+        ),
+    ],
+    see: &["fsync(1)", "fsync-apply(1)", "fsync-snap(1)"],
+};
+
+const APPLY: Text = Text {
+    more: &["A plan is not trusted: whatever it says, nothing outside its destination is written."],
+    examples: &[
+        (
+            "With a snapshot of the state before:",
+            "fsync-diff --json site copy | fsync-snap --through | fsync-apply --require-snapshot",
+        ),
+        (
+            "Only try:",
+            "fsync-diff --json site copy | fsync-apply --dry-run --json",
+        ),
+        (
+            "Perform a plan from somebody else only if it is about these directories:",
+            "fsync-apply site copy <plan",
+        ),
+    ],
+    see: &[
+        "fsync(1)",
+        "fsync-diff(1)",
+        "fsync-snap(1)",
+        "fsync-revert(1)",
+    ],
+};
+
+const SNAP: Text = Text {
+    more: &[SNAPSHOT_NAMES],
+    examples: &[
+        (
+            "Record a directory under a name:",
+            "fsync-snap -t monday copy",
+        ),
+        (
+            "Write an ordinary zip of it:",
+            "fsync-snap --export monday -o monday.zip",
+        ),
+    ],
+    see: &[
+        "fsync(1)",
+        "fsync-diff(1)",
+        "fsync-apply(1)",
+        "fsync-revert(1)",
+        "fsync-tag(1)",
+    ],
+};
+
+const REVERT: Text = Text {
+    more: &[SNAPSHOT_NAMES],
+    examples: &[
+        (
+            "Back, further back, and forward again:",
+            "fsync-revert copy\nfsync-revert copy\nfsync-revert copy --redo",
+        ),
+        (
+            "See what would be done:",
+            "fsync-revert --dry-run copy monday",
+        ),
+    ],
+    see: &["fsync(1)", "fsync-rv(1)", "fsync-snap(1)", "fsync-tag(1)"],
+};
+
+const TAG: Text = Text {
+    more: &[SNAPSHOT_NAMES],
+    examples: &[
+        (
+            "Name the head of copy, and list the names:",
+            "fsync-tag create -d copy good\nfsync-tag copy",
+        ),
+        (
+            "Move the name to another snapshot, and see where it was:",
+            "fsync-tag move -d copy good @{1}\nfsync-tag history good",
+        ),
+    ],
+    see: &["fsync(1)", "fsync-th(1)", "fsync-snap(1)"],
+};
