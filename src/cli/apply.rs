@@ -105,12 +105,12 @@ impl Args {
             None => Ok(Vec::new()),
         };
         match given {
-            Given::Plan(plan) => self.from_records(*plan, roots?),
-            Given::Lines(lines) => self.from_lines(places, lines, roots?),
+            Given::Plan(plan) => self.of_records(*plan, roots?),
+            Given::Lines(lines) => self.of_lines(places, lines, roots?),
         }
     }
 
-    fn from_records(&self, mut plan: Plan, given: Vec<Place>) -> Result<Ready> {
+    fn of_records(&self, mut plan: Plan, given: Vec<Place>) -> Result<Ready> {
         let sources: Vec<Place> = plan.header.sources.iter().map(Place::of).collect();
         let HeaderRoot::Directory(_) = &plan.header.destination else {
             let message = "the plan's destination is a snapshot, and snapshots never change";
@@ -140,7 +140,7 @@ impl Args {
         })
     }
 
-    fn from_lines(
+    fn of_lines(
         &self,
         places: &Places,
         lines: Vec<crate::protocol::line::Line>,

@@ -142,7 +142,9 @@ fn forward(out: &mut Writer<impl io::Write>) -> Result<Plan> {
                 Some(Record::Snapshot(_)) => {}
                 Some(Record::Change(change)) => {
                     if change.source as usize >= header.sources.len().max(1) {
-                        return Err(bad("has a change from a source that its header does not name"));
+                        return Err(bad(
+                            "has a change from a source that its header does not name",
+                        ));
                     }
                     changes += 1;
                     break false;

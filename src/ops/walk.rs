@@ -160,8 +160,10 @@ impl Walk<'_> {
             true => (source, destination, None),
             false => self.filtered(&path(), source, destination),
         };
-        let mut part = Part::default();
-        part.stays = destination.is_none() && pair.1.is_some();
+        let mut part = Part {
+            stays: destination.is_none() && pair.1.is_some(),
+            ..Part::default()
+        };
         part.items.extend(skipped.map(Item::Skip));
         let rest = match (source, destination) {
             (Some(new), Some(old)) => self.both(&path(), new, old, dirs),

@@ -63,7 +63,8 @@ const LONGEST: usize = 4000;
 /// a slash in a name that has none).
 pub fn zip_name(path: &RelPath) -> Option<&[u8]> {
     let bytes = path.as_bytes();
-    let plain = std::str::from_utf8(bytes).is_ok() && !bytes.iter().any(|b| b.is_ascii_control() || *b == b'\\');
+    let plain = std::str::from_utf8(bytes).is_ok()
+        && !bytes.iter().any(|b| b.is_ascii_control() || *b == b'\\');
     (plain && bytes.len() <= LONGEST).then_some(bytes)
 }
 

@@ -29,8 +29,10 @@ impl Tree for Overlay {
     }
 
     fn open(&self) -> Result<Box<dyn Dir>> {
-        let open = |(at, layer): (usize, &Box<dyn Tree>)| Ok((at as u32, layer.open()?));
-        let dirs: Result<Vec<_>> = self.layers.iter().enumerate().map(open).collect();
+        let layers = self.layers.iter().enumerate();
+        let dirs: Result<Vec<_>> = layers
+            .map(|(at, layer)| Ok((at as u32, layer.open()?)))
+            .collect();
         Ok(Box::new(OverlayDir { dirs: dirs? }))
     }
 }
