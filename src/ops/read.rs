@@ -93,35 +93,33 @@ impl Walk<'_> {
                 "is not a regular file any more",
             )));
         }
-        entry.state = before.clone();
-        let mut child = if before.size >= LARGE {
-            match self.large(path, entry, file)? {
-                Some(child) => child,
-                None => return Ok(None),
-            }
-        } else {
-            let mut buffer = BUFFER.take();
-            let child = self.small(path, entry, file, &mut buffer, last);
-            BUFFER.set(buffer);
-            match child? {
-                Some(child) => child,
-                None => return Ok(None),
-            }
-        };
-        if examine(file)? != before {
-            if !last {
-                return Ok(None);
-            }
+        entry.state = before;
+        if entry.state.size >= LARGE {
+            return self.large(path, entry, file);
+        }
+        let mut buffer = BUFFER.take();
+        let child = self.small(path, entry, file, &mut buffer, last);
+        BUFFER.set(buffer);
+        child
+    }
+
+    /// Whether the file is not as it was when `entry` was made, and if it matters: the last try takes what there is.
+    fn moved(
+        &self,
+        path: &RelPath,
+        entry: &Entry,
+        file: &File,
+        child: &mut Child,
+        last: bool,
+    ) -> io::Result<bool> {
+        let moved = child.unstable || examine(file)? != entry.state;
+        if moved && last {
             child.unstable = true;
+            let message =
+                "changed while it was read, again and again; recorded as it was read last";
+            self.problem(path, "read", message);
         }
-        if child.unstable {
-            self.problem(
-                path,
-                "read",
-                "changed while it was read, again and again; recorded as it was read last",
-            );
-        }
-        Ok(Some(child))
+        Ok(moved && !last)
     }
 
     fn small(
@@ -137,12 +135,13 @@ impl Walk<'_> {
         buffer.reserve(size + 1);
         // Not to the end: the state afterwards tells whether it grew, which saves a call.
         file.by_ref().take(size as u64).read_to_end(buffer)?;
-        if buffer.len() != size && !last {
+        let mut child = Child::new(entry.clone());
+        child.unstable = buffer.len() != size;
+        // Before it goes into the archive, where a second version would have the same name.
+        if self.moved(path, entry, file, &mut child, last)? {
             return Ok(None);
         }
         let id = ContentId(Sha256::digest(&buffer).into());
-        let mut child = Child::new(entry.clone());
-        child.unstable = buffer.len() != size;
         child.entry.state.size = buffer.len() as u64;
         child.entry.content = Some(id);
         self.archive
@@ -151,10 +150,13 @@ impl Walk<'_> {
         Ok(Some(child))
     }
 
+    /// A long file is read twice, and is what it was the first time or the try fails.
     fn large(&self, path: &RelPath, entry: &Entry, file: &File) -> Result<Option<Child>, Fault> {
         let large = cut(file)?;
+        if examine(file)? != entry.state || large.size != entry.state.size {
+            return Ok(None);
+        }
         let mut child = Child::new(entry.clone());
-        child.entry.state.size = large.size;
         child.entry.content = Some(large.id);
         let stored = self.archive.large(path, &child.entry.state, file, &large);
         child.chunks = stored.map_err(Fault::Repository)?;

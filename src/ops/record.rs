@@ -121,6 +121,8 @@ impl Walk<'_> {
 
     /// Leaves out what the rules exclude.
     fn keep(&self, path: &RelPath, mut entries: Vec<Entry>) -> Vec<Entry> {
+        // A directory that changes while it is listed may give a name twice.
+        entries.dedup_by(|a, b| a.name == b.name);
         if !self.filter.is_empty() {
             let before = entries.len();
             entries.retain(|e| {
