@@ -38,7 +38,7 @@ fn cp_starts_the_pipeline_and_sums_up() {
     assert_eq!(s.args("diff").unwrap(), diff);
     assert_eq!(
         s.args("snap").unwrap(),
-        words("--through --guard --tag=one --parents --max-delete=5")
+        words("--through --guard --tag=one --parents --max-delete=7%")
     );
     let apply = words("--require-snapshot --json --parents --max-delete=7%");
     assert_eq!(s.args("apply").unwrap(), apply);
@@ -168,7 +168,7 @@ fn the_way_back_works_from_where_the_user_is() {
     let repo: OsString = repo.into();
     assert_eq!(
         s.args("snap").unwrap(),
-        ["--repo".into(), repo, "--through".into()]
+        ["--repo".into(), repo, "--through".into(), "--guard".into()]
     );
     assert_eq!(s.log("diff.cwd"), format!("{}\n", s.work("in").display()));
 }
