@@ -15,6 +15,7 @@ use crate::cli::talk::Talk;
 use crate::model::{Change, Error, ErrorKind, Exit, Result, Status};
 use crate::ops::guard;
 use crate::ops::snap::{SnapOptions, lock_directory, snap_locked};
+use crate::protocol::stream::Reader;
 use crate::protocol::{Header, Input, Record, Root, Writer};
 use crate::tree::local::Local;
 
@@ -113,66 +114,62 @@ impl Through {
     }
 }
 
+/// Opens the plan on standard input.
+fn plan() -> Result<Reader<io::StdinLock<'static>>> {
+    match Input::open(io::stdin().lock())? {
+        Input::Records(reader) => Ok(reader),
+        Input::Lines(_) => Err(bad(
+            "lines, where records are needed: use fsync-diff --json",
+        )),
+        Input::Nothing => Err(bad(
+            "there is no plan: whatever should have written it failed",
+        )),
+    }
+}
+
 /// Passes on everything but the end (and a `snapshot` record of an earlier run, which is not this run's).
 fn forward(out: &mut Writer<impl io::Write>) -> Result<Plan> {
-    let mut reader = match Input::open(io::stdin().lock())? {
-        Input::Records(reader) => reader,
-        Input::Lines(_) => {
-            return Err(bad(
-                "lines, where records are needed: use fsync-diff --json",
-            ));
-        }
-        Input::Nothing => {
-            return Err(bad(
-                "there is no plan: whatever should have written it failed",
-            ));
-        }
+    let mut reader = plan()?;
+    let Some(Record::Header(header)) = reader.next_record()? else {
+        return Err(bad("does not begin with a header"));
     };
-    let header = match reader.next_record()? {
-        Some(Record::Header(header)) => header,
-        _ => return Err(bad("does not begin with a header")),
-    };
-    let mut changes = 0;
-    let mut risks = Vec::new();
-    let mut raw = reader.raw().to_vec();
+    let sources = header.sources.len().max(1);
+    let (mut changes, mut risks) = (0, Vec::new());
+    let line = |raw: &[u8]| [raw, b"\n"].concat();
+    out.raw(&line(reader.raw()))?;
     loop {
-        raw.push(b'\n');
-        out.raw(&raw)?;
-        let end = loop {
-            match reader.next_record()? {
-                None => return Err(bad("has no end record: the plan was cut")),
-                Some(Record::End(_)) => break true,
-                Some(Record::Header(_)) => return Err(bad("has a second header")),
-                Some(Record::Snapshot(_)) => {}
-                Some(Record::Change(change)) => {
-                    if change.source as usize >= header.sources.len().max(1) {
-                        return Err(bad(
-                            "has a change from a source that its header does not name",
-                        ));
-                    }
-                    changes += 1;
-                    if matches!(change.status, Status::Deleted | Status::TypeChanged) {
-                        risks.push(change);
-                    }
-                    break false;
-                }
-                Some(_) => break false,
+        match reader.next_record()? {
+            None => return Err(bad("has no end record: the plan was cut")),
+            Some(Record::End(_)) => break,
+            Some(Record::Header(_)) => return Err(bad("has a second header")),
+            Some(Record::Snapshot(_)) => continue,
+            Some(Record::Change(change)) if change.source as usize >= sources => {
+                return Err(bad(
+                    "has a change from a source that its header does not name",
+                ));
             }
-        };
-        raw.clear();
-        raw.extend_from_slice(reader.raw());
-        if end {
-            break;
+            Some(Record::Change(change)) => {
+                changes += 1;
+                if matches!(change.status, Status::Deleted | Status::TypeChanged) {
+                    risks.push(change);
+                }
+            }
+            Some(_) => {}
         }
+        out.raw(reader.raw())?;
+        out.raw(b"\n")?;
     }
-    raw.push(b'\n');
-    match reader.next_record()? {
-        None => Ok(Plan {
-            header,
-            changes,
-            risks,
-            end: raw,
-        }),
-        Some(_) => Err(bad("goes on after its end")),
+    let mut end = line(reader.raw());
+    while let Some(record) = reader.next_record()? {
+        if !matches!(record, Record::Foreign(_) | Record::Progress(_)) {
+            return Err(bad("goes on after its end"));
+        }
+        end.extend(line(reader.raw()));
     }
+    Ok(Plan {
+        header,
+        changes,
+        risks,
+        end,
+    })
 }

@@ -14,6 +14,7 @@ use crate::ops::read::Reading;
 use crate::repo::Repo;
 use crate::repo::archive::Archive;
 use crate::repo::info::Counts;
+use crate::repo::link;
 use crate::repo::manifest::{self, Child};
 use crate::repo::stat::{Memory, Seen, is_settled};
 use crate::tree::local::Local;
@@ -85,7 +86,7 @@ impl Walk<'_> {
         };
         let links = match groups.is_empty() {
             true => None,
-            false => Some(self.archive.node(&manifest::links(&groups))?),
+            false => Some(self.archive.node(&link::encode(&groups))?),
         };
         self.archive.node(&manifest::tree(&root, links))
     }
@@ -194,48 +195,41 @@ impl Walk<'_> {
         memory: &Memory,
     ) -> Result<Option<Child>> {
         let seen = memory.recall(&entry);
-        let path = || above.join(&entry.name);
-        match entry.state.kind {
-            Kind::Directory => {
-                let path = path();
-                self.archive.shape(&path, &entry.state)?;
-                let mut child = Child::new(entry);
-                child.xattrs = match seen {
-                    Some(seen) => seen.xattrs.clone(),
-                    None => self.xattrs(dir, &path, &child.entry),
-                };
-                self.directory(dir, &path, child)
-            }
-            Kind::File => {
-                if let (Some(seen), false) = (seen, self.full) {
-                    if seen.content.is_some() {
-                        let mut child = Child::new(entry);
-                        child.entry.content = seen.content;
-                        child.chunks = seen.chunks;
-                        child.xattrs = seen.xattrs.clone();
-                        return Ok(Some(child));
-                    }
-                }
-                let path = path();
-                let Reading::Done(mut child) = self.file(dir, &path, entry)? else {
-                    return Ok(None);
-                };
-                child.xattrs = self.xattrs(dir, &path, &child.entry);
-                Ok(Some(*child))
-            }
-            _ => {
-                if self.full {
-                    self.archive.shape(&path(), &entry.state)?;
-                }
-                let xattrs = match seen {
-                    Some(seen) => seen.xattrs.clone(),
-                    None => self.xattrs(dir, &path(), &entry),
-                };
+        if entry.state.kind == Kind::File {
+            return match seen.filter(|seen| seen.content.is_some() && !self.full) {
+                Some(seen) => Ok(Some(recalled(entry, seen))),
+                None => self.read(dir, &above.join(&entry.name), entry),
+            };
+        }
+        let mut child = match seen {
+            Some(seen) => recalled(entry, seen),
+            None => {
+                let xattrs = self.xattrs(dir, &above.join(&entry.name), &entry);
                 let mut child = Child::new(entry);
                 child.xattrs = xattrs;
-                Ok(Some(child))
+                child
+            }
+        };
+        if child.entry.is_dir() || self.full {
+            let path = above.join(&child.entry.name);
+            self.archive.shape(&path, &child.entry.state)?;
+            if child.entry.is_dir() {
+                child = match self.directory(dir, &path, child)? {
+                    Some(child) => child,
+                    None => return Ok(None),
+                };
             }
         }
+        Ok(Some(child))
+    }
+
+    /// Reads a file; `None` when it went away.
+    fn read(&self, dir: &dyn Dir, path: &RelPath, entry: Entry) -> Result<Option<Child>> {
+        let Reading::Done(mut child) = self.file(dir, path, entry)? else {
+            return Ok(None);
+        };
+        child.xattrs = self.xattrs(dir, path, &child.entry);
+        Ok(Some(*child))
     }
 
     /// Records a directory below; one that cannot be read is recorded without entries, and said to be so.
@@ -272,6 +266,15 @@ impl Walk<'_> {
             Vec::new()
         })
     }
+}
+
+/// An entry that is as it was remembered.
+fn recalled(entry: Entry, seen: &Seen) -> Child {
+    let mut child = Child::new(entry);
+    child.entry.content = seen.content;
+    child.chunks = seen.chunks;
+    child.xattrs = seen.xattrs.clone();
+    child
 }
 
 fn path_of(dir: &Local) -> &[u8] {

@@ -87,10 +87,7 @@ pub fn snap_locked(
     let (tree, found) = walk(repo, dir, &archive, options, root, full, start)?;
     let changes = Changes {
         directory: &directory,
-        forget: root.is_some_and(|root| {
-            repo.memories(root)
-                .is_ok_and(|n| n > found.remembered.len() as u64)
-        }),
+        forget: outgrown(repo, root, &found)?,
         found: &found,
     };
     let known = known(repo, &directory, &head, tree, options)?;
@@ -98,25 +95,14 @@ pub fn snap_locked(
         Some(id) => {
             drop(archive);
             changes.save(repo)?;
+            adopt(repo, dir, id, options.tag.as_deref())?;
             id
         }
         None => {
             let info = info(&directory, &head, tree, full, start, options, &found);
-            let index = archive.commit(&info)?;
-            let id = index.info.id;
-            repo.log_snapshot(id, &directory, options.tag.as_deref())?;
-            repo.enter_archive(&index, |tx| changes.write(tx))?;
-            repo.catch_up()?;
-            id
+            commit(repo, dir, archive, &info, &changes)?
         }
     };
-    if let (Some(tag), Some(_)) = (&options.tag, known) {
-        repo.set_tag(&directory, tag, id)?;
-    }
-    match known {
-        Some(_) => repo.set_head(dir, Some(id))?,
-        None => backup::write(dir.handle(), Some(id))?,
-    }
     Ok(Snapped {
         id,
         new: known.is_none(),
@@ -124,6 +110,39 @@ pub fn snap_locked(
         problems: found.problems,
         excluded: found.excluded,
     })
+}
+
+/// Makes a snapshot that is there already the head.
+fn adopt(repo: &Repo, dir: &Local, id: SnapshotId, tag: Option<&str>) -> Result<()> {
+    if let Some(tag) = tag {
+        repo.set_tag(&directory_of(dir), tag, id)?;
+    }
+    repo.set_head(dir, Some(id))
+}
+
+/// Commits an archive: the file, the log, the catalog, BACKUP. A crash between two of them heals with the next run.
+fn commit(
+    repo: &Repo,
+    dir: &Local,
+    archive: Archive,
+    info: &Info,
+    changes: &Changes<'_>,
+) -> Result<SnapshotId> {
+    let index = archive.commit(info)?;
+    let id = index.info.id;
+    repo.log_snapshot(id, &info.directory, info.tag.as_deref())?;
+    repo.enter_archive(&index, |tx| changes.write(tx))?;
+    repo.catch_up()?;
+    backup::write(dir.handle(), Some(id))?;
+    Ok(id)
+}
+
+/// Whether directories are remembered that were not met.
+fn outgrown(repo: &Repo, root: Option<i64>, found: &Found) -> Result<bool> {
+    match root {
+        Some(root) => Ok(repo.memories(root)? > found.remembered.len() as u64),
+        None => Ok(false),
+    }
 }
 
 /// Walks with a pool of its own.

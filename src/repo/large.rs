@@ -83,21 +83,7 @@ impl Archive {
             content: Some(large.id),
         };
         let mut state = self.state();
-        let packed_bytes = self.with(&mut state, |w| {
-            let mark = w.mark()?;
-            w.begin(&header, Method::Deflate, None, large.size)?;
-            let Some(lengths) = write_pieces(w, file, &large.list)? else {
-                w.rewind(mark)?;
-                return Ok(None);
-            };
-            w.data(&FINAL)?;
-            w.end(Sizes {
-                crc: large.crc,
-                size: large.size,
-                packed: lengths.iter().sum::<u64>() + FINAL.len() as u64,
-            })?;
-            Ok(Some(lengths))
-        })?;
+        let packed_bytes = self.with(&mut state, |w| joined(w, &header, file, large))?;
         let Some(packed_bytes) = packed_bytes else {
             return Ok(false);
         };
@@ -107,13 +93,11 @@ impl Archive {
                 chunks,
                 packed_bytes,
             };
-            state
-                .pieces
-                .extend(serde_json::to_vec(&line).unwrap_or_default());
+            let json = serde_json::to_vec(&line).unwrap_or_default();
+            state.pieces.extend(json);
             state.pieces.push(b'\n');
-            state
-                .claimed
-                .extend(large.list.iter().map(|chunk| chunk.id.0));
+            let ids = large.list.iter().map(|chunk| chunk.id.0);
+            state.claimed.extend(ids);
         }
         Ok(true)
     }
@@ -155,6 +139,28 @@ impl Archive {
         })?;
         Ok(true)
     }
+}
+
+/// Writes an entry made of pieces; the length of each, `None` when the file changed and the entry was taken back.
+fn joined(
+    writer: &mut Writer<File>,
+    header: &Header<'_>,
+    file: &File,
+    large: &Large,
+) -> io::Result<Option<Vec<u64>>> {
+    let mark = writer.mark()?;
+    writer.begin(header, Method::Deflate, None, large.size)?;
+    let Some(lengths) = write_pieces(writer, file, &large.list)? else {
+        writer.rewind(mark)?;
+        return Ok(None);
+    };
+    writer.data(&FINAL)?;
+    writer.end(Sizes {
+        crc: large.crc,
+        size: large.size,
+        packed: lengths.iter().sum::<u64>() + FINAL.len() as u64,
+    })?;
+    Ok(Some(lengths))
 }
 
 /// One chunk of a file; `None` when it is not those bytes any more.

@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::model::{ContentId, Entry, Kind, NodeId, RelPath, State, Time, Xattrs};
+use crate::model::{ContentId, Entry, Kind, NodeId, State, Time, Xattrs};
 use crate::repo::text::{Text, join, split};
 
 /// One child as a node records it.
@@ -110,20 +110,6 @@ struct WireTree<'a> {
     root: Wire<'a>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     links: Option<NodeId>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct WirePath<'a> {
-    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
-    path: Option<Text<'a>>,
-    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
-    path_hex: Option<Text<'a>>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct WireGroup<'a> {
-    #[serde(borrow)]
-    paths: Vec<WirePath<'a>>,
 }
 
 impl<'a> From<&'a Child> for Wire<'a> {
@@ -273,45 +259,6 @@ pub fn parse_directory(bytes: &[u8]) -> Result<Vec<Child>, String> {
     Ok(children)
 }
 
-/// The bytes of the links node: groups of at least two paths, each sorted, sorted by their first.
-pub fn links(groups: &[Vec<RelPath>]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for group in groups {
-        let paths = group.iter().map(|path| {
-            let (path, path_hex) = split(path.as_bytes());
-            WirePath { path, path_hex }
-        });
-        line(
-            &mut out,
-            &WireGroup {
-                paths: paths.collect(),
-            },
-        );
-    }
-    out
-}
-
-/// Reads the links node.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn parse_links(bytes: &[u8]) -> Result<Vec<Vec<RelPath>>, String> {
-    let mut groups = Vec::new();
-    for line in lines(bytes)? {
-        let wire: WireGroup<'_> = serde_json::from_slice(line).map_err(|e| e.to_string())?;
-        let paths: Result<Vec<_>, String> = wire
-            .paths
-            .into_iter()
-            .map(|p| {
-                let raw = join(p.path.as_deref(), p.path_hex.as_deref())?.unwrap_or_default();
-                RelPath::parse(&raw).map_err(|e| e.to_string())
-            })
-            .collect();
-        groups.push(paths?);
-    }
-    Ok(groups)
-}
-
 /// The bytes of the tree record.
 pub fn tree(root: &Child, links: Option<NodeId>) -> Vec<u8> {
     let mut out = Vec::new();
@@ -383,18 +330,12 @@ mod tests {
     }
 
     #[test]
-    fn trees_and_links_come_back() {
+    fn trees_come_back() {
         let mut root = Child::new(Entry::new(b"", state(Kind::Directory)));
         root.entry.node = Some(NodeId([4; 32]));
         let bytes = tree(&root, Some(NodeId([5; 32])));
         let (back, links_id) = parse_tree(&bytes).unwrap();
         assert_eq!(tree(&back, links_id), bytes);
-        let path = |p: &[u8]| RelPath::parse(p).unwrap();
-        let groups = vec![
-            vec![path(b"a"), path(b"b/\xff")],
-            vec![path(b"c"), path(b"d")],
-        ];
-        assert_eq!(parse_links(&links(&groups)).unwrap(), groups);
     }
 
     #[test]

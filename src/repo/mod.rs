@@ -5,7 +5,7 @@
 //! | [`store`] | the folder: opening it, committing an archive, keeping the catalog up to date |
 //! | [`writer`], [`header`], [`reader`], [`index`] | zip files |
 //! | [`archive`], [`large`], [`deflate`], [`place`] | contents into an archive, and out of it |
-//! | [`manifest`], [`chunk`], [`info`] | what a snapshot says |
+//! | [`manifest`], [`link`], [`chunk`], [`info`] | what a snapshot says |
 //! | [`log`], [`replay`], [`catalog`], [`stat`] | what happened, and the index of it all |
 //! | [`snapshot`], [`history`], [`tag`], [`resolve`] | what others ask for |
 //! | [`export`], [`verify`] | whole zips, and whether all is well |
@@ -20,6 +20,7 @@ pub mod history;
 pub mod index;
 pub mod info;
 pub mod large;
+pub mod link;
 pub mod log;
 pub mod manifest;
 pub mod place;

@@ -296,7 +296,7 @@ mod tests {
         for bad in ["222", "4444", "3333~3", "@", "@{1}", "/d@{soon}", "nothing"] {
             assert_eq!(find(bad).unwrap_err().kind(), ErrorKind::NotFound, "{bad}");
         }
-        // SAFETY of the archives: none is there, so the catalog would be made anew by the next catching up.
+        // Straight into the catalog: catching up would find that the archives are not there.
         let tx_tag = |dir: &[u8], id| {
             repo.change_catalog(|tx| {
                 let line = crate::repo::tag::tag_line(&PathText(dir.to_vec()), "t", Some(id));

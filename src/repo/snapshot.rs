@@ -9,6 +9,7 @@ use crate::model::{
 };
 use crate::repo::chunk::{self, Chunk};
 use crate::repo::info::Info;
+use crate::repo::link;
 use crate::repo::manifest::{self, Child};
 use crate::repo::place::{self, Checked};
 use crate::repo::store::Repo;
@@ -53,7 +54,7 @@ impl Repo {
         let groups = match links {
             Some(node) => {
                 let bytes = self.bytes(ContentId(node.0))?;
-                manifest::parse_links(&bytes).map_err(|e| bad(id, &e))?
+                link::parse(&bytes).map_err(|e| bad(id, &e))?
             }
             None => Vec::new(),
         };

@@ -14,6 +14,7 @@ use crate::model::quote::quote;
 use crate::model::{ContentId, Error, ErrorKind, NodeId, RelPath, Result, SnapshotId};
 use crate::repo::chunk;
 use crate::repo::index::Index;
+use crate::repo::link;
 use crate::repo::manifest::{self, Child};
 use crate::repo::reader;
 use crate::repo::store::{Repo, archives};
@@ -222,7 +223,7 @@ fn snapshot(
     let damaged = |e: String| Error::new(ErrorKind::Damaged, e);
     let (root, links) = manifest::parse_tree(&record).map_err(damaged)?;
     if let Some(links) = links {
-        manifest::parse_links(&repo.bytes(ContentId(links.0))?).map_err(damaged)?;
+        link::parse(&repo.bytes(ContentId(links.0))?).map_err(damaged)?;
     }
     let mut rest = vec![(RelPath::root(), root)];
     while let Some((path, child)) = rest.pop() {
