@@ -69,7 +69,10 @@ impl Places {
             return Ok(Place::Directory(absolute(Path::new(argument))?));
         }
         let name = forced.unwrap_or(bytes);
-        match self.repo().and_then(|repo| repo.resolve(name, None)) {
+        match self
+            .repo()
+            .and_then(|repo| repo.resolve(name, Some(Path::new("."))))
+        {
             Ok(id) => Ok(Place::Snapshot(id)),
             Err(e) if e.kind() == ErrorKind::NotFound && missing && forced.is_none() => {
                 Ok(Place::Directory(absolute(Path::new(argument))?))

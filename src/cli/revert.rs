@@ -177,6 +177,11 @@ impl Args {
                 );
                 Err(Error::at(ErrorKind::NotFound, name, message))
             }
+            (None, None) if !dir.exists() => Err(Error::at(
+                ErrorKind::NotFound,
+                name,
+                "does not exist, and nothing was recorded of it",
+            )),
             (None, None) => Err(Error::at(
                 ErrorKind::NotFound,
                 name,
@@ -251,7 +256,10 @@ impl Args {
         let name = crate::model::quote::quote(dir.as_os_str().as_bytes());
         let what = match (exit, counts.total()) {
             (Exit::Done, 0) => format!("{name}: nothing had to change to be as {}", target.id),
-            (Exit::Done, n) => format!("{name}: is as {} says; {n} entries changed", target.id),
+            (Exit::Done, n) => {
+                let entries = if n == 1 { "entry" } else { "entries" };
+                format!("{name}: is as {} says; {n} {entries} changed", target.id)
+            }
             _ => format!(
                 "{name}: is not wholly as {} says; its state before is {}",
                 target.id, done.before

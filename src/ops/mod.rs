@@ -10,6 +10,7 @@ pub mod link;
 pub mod lookup;
 pub mod moving;
 pub mod outcome;
+pub mod pair;
 pub mod perform;
 pub mod read;
 pub mod record;

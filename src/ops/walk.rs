@@ -4,11 +4,12 @@
 use rayon::prelude::*;
 
 use crate::model::{
-    Entry, Error, ErrorKind, Kind, Problem, RelPath, Result, Rule, Skip, Status, Why, name,
+    Entry, Error, ErrorKind, Problem, RelPath, Result, Rule, Skip, Status, Why, name,
 };
 use crate::ops::compare::{contents, states};
 use crate::ops::diff::{Item, Options};
 use crate::ops::link::Linked;
+use crate::ops::pair::{Pair, is_heavy, merge, pair_name};
 use crate::ops::step::{added, changed, deleted};
 use crate::tree::{Dir, Listing, Tree};
 
@@ -38,8 +39,6 @@ impl Part {
     }
 }
 
-/// The names of one directory on both sides.
-type Pair = (Option<Entry>, Option<Entry>);
 /// Both sides' open directory, each where there is one.
 type Dirs<'d> = (Option<&'d dyn Dir>, Option<&'d dyn Dir>);
 
@@ -374,40 +373,4 @@ fn excluded(path: &RelPath, source: Option<&Entry>, rule: &Rule) -> Skip {
         rule: Some(rule.clone()),
         cause: false,
     }
-}
-
-fn is_heavy(pair: &Pair) -> bool {
-    let entry = pair.0.as_ref().or(pair.1.as_ref());
-    match pair {
-        (Some(a), Some(b)) if a.state.kind == Kind::File && b.state.kind == Kind::File => {
-            a.state.mtime != b.state.mtime && a.state.size == b.state.size
-        }
-        _ => entry.is_some_and(Entry::is_dir),
-    }
-}
-
-fn pair_name(pair: &Pair) -> &[u8] {
-    match pair {
-        (Some(entry), _) | (None, Some(entry)) => &entry.name,
-        (None, None) => b"",
-    }
-}
-
-/// Merges two listings that are sorted by name.
-fn merge(source: Vec<Entry>, destination: Vec<Entry>) -> impl Iterator<Item = Pair> {
-    let mut left = source.into_iter().peekable();
-    let mut right = destination.into_iter().peekable();
-    std::iter::from_fn(move || {
-        let order = match (left.peek(), right.peek()) {
-            (Some(a), Some(b)) => a.name.cmp(&b.name),
-            (Some(_), None) => std::cmp::Ordering::Less,
-            (None, Some(_)) => std::cmp::Ordering::Greater,
-            (None, None) => return None,
-        };
-        Some(match order {
-            std::cmp::Ordering::Less => (left.next(), None),
-            std::cmp::Ordering::Greater => (None, right.next()),
-            std::cmp::Ordering::Equal => (left.next(), right.next()),
-        })
-    })
 }

@@ -5,7 +5,7 @@
 //! | 40 hex digits | that snapshot |
 //! | a tag | where it points; first of the directory at hand, then of any if only one has it |
 //! | at least 4 hex digits | the one snapshot whose id begins so |
-//! | `@` | the head of the directory at hand |
+//! | `@`, `DIR@` | the head of the directory at hand, or of DIR |
 //! | `DIR@{2}`, `@{2}` | what DIR held before its second-last operation |
 //! | `DIR@{TIME}` | what DIR held at TIME: its newest snapshot up to then |
 //! | `NAME~2` | the parent of the parent of NAME |
@@ -63,9 +63,13 @@ impl Repo {
     }
 
     fn base(&self, spec: &[u8], base: &[u8], dir: Option<&Path>) -> Result<SnapshotId> {
-        let here = || dir.ok_or_else(|| missing(spec, "needs a directory: give one with -d"));
-        if base == b"@" {
-            return self.head_at(spec, here()?);
+        let here =
+            || dir.ok_or_else(|| missing(spec, "needs a directory: put its path before the @"));
+        if let Some(named) = base.strip_suffix(b"@") {
+            return match named {
+                b"" => self.head_at(spec, here()?),
+                path => self.head_at(spec, &absolute(Path::new(OsStr::from_bytes(path)))),
+            };
         }
         if let Some((at, inner)) = selector(base) {
             let named = match at {
