@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
+use crate::cli::guard::Guarded;
 use crate::cli::journal::Journal;
 use crate::cli::option::{Common, CompareArgs, GuardArgs};
 use crate::cli::place::{Place, Places};
@@ -105,12 +106,12 @@ impl Args {
             None => Ok(Vec::new()),
         };
         match given {
-            Given::Plan(plan) => self.from_records(*plan, roots?),
-            Given::Lines(lines) => self.from_lines(places, lines, roots?),
+            Given::Plan(plan) => self.of_records(*plan, roots?),
+            Given::Lines(lines) => self.of_lines(places, lines, roots?),
         }
     }
 
-    fn from_records(&self, mut plan: Plan, given: Vec<Place>) -> Result<Ready> {
+    fn of_records(&self, mut plan: Plan, given: Vec<Place>) -> Result<Ready> {
         let sources: Vec<Place> = plan.header.sources.iter().map(Place::of).collect();
         let HeaderRoot::Directory(_) = &plan.header.destination else {
             let message = "the plan's destination is a snapshot, and snapshots never change";
@@ -140,7 +141,7 @@ impl Args {
         })
     }
 
-    fn from_lines(
+    fn of_lines(
         &self,
         places: &Places,
         lines: Vec<crate::protocol::line::Line>,
@@ -190,35 +191,24 @@ impl Args {
         })
     }
 
-    /// Every guard, cheapest first; then the journal's entry, when there is a snapshot to hold it to.
+    /// Every guard; then the journal's entry, when there is a snapshot to hold the plan to.
     fn guard<'p>(&self, places: &'p Places, ready: &'p Ready) -> Result<Option<Journal<'p>>> {
-        let destination = &ready.destination;
-        let directories: Vec<&Path> = ready.sources.iter().filter_map(Place::path).collect();
-        let real: Vec<PathBuf> = directories
-            .iter()
-            .map(|d| guard::absolute(d))
-            .collect::<Result<_>>()?;
-        let real: Vec<&Path> = real.iter().map(PathBuf::as_path).collect();
-        guard::roots(&real, destination, Some(places.repository()))?;
-        if let Some(missing) = directories.iter().find(|d| !d.is_dir()) {
-            let name = std::os::unix::ffi::OsStrExt::as_bytes(missing.as_os_str());
-            return Err(Error::at(ErrorKind::Refused, name, "the source is missing"));
-        }
-        let snapshot = ready.plan.as_ref().and_then(|p| p.snapshot.as_ref());
+        let guarded = Guarded {
+            places,
+            sources: &ready.sources,
+            destination: &ready.destination,
+            changes: &ready.changes,
+            allowed: &self.guards,
+        };
+        guarded.check_roots()?;
         if ready.changes.is_empty() {
             return Ok(None);
         }
-        if !destination.exists() {
-            guard::parent(destination, self.guards.parents)?;
-        }
-        if !self.guards.allow_root {
-            guard::home(&ready.changes, destination, &homes())?;
-        }
-        let journal = match snapshot {
+        let journal = match ready.plan.as_ref().and_then(|p| p.snapshot.as_ref()) {
             Some(snapshot) => Some(Journal::open(
                 places,
                 snapshot,
-                destination,
+                &ready.destination,
                 &ready.changes,
             )?),
             None if self.require_snapshot => {
@@ -227,24 +217,7 @@ impl Args {
             }
             None => None,
         };
-        if !self.guards.allow_unmounted {
-            let before = |source: &Path| journal.as_ref().is_some_and(|j| j.was_mounted(source));
-            guard::unmounted(&directories, &before)?;
-        }
-        if !self.guards.allow_empty_source {
-            let trees: Result<Vec<Box<dyn Tree>>> =
-                ready.sources.iter().map(|s| places.open(s)).collect();
-            let trees = trees?;
-            let trees: Vec<&dyn Tree> = trees.iter().map(Box::as_ref).collect();
-            let first = ready
-                .sources
-                .first()
-                .and_then(Place::path)
-                .unwrap_or(destination);
-            let name = std::os::unix::ffi::OsStrExt::as_bytes(first.as_os_str());
-            guard::empty_source(&ready.changes, &trees, name)?;
-        }
-        guard::deletions(&ready.changes, destination, self.guards.max_delete)?;
+        guarded.check()?;
         Ok(journal)
     }
 
@@ -305,23 +278,4 @@ impl Args {
             troubles: ready.plan.as_ref().map_or(0, |p| p.troubles),
         })
     }
-}
-
-/// The home directories of people: `$HOME`, and those of root and of accounts from 1000 up in /etc/passwd.
-pub fn homes() -> Vec<PathBuf> {
-    let mut homes: Vec<PathBuf> = std::env::var_os("HOME")
-        .map(PathBuf::from)
-        .into_iter()
-        .collect();
-    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    for line in accounts.lines() {
-        let mut fields = line.split(':').skip(2);
-        let uid = fields.next().and_then(|u| u.parse::<u32>().ok());
-        let home = fields.nth(2).map(PathBuf::from);
-        if let (Some(0 | 1000..65534), Some(home)) = (uid, home) {
-            homes.push(home);
-        }
-    }
-    homes.retain(|home| home.is_absolute() && home != Path::new("/"));
-    homes
 }

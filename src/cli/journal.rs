@@ -61,17 +61,6 @@ impl<'p> Journal<'p> {
         })
     }
 
-    /// Whether a source was a mount point when it was last used for this directory.
-    pub fn was_mounted(&self, source: &Path) -> bool {
-        let operations = self.repo.operations(self.directory).unwrap_or_default();
-        let wanted = directory_at(source);
-        operations
-            .iter()
-            .flat_map(|operation| &operation.begun.sources)
-            .find(|s| s.path == wanted)
-            .is_some_and(|s| s.mounted)
-    }
-
     /// Writes that the work begins; an earlier run that never ended has its temporaries swept. Its number.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod diff;
+pub mod guard;
 pub mod journal;
 pub mod option;
 pub mod place;

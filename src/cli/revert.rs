@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
-use crate::cli::apply::homes;
+use crate::cli::guard::homes;
 use crate::cli::journal::sweep_after_crash;
 use crate::cli::option::Common;
 use crate::cli::place::{Place, Places};

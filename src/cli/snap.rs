@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Parser;
 
-use crate::cli::option::{Common, FilterArgs};
+use crate::cli::option::{Common, FilterArgs, GuardArgs};
+use crate::cli::place::Places;
 use crate::cli::start::Program;
 use crate::cli::talk::Talk;
 use crate::cli::through;
@@ -40,9 +41,9 @@ pub struct Snap {
     /// Read a plan (NDJSON) on standard input; if it holds a change, record its destination before passing on its end
     #[arg(long, conflicts_with = "export")]
     through: bool,
-    /// Make missing parents of the plan's destination
+    /// Refuse what fsync-apply would refuse, before anything is recorded; takes its options
     #[arg(long, requires = "through")]
-    parents: bool,
+    guard: bool,
     /// Write the complete zip of SNAPSHOT instead of recording anything
     #[arg(long, value_name = "SNAPSHOT")]
     export: Option<std::ffi::OsString>,
@@ -51,6 +52,8 @@ pub struct Snap {
     output: Option<PathBuf>,
     #[command(flatten)]
     filter: FilterArgs,
+    #[command(flatten)]
+    guards: GuardArgs,
     /// Print records (NDJSON) instead of the id
     #[arg(long)]
     json: bool,
@@ -78,9 +81,10 @@ impl Program for Snap {
         }
         if self.through {
             let run = through::Through {
-                repository: self.common.repository()?,
+                places: Places::new(&self.common)?,
                 options,
-                parents: self.parents,
+                guard: self.guard,
+                allowed: self.guards.clone(),
                 talk: self.talk(),
             };
             return Ok(run.run()?);

@@ -5,11 +5,14 @@
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::cli::guard::Guarded;
+use crate::cli::option::GuardArgs;
+use crate::cli::place::{Place, Places};
 use crate::cli::snap::{exit_of, open_for, record_of, report};
 use crate::cli::talk::Talk;
-use crate::model::{Error, ErrorKind, Exit, Result};
+use crate::model::{Change, Error, ErrorKind, Exit, Result, Status};
 use crate::ops::guard;
 use crate::ops::snap::{SnapOptions, lock_directory, snap_locked};
 use crate::protocol::stream::Reader;
@@ -18,12 +21,14 @@ use crate::tree::local::Local;
 
 /// One run.
 pub struct Through {
-    /// Where the repository is.
-    pub repository: PathBuf,
+    /// Where roots are opened, and where the repository is.
+    pub places: Places,
     /// How to record.
     pub options: SnapOptions,
-    /// Whether missing parents of the destination are made.
-    pub parents: bool,
+    /// Whether every guard of apply is asked first.
+    pub guard: bool,
+    /// What is allowed.
+    pub allowed: GuardArgs,
     /// Its voice.
     pub talk: Talk,
 }
@@ -32,6 +37,8 @@ pub struct Through {
 struct Plan {
     header: Header,
     changes: u64,
+    /// Those that guards look at: what deletes or replaces.
+    risks: Vec<Change>,
     end: Vec<u8>,
 }
 
@@ -56,7 +63,7 @@ impl Through {
         out.flush()?;
         let mut exit = Exit::Done;
         if plan.changes > 0 {
-            exit = self.record(&plan.header, &mut out)?;
+            exit = self.record(&plan, &mut out)?;
         }
         out.raw(&plan.end)?;
         out.flush()?;
@@ -64,21 +71,25 @@ impl Through {
     }
 
     /// Records the destination; its lock is free again when this returns.
-    fn record(&self, header: &Header, out: &mut Writer<impl io::Write>) -> Result<Exit> {
-        let Root::Directory(path) = &header.destination else {
+    fn record(&self, plan: &Plan, out: &mut Writer<impl io::Write>) -> Result<Exit> {
+        let Root::Directory(path) = &plan.header.destination else {
             return Err(bad("the plan's destination is a snapshot"));
         };
         let path = &guard::absolute(Path::new(OsStr::from_bytes(path)))?;
-        let sources: Vec<PathBuf> = header
-            .sources
-            .iter()
-            .filter_map(directory)
-            .map(guard::absolute)
-            .collect::<Result<_>>()?;
-        let sources: Vec<&Path> = sources.iter().map(PathBuf::as_path).collect();
-        guard::roots(&sources, path, Some(&self.repository))?;
+        let sources: Vec<Place> = plan.header.sources.iter().map(Place::of).collect();
+        let guarded = Guarded {
+            places: &self.places,
+            sources: &sources,
+            destination: path,
+            changes: &plan.risks,
+            allowed: &self.allowed,
+        };
+        guarded.check_roots()?;
+        if self.guard {
+            guarded.check()?;
+        }
         let dir = self.open(path)?;
-        let repo = open_for(&self.repository, &dir)?;
+        let repo = open_for(self.places.repository(), &dir)?;
         let dir = dir.hide(repo.identity());
         let held = lock_directory(&dir)?;
         let done = snap_locked(&repo, &dir, &self.options, &held)?;
@@ -95,19 +106,11 @@ impl Through {
     fn open(&self, path: &Path) -> Result<Local> {
         match Local::open(path) {
             Err(e) if e.kind() == ErrorKind::NotFound => {
-                guard::make_destination(path, self.parents)?;
+                guard::make_destination(path, self.allowed.parents)?;
                 Local::open(path)
             }
             other => other,
         }
-    }
-}
-
-/// The path of a root that is a directory.
-fn directory(root: &Root) -> Option<&Path> {
-    match root {
-        Root::Directory(path) => Some(Path::new(OsStr::from_bytes(path))),
-        Root::Snapshot(_) => None,
     }
 }
 
@@ -131,7 +134,7 @@ fn forward(out: &mut Writer<impl io::Write>) -> Result<Plan> {
         return Err(bad("does not begin with a header"));
     };
     let sources = header.sources.len().max(1);
-    let mut changes = 0;
+    let (mut changes, mut risks) = (0, Vec::new());
     let line = |raw: &[u8]| [raw, b"\n"].concat();
     out.raw(&line(reader.raw()))?;
     loop {
@@ -145,7 +148,12 @@ fn forward(out: &mut Writer<impl io::Write>) -> Result<Plan> {
                     "has a change from a source that its header does not name",
                 ));
             }
-            Some(Record::Change(_)) => changes += 1,
+            Some(Record::Change(change)) => {
+                changes += 1;
+                if matches!(change.status, Status::Deleted | Status::TypeChanged) {
+                    risks.push(change);
+                }
+            }
             Some(_) => {}
         }
         out.raw(reader.raw())?;
@@ -156,6 +164,7 @@ fn forward(out: &mut Writer<impl io::Write>) -> Result<Plan> {
         None => Ok(Plan {
             header,
             changes,
+            risks,
             end,
         }),
         Some(_) => Err(bad("goes on after its end")),

@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn sorts_by_component() {
-        let mut paths = vec![
+        let mut paths = [
             rel("a-b"),
             rel("a/b"),
             rel("."),

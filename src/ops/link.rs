@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use crate::model::{Change, Entry, LinkKey, RelPath, Status, Why};
 use crate::ops::diff::Item;
-use crate::ops::walk::changed;
+use crate::ops::step::changed;
 
 /// A name that has several links on either side, with what is known of both.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use crate::model::{Change, Entry, LinkKey, RelPath, Result, Status, Why};
 use crate::ops::compare::{contents, states};
 use crate::ops::diff::Options;
 use crate::ops::outcome::{Outcome, Report};
-use crate::ops::walk::{added, changed, deleted};
+use crate::ops::step::{added, changed, deleted};
 use crate::tree::Tree;
 use crate::tree::cursor::Cursor;
 

@@ -12,7 +12,7 @@ use crate::model::{Change, Entry, Error, Kind, RelPath, State, Status, Why, Xatt
 use crate::ops::apply::Shared;
 use crate::ops::compare;
 use crate::ops::outcome::{Outcome, Report};
-use crate::ops::stale::{Check, check, expected, is_like, source_holds};
+use crate::ops::stale::{Check, check, expected, source_holds};
 use crate::tree::cursor::Cursor;
 use crate::tree::local::{state_of_handle, xattrs};
 use crate::tree::{Contents, Dir};
@@ -21,12 +21,12 @@ use crate::tree::{Contents, Dir};
 const TRIES: u32 = 3;
 
 /// Why a change was not made: already a report.
-type Made<T = Report> = Result<T, Report>;
+pub(super) type Made<T = Report> = Result<T, Report>;
 
 /// One thread's hands: positions in the sources, and the last directory written to.
 pub struct Worker<'a> {
-    shared: &'a Shared<'a>,
-    cursors: Vec<Cursor<'a>>,
+    pub(super) shared: &'a Shared<'a>,
+    pub(super) cursors: Vec<Cursor<'a>>,
     last: Option<(RelPath, Folder)>,
 }
 
@@ -126,18 +126,6 @@ impl<'a> Worker<'a> {
             _ if self.shared.job.dry_run => self.rehearse(change),
             _ => self.change(change, folder, now.as_ref()),
         }
-    }
-
-    /// A rename whose target is there and whose origin is not was made before.
-    fn moved_already(&self, change: &Change, now: Option<&Entry>) -> Option<Report> {
-        let (from, old) = change.from.as_deref()?;
-        let parent = from.parent()?;
-        let gone = match self.shared.job.root.folder(&parent) {
-            Ok(folder) => matches!(folder.entry(from.name()), Ok(None)),
-            Err(_) => true,
-        };
-        let like = now.is_some_and(|now| (now.state.kind, now.state.size) == (old.kind, old.size));
-        (gone && like).then(|| Report::plain(Outcome::Already))
     }
 
     /// Whether what looks as planned is as planned.
@@ -341,7 +329,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Gives what is complete its name.
-    fn place(&self, change: &Change, made: Temporary<'_>) -> Made<()> {
+    pub(super) fn place(&self, change: &Change, made: Temporary<'_>) -> Made<()> {
         let name = change.path.name();
         let was_dir = change
             .old
@@ -366,125 +354,6 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// The first name of a group at the destination, and its folder.
-    fn first_name(&self, first: &RelPath) -> Made<(Folder, Entry)> {
-        let missing = || {
-            Report::new(
-                Outcome::Failed,
-                format!("its other name {first} is not there"),
-            )
-        };
-        let parent = first.parent().ok_or_else(missing)?;
-        let folder = self
-            .shared
-            .job
-            .root
-            .folder(&parent)
-            .map_err(|_| missing())?;
-        let entry = folder
-            .entry(first.name())
-            .map_err(|_| missing())?
-            .ok_or_else(missing)?;
-        Ok((folder, entry))
-    }
-
-    fn link(&mut self, change: &Change, folder: &Folder) -> Made<()> {
-        let (Some(first), Some(new)) = (&change.link_to, &change.new) else {
-            return Err(Report::new(Outcome::Failed, "the plan names no other name"));
-        };
-        let (from, entry) = self.first_name(first)?;
-        if !is_like(new, &entry.state, self.shared.job.terms) {
-            return Err(stale("its other name is not as the plan expects"));
-        }
-        self.shared.own.add(&entry.state);
-        let made = put::link(&from, first.name(), folder)
-            .map_err(|e| self.failed("cannot link", e.into()))?;
-        self.place(change, made)
-    }
-
-    fn rename(&mut self, change: &Change, folder: &Folder) -> Made {
-        let Some((from, old)) = change.from.as_deref() else {
-            return Err(Report::new(
-                Outcome::Failed,
-                "the plan does not say from where",
-            ));
-        };
-        let root = self.shared.job.root;
-        let parent = from.parent().unwrap_or_else(RelPath::root);
-        let gone = || stale("what was to be renamed is not there any more");
-        let source = root.folder(&parent).map_err(|_| gone())?;
-        let now = source
-            .entry(from.name())
-            .map_err(|_| gone())?
-            .ok_or_else(gone)?;
-        let probe = Change {
-            old: Some(Box::new(old.clone())),
-            status: Status::Deleted,
-            ..change.clone()
-        };
-        if !matches!(expected(&probe, &now.state, &self.shared.own), Check::Go) {
-            return Err(stale(
-                "what was to be renamed changed since the plan was made",
-            ));
-        }
-        if self.shared.job.dry_run {
-            return Ok(Report::plain(Outcome::Done));
-        }
-        source
-            .move_to(from.name(), folder, change.path.name())
-            .map_err(|e| match e {
-                Errno::EXIST | Errno::NOTEMPTY => stale("something is there already"),
-                e => self.failed("cannot rename", e.into()),
-            })?;
-        if let (Some(new), false) = (&change.new, change.kind == Kind::Directory) {
-            meta::set(
-                folder,
-                change.path.name(),
-                &now.state,
-                new,
-                None,
-                self.shared.job.policy,
-            )
-            .map_err(|e| self.failed("cannot set its metadata", e))?;
-        }
-        Ok(Report::plain(Outcome::Done))
-    }
-
-    /// Makes the parents that the plan does not hold, with the source's metadata.
-    fn make_parents(&mut self, change: &Change, parent: &RelPath) -> Made<()> {
-        let mut missing = vec![parent.clone()];
-        while let Some(above) = missing.last().and_then(RelPath::parent) {
-            match self.shared.job.root.folder(&above) {
-                Err(Errno::NOENT) => missing.push(above),
-                _ => break,
-            }
-        }
-        for path in missing.into_iter().rev() {
-            let (Some(above), Some(cursor)) =
-                (path.parent(), self.cursors.get_mut(change.source as usize))
-            else {
-                return Err(stale("its directory is not there any more"));
-            };
-            let found = cursor.place(&path).ok().flatten();
-            let Some((dir, entry)) = found.filter(|(_, entry)| entry.is_dir()) else {
-                return Err(stale("its directory is in neither source nor destination"));
-            };
-            let xattrs = dir.xattrs(&entry).ok();
-            let folder = self
-                .shared
-                .job
-                .root
-                .folder(&above)
-                .map_err(|e| self.failed("cannot open", e.into()))?;
-            match folder.make_dir(path.name(), 0o700) {
-                Ok(()) => self.shared.add_parent((path, entry.state, xattrs)),
-                Err(Errno::EXIST) => {}
-                Err(e) => return Err(self.failed("cannot make its directory", e.into())),
-            }
-        }
-        Ok(())
-    }
-
     fn fault(&self, fault: Fault) -> Report {
         match fault {
             Fault::Source(e) => Report::new(
@@ -496,13 +365,13 @@ impl<'a> Worker<'a> {
     }
 
     /// The destination's system refused.
-    fn failed(&self, operation: &str, error: io::Error) -> Report {
+    pub(super) fn failed(&self, operation: &str, error: io::Error) -> Report {
         self.shared.note(error.raw_os_error());
         Report::new(Outcome::Failed, Error::io(operation, "", error).cause())
     }
 }
 
-fn stale(why: &str) -> Report {
+pub(super) fn stale(why: &str) -> Report {
     Report::new(Outcome::Stale, why)
 }
 

@@ -4,11 +4,12 @@
 use rayon::prelude::*;
 
 use crate::model::{
-    Change, Entry, Error, ErrorKind, Kind, Problem, RelPath, Result, Rule, Skip, Status, Why, name,
+    Entry, Error, ErrorKind, Kind, Problem, RelPath, Result, Rule, Skip, Status, Why, name,
 };
 use crate::ops::compare::{contents, states};
 use crate::ops::diff::{Item, Options};
 use crate::ops::link::Linked;
+use crate::ops::step::{added, changed, deleted};
 use crate::tree::{Dir, Listing, Tree};
 
 /// What comparing a pair of entries, and all below them, comes to.
@@ -160,8 +161,10 @@ impl Walk<'_> {
             true => (source, destination, None),
             false => self.filtered(&path(), source, destination),
         };
-        let mut part = Part::default();
-        part.stays = destination.is_none() && pair.1.is_some();
+        let mut part = Part {
+            stays: destination.is_none() && pair.1.is_some(),
+            ..Part::default()
+        };
         part.items.extend(skipped.map(Item::Skip));
         let rest = match (source, destination) {
             (Some(new), Some(old)) => self.both(&path(), new, old, dirs),
@@ -407,44 +410,4 @@ fn merge(source: Vec<Entry>, destination: Vec<Entry>) -> impl Iterator<Item = Pa
             std::cmp::Ordering::Equal => (left.next(), right.next()),
         })
     })
-}
-
-/// The change that makes `new` where there is nothing.
-pub fn added(path: &RelPath, new: &Entry) -> Change {
-    Change {
-        path: path.clone(),
-        status: Status::Added,
-        kind: new.state.kind,
-        source: new.source,
-        old: None,
-        new: Some(Box::new(new.state.clone())),
-        why: Why::NONE,
-        from: None,
-        link_to: None,
-    }
-}
-
-/// The change that makes `old` like `new`.
-pub fn changed(path: &RelPath, status: Status, new: &Entry, old: &Entry, why: Why) -> Change {
-    Change {
-        old: Some(Box::new(old.state.clone())),
-        status,
-        why,
-        ..added(path, new)
-    }
-}
-
-/// The change that takes `old` away.
-pub fn deleted(path: &RelPath, old: &Entry) -> Change {
-    Change {
-        path: path.clone(),
-        status: Status::Deleted,
-        kind: old.state.kind,
-        source: 0,
-        old: Some(Box::new(old.state.clone())),
-        new: None,
-        why: Why::NONE,
-        from: None,
-        link_to: None,
-    }
 }

@@ -80,15 +80,13 @@ impl How {
 
     fn snap(&self, session: &Session) -> Result<Stage> {
         let mut stage = session.stage("fsync-snap")?;
-        let mut options = vec!["--through".into()];
+        let mut options = vec!["--through".into(), "--guard".into()];
         if let Some(tag) = &self.tag {
             let mut option = OsString::from("--tag=");
             option.push(tag);
             options.push(option);
         }
-        if self.guards.parents {
-            options.push("--parents".into());
-        }
+        options.extend(self.guards.to_args());
         stage.push(options, &[]);
         Ok(stage)
     }

@@ -3,11 +3,14 @@
 use crate::model::{Entry, RelPath, Result};
 use crate::tree::{Dir, Tree};
 
+/// An open directory and its name.
+type Open = (Box<[u8]>, Box<dyn Dir>);
+
 /// A position in a tree. Not shared between threads; each takes its own.
 pub struct Cursor<'t> {
     tree: &'t dyn Tree,
     root: Option<Box<dyn Dir>>,
-    below: Vec<(Box<[u8]>, Box<dyn Dir>)>,
+    below: Vec<Open>,
 }
 
 impl<'t> Cursor<'t> {

@@ -29,9 +29,11 @@ impl Tree for Overlay {
     }
 
     fn open(&self) -> Result<Box<dyn Dir>> {
-        let open = |(at, layer): (usize, &Box<dyn Tree>)| Ok((at as u32, layer.open()?));
-        let dirs: Result<Vec<_>> = self.layers.iter().enumerate().map(open).collect();
-        Ok(Box::new(OverlayDir { dirs: dirs? }))
+        let mut dirs = Vec::with_capacity(self.layers.len());
+        for (at, layer) in self.layers.iter().enumerate() {
+            dirs.push((at as u32, layer.open()?));
+        }
+        Ok(Box::new(OverlayDir { dirs }))
     }
 }
 

@@ -38,7 +38,7 @@ fn cp_starts_the_pipeline_and_sums_up() {
     assert_eq!(s.args("diff").unwrap(), diff);
     assert_eq!(
         s.args("snap").unwrap(),
-        words("--through --tag=one --parents")
+        words("--through --guard --tag=one --parents --max-delete=5")
     );
     let apply = words("--require-snapshot --json --parents --max-delete=7%");
     assert_eq!(s.args("apply").unwrap(), apply);

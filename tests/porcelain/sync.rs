@@ -77,7 +77,7 @@ fn sync_lays_its_sources_over_each_other() {
     let mut expected = words("--json --delete -- /one");
     expected.extend([OsString::from_vec(b"/tw\xffo".to_vec()), "-d".into()]);
     assert_eq!(s.args("diff").unwrap(), expected);
-    assert_eq!(s.args("snap").unwrap(), words("--through --tag=now"));
+    assert_eq!(s.args("snap").unwrap(), words("--through --guard --tag=now"));
 }
 
 #[test]

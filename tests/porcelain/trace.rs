@@ -11,7 +11,7 @@ fn trace_prints_what_it_runs() {
     let s = Sandbox::new();
     s.working("");
     s.fsync(["--trace", "-q", "cp", "--delete", "a b", "c"]).assert().code(0).stdout("").stderr(
-        "fsync-diff --quiet --json --delete 'a b' c | fsync-snap --quiet --through | fsync-apply --quiet --require-snapshot --json\n",
+        "fsync-diff --quiet --json --delete 'a b' c | fsync-snap --quiet --through --guard | fsync-apply --quiet --require-snapshot --json\n",
     );
     s.fsync(["cp", "-n", "a", "b", "--trace"])
         .assert()

@@ -1,0 +1,112 @@
+//! The guards with the options that lift them, for every program that stands before a change.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::cli::option::GuardArgs;
+use crate::cli::place::{Place, Places};
+use crate::model::{Change, Error, ErrorKind, Result};
+use crate::ops::guard;
+use crate::tree::Tree;
+
+/// A plan that is about to be performed.
+pub struct Guarded<'a> {
+    /// Where its roots are opened.
+    pub places: &'a Places,
+    /// Its sources.
+    pub sources: &'a [Place],
+    /// Its destination, absolute, links resolved.
+    pub destination: &'a Path,
+    /// Its changes; those that delete or replace are enough.
+    pub changes: &'a [Change],
+    /// What is allowed.
+    pub allowed: &'a GuardArgs,
+}
+
+impl Guarded<'_> {
+    fn directories(&self) -> Vec<&Path> {
+        self.sources.iter().filter_map(Place::path).collect()
+    }
+
+    /// The guards that nothing lifts: overlapping roots, a root inside the repository, a missing source.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`].
+    pub fn check_roots(&self) -> Result<()> {
+        let directories = self.directories();
+        let real: Result<Vec<PathBuf>> = directories.iter().map(|d| guard::absolute(d)).collect();
+        let real = real?;
+        let real: Vec<&Path> = real.iter().map(PathBuf::as_path).collect();
+        guard::roots(&real, self.destination, Some(self.places.repository()))?;
+        match directories.iter().find(|d| !d.is_dir()) {
+            Some(missing) => {
+                let name = missing.as_os_str().as_bytes();
+                Err(Error::at(ErrorKind::Refused, name, "the source is missing"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The guards that an option lifts; the destination may be missing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`], naming the option.
+    pub fn check(&self) -> Result<()> {
+        if !self.destination.exists() {
+            guard::parent(self.destination, self.allowed.parents)?;
+        }
+        if !self.allowed.allow_root {
+            guard::home(self.changes, self.destination, &homes())?;
+        }
+        if !self.allowed.allow_unmounted {
+            guard::unmounted(&self.directories(), &|source| self.was_mounted(source))?;
+        }
+        if !self.allowed.allow_empty_source {
+            let trees: Result<Vec<Box<dyn Tree>>> =
+                self.sources.iter().map(|s| self.places.open(s)).collect();
+            let trees = trees?;
+            let trees: Vec<&dyn Tree> = trees.iter().map(Box::as_ref).collect();
+            let first = self
+                .sources
+                .first()
+                .and_then(Place::path)
+                .unwrap_or(self.destination);
+            guard::empty_source(self.changes, &trees, first.as_os_str().as_bytes())?;
+        }
+        guard::deletions(self.changes, self.destination, self.allowed.max_delete)
+    }
+
+    /// Whether a source was a mount point when it was last used for this destination.
+    fn was_mounted(&self, source: &Path) -> bool {
+        let Ok(repo) = self.places.repo() else {
+            return false;
+        };
+        let operations = repo.operations(self.destination).unwrap_or_default();
+        let wanted = crate::repo::directory_at(source);
+        let mut sources = operations
+            .iter()
+            .flat_map(|operation| &operation.begun.sources);
+        sources
+            .find(|s| s.path == wanted)
+            .is_some_and(|s| s.mounted)
+    }
+}
+
+/// The home directories of people: `$HOME`, and those of root and of accounts from 1000 up in /etc/passwd.
+pub fn homes() -> Vec<PathBuf> {
+    let mut homes: Vec<PathBuf> = std::env::var_os("HOME")
+        .map(PathBuf::from)
+        .into_iter()
+        .collect();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    for line in accounts.lines() {
+        let mut fields = line.split(':').skip(2);
+        let uid = fields.next().and_then(|u| u.parse::<u32>().ok());
+        let home = fields.nth(2).map(PathBuf::from);
+        if let (Some(0 | 1000..65534), Some(home)) = (uid, home) {
+            homes.push(home);
+        }
+    }
+    homes.retain(|home| home.is_absolute() && home != Path::new("/"));
+    homes
+}
