@@ -3,19 +3,13 @@
 //! It is read and written relative to the directory's open handle and never through a symbolic
 //! link. Writing it leaves the directory's own times as they were, since they are recorded.
 
-use std::io::{Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 
-use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, fstat, fsync, futimens, openat,
-    renameat, unlinkat,
-};
+use rustix::fs::{AtFlags, Timespec, Timestamps, fstat, fsync, futimens, unlinkat};
 use rustix::io::Errno;
 
+use crate::disk::mark;
 use crate::model::{Error, ErrorKind, Result, SnapshotId, name};
-
-/// The longest BACKUP that is looked at, in bytes; a right one has 41.
-const LONGEST: usize = 64;
 
 /// Reads the BACKUP file of the open directory `dir`; `None` when there is none.
 ///
@@ -23,30 +17,17 @@ const LONGEST: usize = 64;
 /// [`ErrorKind::BadInput`] when it is anything but a regular file with 40 lower-case hex digits and
 /// a newline.
 pub fn read(dir: impl AsFd) -> Result<Option<SnapshotId>> {
-    let bad = |message: &str| Error::at(ErrorKind::BadInput, name::BACKUP, message);
-    // NONBLOCK: a fifo in its place must not hold us.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match openat(dir, name::BACKUP, flags, Mode::empty()) {
-        Ok(file) => file,
-        Err(Errno::NOENT) => return Ok(None),
-        Err(Errno::LOOP | Errno::NXIO) => return Err(bad("is not a regular file")),
-        Err(e) => return Err(Error::io("cannot open", name::BACKUP, e)),
+    let Some(text) = mark::read(dir.as_fd(), name::BACKUP, name::BACKUP)? else {
+        return Ok(None);
     };
-    let stat = fstat(&file).map_err(|e| Error::io("cannot examine", name::BACKUP, e))?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(bad("is not a regular file"));
-    }
-    let mut text = Vec::new();
-    std::fs::File::from(file)
-        .take(LONGEST as u64 + 1)
-        .read_to_end(&mut text)
-        .map_err(|e| Error::io("cannot read", name::BACKUP, e))?;
     text.strip_suffix(b"\n")
         .and_then(|line| std::str::from_utf8(line).ok())
         .and_then(|line| line.parse().ok())
         .map(Some)
         .ok_or_else(|| {
-            bad("is not 40 lower-case hex digits and a newline; move it away, and the log's last head counts")
+            let message = "is not 40 lower-case hex digits and a newline; \
+                           move it away, and the log's last head counts";
+            Error::at(ErrorKind::BadInput, name::BACKUP, message)
         })
 }
 
@@ -62,7 +43,13 @@ pub fn write(dir: impl AsFd, id: Option<SnapshotId>) -> Result<()> {
     let failed = |e: Errno| Error::io("cannot write", name::BACKUP, e);
     let before = fstat(dir).map_err(failed)?;
     match id {
-        Some(id) => replace(dir, id)?,
+        Some(id) => mark::write(
+            dir,
+            name::BACKUP,
+            name::BACKUP,
+            format!("{id}\n").as_bytes(),
+            true,
+        )?,
         None => match unlinkat(dir, name::BACKUP, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(e) => return Err(Error::io("cannot remove", name::BACKUP, e)),
@@ -76,29 +63,11 @@ pub fn write(dir: impl AsFd, id: Option<SnapshotId>) -> Result<()> {
         last_access: spec(before.st_atime as _, before.st_atime_nsec as _),
         last_modification: spec(before.st_mtime as _, before.st_mtime_nsec as _),
     };
-    futimens(dir, &times).map_err(failed)?;
-    fsync(dir).map_err(failed)
-}
-
-/// Writes a temporary beside it and renames.
-fn replace(dir: BorrowedFd<'_>, id: SnapshotId) -> Result<()> {
-    let failed = |e: std::io::Error| Error::io("cannot write", name::BACKUP, e);
-    // One name, so that what a crash leaves is replaced; the directory's lock keeps others away.
-    let temporary = [name::TEMPORARY_PREFIX, b"backup"].concat();
-    let _ = unlinkat(dir, &*temporary, AtFlags::empty());
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = openat(dir, &*temporary, flags, Mode::from_raw_mode(0o644))
-        .map_err(|e| failed(e.into()))?;
-    let mut file = std::fs::File::from(file);
-    let done = file
-        .write_all(format!("{id}\n").as_bytes())
-        .and_then(|()| file.sync_all())
-        .and_then(|()| Ok(renameat(dir, &*temporary, dir, name::BACKUP)?));
-    done.map_err(|e| {
-        // It may not be there any more; the first failure is the one to report.
-        let _ = unlinkat(dir, &*temporary, AtFlags::empty());
-        failed(e)
-    })
+    match futimens(dir, &times) {
+        // Setting times is the owner's privilege; somebody else's directory keeps the new one.
+        Ok(()) | Err(Errno::PERM) => fsync(dir).map_err(failed),
+        Err(e) => Err(failed(e)),
+    }
 }
 
 #[cfg(test)]

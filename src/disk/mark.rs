@@ -11,7 +11,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::model::{Error, ErrorKind, Result, name};
+use crate::disk::folder::temporary;
+use crate::model::{Error, ErrorKind, Result};
 
 /// The largest mark that is read, in bytes: a SYNC file of thousands of sources.
 pub const MAX_BYTES: u64 = 1 << 20;
@@ -58,7 +59,7 @@ pub fn write(
     bytes: &[u8],
     replace: bool,
 ) -> Result<()> {
-    let temporary = temporary_name();
+    let temporary = temporary();
     let written = write_new(dir, &temporary, bytes)
         .and_then(|()| rename(dir, &temporary, name, replace))
         .and_then(|()| fsync(dir));
@@ -92,15 +93,6 @@ fn rename(dir: BorrowedFd<'_>, from: &[u8], to: &[u8], replace: bool) -> Result<
         }
         other => other,
     }
-}
-
-/// A name that nobody else has: the random part has 64 bits.
-fn temporary_name() -> Vec<u8> {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    let random = RandomState::new().build_hasher().finish();
-    let mut name = name::TEMPORARY_PREFIX.to_vec();
-    name.extend_from_slice(format!("{random:016x}").as_bytes());
-    name
 }
 
 #[cfg(test)]

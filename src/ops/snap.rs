@@ -222,10 +222,10 @@ fn known(
             && info.rules == options.filter.rules()
             && whole
     };
-    if let Some(id) = head.id {
-        if fits(&repo.snapshot(id)?) {
-            return Ok(Some(id));
-        }
+    if let Some(id) = head.id
+        && fits(&repo.snapshot(id)?)
+    {
+        return Ok(Some(id));
     }
     for id in repo.twins(directory, tree, head.id)? {
         let info = repo.snapshot(id)?;

@@ -214,10 +214,10 @@ fn snapshot(
     found: &mut Vec<String>,
 ) -> Result<()> {
     let info = repo.snapshot(id)?;
-    if let Some(parent) = info.parent {
-        if repo.find(parent)?.is_none() {
-            found.push(format!("its parent {parent} is not there"));
-        }
+    if let Some(parent) = info.parent
+        && repo.find(parent)?.is_none()
+    {
+        found.push(format!("its parent {parent} is not there"));
     }
     let record = repo.bytes(ContentId(info.tree.0))?;
     let damaged = |e: String| Error::new(ErrorKind::Damaged, e);
