@@ -16,7 +16,7 @@ use rustix::io::{Errno, pread, pwrite};
 use crate::tree::Contents;
 
 /// Files up to this size are copied through memory.
-const SMALL: u64 = 128 * 1024;
+pub const SMALL: u64 = 128 * 1024;
 /// The block in memory.
 const BLOCK: usize = 256 * 1024;
 /// Runs of zeros at least this long, and so aligned, become holes when a sparse file is written from a stream.

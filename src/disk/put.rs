@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use rustix::fs::{FileType, Mode, OFlags, fchmod, fchown, futimens, mknodat, openat, symlinkat};
 use rustix::io::Errno;
 
-use crate::disk::copy::{Copier, Fault, Job};
+use crate::disk::copy::{Copier, Fault, Job, SMALL};
 use crate::disk::folder::{Folder, temporary};
 use crate::disk::meta::{self, Policy};
 use crate::disk::root::Root;
@@ -102,7 +102,13 @@ pub fn file<'f>(
         placed: false,
     };
     let now = state_of_handle(file.as_fd()).map_err(to)?;
-    let devices = (device(from), now.inode.map_or(0, |i| i.dev));
+    // Only a file large enough to be cloned asks where it lies.
+    let source = if wanted.state.size > SMALL {
+        device(from)
+    } else {
+        0
+    };
+    let devices = (source, now.inode.map_or(0, |i| i.dev));
     let job = Job {
         from,
         to: &file,

@@ -51,7 +51,7 @@ impl Filter {
         for (at, rule) in rules.iter().enumerate() {
             // The matcher gives back the origin of the glob that decided; ours is the rule's index.
             builder
-                .add_line(Some(at.to_string().into()), &rule.pattern)
+                .add_line(Some(at.to_string().into()), &literal_braces(&rule.pattern))
                 .map_err(|e| bad_pattern(rule, &e))?;
         }
         let matcher = builder.build().map_err(|e| {
@@ -106,6 +106,26 @@ impl Filter {
     }
 }
 
+/// Git takes braces as they are; the matcher would take them for alternatives. So they are escaped, but for
+/// those in a class, where nothing is special, and those that are escaped already.
+fn literal_braces(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let (mut escaped, mut class) = (false, false);
+    for c in pattern.chars() {
+        if matches!(c, '{' | '}') && !escaped && !class {
+            out.push('\\');
+        }
+        class = match c {
+            '[' if !escaped => true,
+            ']' if !escaped => false,
+            _ => class,
+        };
+        escaped = c == '\\' && !escaped;
+        out.push(c);
+    }
+    out
+}
+
 fn bad_pattern(rule: &Rule, error: &ignore::Error) -> Error {
     let place = match rule.line {
         0 => rule.origin.clone(),
@@ -144,6 +164,13 @@ mod tests {
         assert!(out(&f, "top", false) && !out(&f, "x/top", false));
         assert!(out(&f, "x/build/deep", false) && !out(&f, "x/build", false));
         assert!(out(&f, "a/b/c/z", false));
+    }
+
+    #[test]
+    fn braces_are_braces() {
+        let f = filter(&["{a,b}", "x\\{y", "[{]z"]);
+        assert!(out(&f, "{a,b}", false) && !out(&f, "a", false));
+        assert!(out(&f, "x{y", false) && out(&f, "{z", false));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::ops::compare;
 use crate::ops::outcome::{Outcome, Report};
 use crate::ops::stale::{Check, check, expected, source_holds};
 use crate::tree::cursor::Cursor;
-use crate::tree::local::{state_of_handle, xattrs};
+use crate::tree::local::{state_of_handle, xattrs, xattrs_of};
 use crate::tree::{Contents, Dir};
 
 /// How often a source that changes while it is read is read again.
@@ -295,9 +295,16 @@ impl<'a> Worker<'a> {
             let (dir, entry) = self.source(change)?;
             let unreadable =
                 |e: Error| Report::new(Outcome::Failed, format!("source: {}", e.cause()));
-            let xattrs = match job.policy.xattrs {
-                true => Some(dir.xattrs(&entry).map_err(unreadable)?),
-                false => None,
+            let contents = match change.kind {
+                Kind::File => Some(dir.open_file(&entry).map_err(unreadable)?),
+                _ => None,
+            };
+            let xattrs = match (job.policy.xattrs, &contents) {
+                (false, _) => None,
+                (true, Some(Contents::Local(file))) => Some(xattrs_of(file).map_err(|e| {
+                    unreadable(Error::io("cannot read its extended attributes", "", e))
+                })?),
+                (true, _) => Some(dir.xattrs(&entry).map_err(unreadable)?),
             };
             let wanted = Wanted {
                 state: new,
@@ -305,11 +312,10 @@ impl<'a> Worker<'a> {
                 sparse: entry.sparse,
                 policy: job.policy,
             };
-            if change.kind != Kind::File {
+            let Some(mut contents) = contents else {
                 let made = put::node(folder, &wanted);
                 return self.place(change, made.map_err(|e| self.failed("cannot make", e))?);
-            }
-            let mut contents = dir.open_file(&entry).map_err(unreadable)?;
+            };
             let before = state_of_contents(&contents);
             let made = put::file(job.root, folder, &wanted, &mut contents, &shared.copier);
             let (made, written) = made.map_err(|fault| self.fault(fault))?;

@@ -274,14 +274,30 @@ fn open_below(dir: BorrowedFd<'_>, name: &[u8], flags: OFlags) -> Result<OwnedFd
 /// The system's; a file system that keeps none has none.
 pub fn xattrs(dir: BorrowedFd<'_>, name: &[u8]) -> Result<Xattrs, std::io::Error> {
     let path = handle_path(dir, name);
-    let names = match xattr::list(&path) {
+    collect(xattr::list(&path), |key| xattr::get(&path, key))
+}
+
+/// The extended attributes of an open file, sorted: no path is resolved.
+///
+/// # Errors
+/// The system's; a file system that keeps none has none.
+pub fn xattrs_of(file: &File) -> Result<Xattrs, std::io::Error> {
+    use xattr::FileExt;
+    collect(file.list_xattr(), |key| file.get_xattr(key))
+}
+
+fn collect(
+    names: Result<xattr::XAttrs, std::io::Error>,
+    get: impl Fn(&std::ffi::OsStr) -> Result<Option<Vec<u8>>, std::io::Error>,
+) -> Result<Xattrs, std::io::Error> {
+    let names = match names {
         Ok(names) => names,
         Err(e) if no_xattrs(&e) => return Ok(Vec::new()),
         Err(e) => return Err(e),
     };
     let mut all = Vec::new();
     for name in names {
-        match xattr::get(&path, &name) {
+        match get(&name) {
             Ok(Some(value)) => all.push((name.as_bytes().to_vec(), value)),
             Ok(None) => {}
             Err(e) if no_xattrs(&e) => {}
