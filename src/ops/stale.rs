@@ -77,11 +77,33 @@ pub fn check(change: &Change, now: Option<&Entry>, own: &Own, terms: Terms) -> C
 pub fn expected(change: &Change, now: &State, own: &Own) -> Check {
     match change.old.as_deref() {
         Some(old) if as_expected(old, now, own) => Check::Go,
+        Some(old) if is_halfway(change, old, now) => Check::Go,
         Some(_) => Check::Stale("it changed since the plan was made"),
         // A directory that is there gets the metadata, and what is planned below it.
         None if change.kind == Kind::Directory && now.kind == Kind::Directory => Check::Go,
         None => Check::Stale("something is there already"),
     }
+}
+
+/// Whether some of a change's metadata were set before the run that did so was cut short: each is the old
+/// one or the new one. (Whoever writes contents moves the time to a third.)
+fn is_halfway(change: &Change, old: &State, now: &State) -> bool {
+    let Some(new) = change
+        .new
+        .as_deref()
+        .filter(|_| change.status == Status::Touched)
+    else {
+        return false;
+    };
+    let is_dir = old.kind == Kind::Directory;
+    let id = |s: &State| s.inode.map(|i| (i.dev, i.ino));
+    let same_inode = old.inode.is_none() || id(old) == id(now);
+    let one_of = |part: fn(&State) -> (u64, i64)| [part(old), part(new)].contains(&part(now));
+    now.kind == old.kind
+        && now.size == old.size
+        && (is_dir || same_inode && one_of(|s| (s.mtime.nanos.into(), s.mtime.secs)))
+        && one_of(|s| (s.mode.into(), 0))
+        && one_of(|s| (s.uid.into(), s.gid.into()))
 }
 
 fn already(change: &Change, new: &State) -> Check {
@@ -225,6 +247,43 @@ mod tests {
             Check::Go,
             "our own doing"
         );
+    }
+
+    #[test]
+    fn goes_on_where_it_was_cut_short() {
+        let own = Own::default();
+        let mut change = modified(Why::MTIME.with(Why::MODE));
+        change.status = Status::Touched;
+        change.new = Some(Box::new(State {
+            mode: 0o600,
+            ..state(9, 20, 20)
+        }));
+        let terms = Terms {
+            owner: true,
+            window_ns: 0,
+        };
+        let checked = |now: State| check(&change, Some(&Entry::new(b"f", now)), &own, terms);
+        assert_eq!(
+            checked(State {
+                mode: 0o600,
+                ..state(1, 30, 10)
+            }),
+            Check::Go
+        );
+        assert!(matches!(
+            checked(State {
+                mode: 0o640,
+                ..state(1, 30, 10)
+            }),
+            Check::Stale(_)
+        ));
+        assert!(matches!(
+            checked(State {
+                mode: 0o600,
+                ..state(1, 30, 30)
+            }),
+            Check::Stale(_)
+        ));
     }
 
     #[test]
