@@ -86,10 +86,14 @@ impl Program for Args {
         if !ready.changes.is_empty() && !self.dry_run {
             guard::make_destination(&ready.destination, self.guards.parents)?;
         }
-        let reports = match Root::open(&ready.destination) {
-            Ok(root) => self.perform(&places, &ready, &root, journal)?,
-            // Nothing is there: a plan of nothing, or a rehearsal of making all of it.
-            Err(_) => vec![Report::plain(Outcome::Done); ready.changes.len()],
+        let missing = matches!(ready.destination.try_exists(), Ok(false));
+        let reports = match missing && (self.dry_run || ready.changes.is_empty()) {
+            // A plan of nothing, or a rehearsal of making all of it.
+            true => vec![Report::plain(Outcome::Done); ready.changes.len()],
+            false => {
+                let root = Root::open(&ready.destination)?;
+                self.perform(&places, &ready, &root, journal)?
+            }
         };
         Ok(self.tell(&ready, reports)?)
     }
@@ -130,10 +134,7 @@ impl Args {
         };
         Ok(Ready {
             sources,
-            destination: destination
-                .path()
-                .map(Path::to_path_buf)
-                .unwrap_or_default(),
+            destination: destination.path().unwrap_or(Path::new("/")).to_path_buf(),
             changes: std::mem::take(&mut plan.changes),
             settled: Vec::new(),
             terms,
@@ -246,6 +247,7 @@ impl Args {
                 xattrs: true,
             },
             terms: ready.terms,
+            unrecorded: journal.as_ref().map_or(&[], |j| &j.unrecorded),
             dry_run: self.dry_run,
         };
         let running = match (&journal, self.dry_run) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::option::GuardArgs;
 use crate::cli::place::{Place, Places};
-use crate::model::{Change, Error, ErrorKind, Result};
+use crate::model::{Change, Error, ErrorKind, RelPath, Result};
 use crate::ops::guard;
 use crate::tree::Tree;
 
@@ -33,16 +33,48 @@ impl Guarded<'_> {
     /// # Errors
     /// [`ErrorKind::Refused`].
     pub fn check_roots(&self) -> Result<()> {
+        if guard::absolute(self.destination)? != self.destination {
+            let name = self.destination.as_os_str().as_bytes();
+            let message = "is reached through a symbolic link by now; make the plan again";
+            return Err(Error::at(ErrorKind::Refused, name, message));
+        }
         let directories = self.directories();
         let real: Result<Vec<PathBuf>> = directories.iter().map(|d| guard::absolute(d)).collect();
         let real = real?;
         let real: Vec<&Path> = real.iter().map(PathBuf::as_path).collect();
         guard::roots(&real, self.destination, Some(self.places.repository()))?;
+        self.check_repository()?;
         match directories.iter().find(|d| !d.is_dir()) {
             Some(missing) => {
                 let name = missing.as_os_str().as_bytes();
                 Err(Error::at(ErrorKind::Refused, name, "the source is missing"))
             }
+            None => Ok(()),
+        }
+    }
+
+    /// A repository inside the destination is never part of a plan, nor does it move with what holds it.
+    fn check_repository(&self) -> Result<()> {
+        let Ok(repository) = self.places.repository().canonicalize() else {
+            return Ok(());
+        };
+        let Ok(inside) = repository.strip_prefix(self.destination) else {
+            return Ok(());
+        };
+        let Ok(inside) = RelPath::parse(inside.as_os_str().as_bytes()) else {
+            return Ok(());
+        };
+        let hit = self.changes.iter().find(|c| {
+            let from = c.from.as_deref().map(|(from, _)| from);
+            c.path.is_within(&inside)
+                || from.is_some_and(|f| f.is_within(&inside) || inside.is_within(f))
+        });
+        match hit {
+            Some(change) => Err(Error::at(
+                ErrorKind::Refused,
+                change.path.as_bytes(),
+                "the plan would change the repository",
+            )),
             None => Ok(()),
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::cli::place::{Place, Places};
 use crate::disk::Root;
 use crate::disk::mount::Mounts;
-use crate::model::{Change, Error, ErrorKind, Filter, Kind, Result, SnapshotId, Time};
+use crate::model::{Change, Error, ErrorKind, Filter, Kind, RelPath, Result, SnapshotId, Time};
 use crate::protocol::SnapshotRecord;
 use crate::repo::log::{Begin, Source, Work};
 use crate::repo::{Repo, directory_at};
@@ -15,6 +15,8 @@ pub struct Journal<'p> {
     repo: &'p Repo,
     directory: &'p Path,
     before: SnapshotId,
+    /// What the snapshot could not record.
+    pub unrecorded: Vec<RelPath>,
 }
 
 impl<'p> Journal<'p> {
@@ -34,6 +36,15 @@ impl<'p> Journal<'p> {
         if info.directory != directory_at(destination) || *snapshot.directory != *name {
             let message = format!(
                 "the plan's snapshot {} is of another directory",
+                snapshot.id
+            );
+            return Err(Error::at(ErrorKind::Refused, name, message));
+        }
+        let unrecorded = info.unrecorded();
+        let head = repo.head(&places.local(destination)?)?.id;
+        if head != Some(snapshot.id) {
+            let message = format!(
+                "the plan's snapshot {} is not its head any more; pass the plan through fsync-snap --through again",
                 snapshot.id
             );
             return Err(Error::at(ErrorKind::Refused, name, message));
@@ -58,6 +69,7 @@ impl<'p> Journal<'p> {
             repo,
             directory: destination,
             before: snapshot.id,
+            unrecorded,
         })
     }
 

@@ -24,6 +24,7 @@ use crate::ops::revert::{Revert, Reverted, inside, only, options, whole};
 use crate::ops::snap::lock_directory;
 use crate::ops::stale::Terms;
 use crate::protocol::{SnapshotRecord, Writer};
+use crate::repo::log::Work;
 use crate::repo::{Head, Info, Repo, directory_at};
 use crate::tree::Tree;
 use crate::tree::local::Local;
@@ -44,7 +45,7 @@ pub struct Args {
     #[arg(conflicts_with_all = ["tag", "redo"])]
     pub snapshot: Option<OsString>,
     /// Take back only these paths, relative to DIR
-    #[arg(last = true, value_name = "PATH", conflicts_with = "to")]
+    #[arg(last = true, value_name = "PATH", conflicts_with_all = ["to", "redo"])]
     pub paths: Vec<PathBuf>,
     /// The snapshot that bears TAG
     #[arg(short, long, value_name = "TAG", conflicts_with = "redo")]
@@ -143,9 +144,24 @@ impl Args {
             (Some(name), _, _) => repo.resolve(name.as_bytes(), Some(&dir))?,
             (_, Some(tag), _) => tagged(repo, tag, &dir)?,
             (_, _, true) => self.undone(repo, &dir)?,
-            _ => self.head(repo, places, &dir)?,
+            _ => {
+                let head = self.head(repo, places, &dir)?;
+                self.continued(repo, &dir, head)?
+            }
         };
         Ok((dir, repo.snapshot(id)?))
+    }
+
+    /// Single paths taken back one after the other come from the same snapshot, though the first of these
+    /// reverts recorded the state before it, which is the head now.
+    fn continued(&self, repo: &Repo, dir: &Path, head: SnapshotId) -> Result<SnapshotId> {
+        let operations = repo.operations(dir)?;
+        let last = operations
+            .first()
+            .map(|o| &o.begun)
+            .filter(|_| !self.paths.is_empty());
+        let same = last.filter(|b| b.work == Work::Apply && b.before == Some(head));
+        Ok(same.and_then(|b| b.target).unwrap_or(head))
     }
 
     fn undone(&self, repo: &Repo, dir: &Path) -> Result<SnapshotId> {
@@ -256,13 +272,19 @@ impl Args {
         let name = crate::model::quote::quote(dir.as_os_str().as_bytes());
         let what = match (exit, counts.total()) {
             (Exit::Done, 0) => format!("{name}: nothing had to change to be as {}", target.id),
+            (Exit::Done, n) if !self.paths.is_empty() => {
+                format!(
+                    "{name}: {n} of the entries named were taken back to {}",
+                    target.id
+                )
+            }
             (Exit::Done, n) => {
                 let entries = if n == 1 { "entry" } else { "entries" };
                 format!("{name}: is as {} says; {n} {entries} changed", target.id)
             }
             _ => format!(
-                "{name}: is not wholly as {} says; its state before is {}",
-                target.id, done.before
+                "{name}: is not wholly as {} says; fsync-revert {name} {} goes on, fsync rv -d {name} takes it back",
+                target.id, target.id
             ),
         };
         talk.note(&what);
@@ -371,6 +393,7 @@ impl Args {
                 owner,
                 window_ns: 0,
             },
+            unrecorded: &[],
             dry_run: false,
         };
         let reports = apply(&job, &changes);

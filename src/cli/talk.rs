@@ -44,6 +44,14 @@ impl Talk {
     }
 
     fn say(self, message: &str) {
+        // Whatever a message quotes, it stays one line and moves no cursor.
+        let message: String = message
+            .chars()
+            .flat_map(|c| match c.is_control() {
+                true => c.escape_default().collect::<Vec<_>>(),
+                false => vec![c],
+            })
+            .collect();
         // Nobody is left to be told that stderr is closed.
         let _ = writeln!(std::io::stderr().lock(), "{}: {message}", self.name);
     }

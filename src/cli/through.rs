@@ -75,7 +75,7 @@ impl Through {
         let Root::Directory(path) = &plan.header.destination else {
             return Err(bad("the plan's destination is a snapshot"));
         };
-        let path = &guard::absolute(Path::new(OsStr::from_bytes(path)))?;
+        let path = Path::new(OsStr::from_bytes(path));
         let sources: Vec<Place> = plan.header.sources.iter().map(Place::of).collect();
         let guarded = Guarded {
             places: &self.places,
@@ -150,7 +150,10 @@ fn forward(out: &mut Writer<impl io::Write>) -> Result<Plan> {
             }
             Some(Record::Change(change)) => {
                 changes += 1;
-                if matches!(change.status, Status::Deleted | Status::TypeChanged) {
+                if matches!(
+                    change.status,
+                    Status::Deleted | Status::TypeChanged | Status::Renamed
+                ) {
                     risks.push(change);
                 }
             }

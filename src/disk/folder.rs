@@ -201,13 +201,24 @@ fn is_abandoned(name: &[u8]) -> bool {
     let Some(rest) = name.strip_prefix(name::TEMPORARY_PREFIX) else {
         return false;
     };
-    let digits = rest.split(|b| *b == b'-').next().unwrap_or_default();
-    let pid = std::str::from_utf8(digits)
-        .ok()
-        .and_then(|d| d.parse::<i32>().ok());
-    match pid.and_then(rustix::process::Pid::from_raw) {
-        Some(pid) => pid != rustix::process::getpid() && !is_running(pid),
-        None => true,
+    let mut parts = rest.split(|b| *b == b'-');
+    let number = |part: Option<&[u8]>, radix| {
+        let text = std::str::from_utf8(part?).ok()?;
+        u64::from_str_radix(text, radix).ok()
+    };
+    // Anything but the shape that `temporary` makes is somebody else's.
+    let (pid, mark, count) = (
+        number(parts.next(), 10),
+        number(parts.next(), 16),
+        number(parts.next(), 16),
+    );
+    let ours = mark.is_some() && count.is_some() && parts.next().is_none();
+    match pid
+        .and_then(|p| i32::try_from(p).ok())
+        .and_then(rustix::process::Pid::from_raw)
+    {
+        Some(pid) => ours && pid != rustix::process::getpid() && !is_running(pid),
+        None => false,
     }
 }
 
@@ -249,7 +260,9 @@ mod tests {
             .map(|e| e.unwrap().file_name())
             .collect();
         left.sort();
-        assert_eq!(left, [mine.as_str(), "other"]);
+        let mut kept = [".fsync-tmp-x", &mine, "other"];
+        kept.sort();
+        assert_eq!(left, kept);
     }
 
     #[test]

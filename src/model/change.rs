@@ -264,7 +264,7 @@ impl Counts {
     /// Counts one change.
     pub fn add(&mut self, change: &Change) {
         self.by_status[change.status as usize] += 1;
-        self.bytes += change.bytes();
+        self.bytes = self.bytes.saturating_add(change.bytes());
     }
 
     /// How many of that status.

@@ -13,6 +13,10 @@ use crate::model::quote::quote;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RelPath(Box<[u8]>);
 
+/// How many components a path from outside may have: no real tree is as deep, and time and memory of some
+/// operations grow with the square of it.
+pub const DEEPEST: usize = 8192;
+
 /// Why bytes are not a [`RelPath`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PathFault {
@@ -28,6 +32,9 @@ pub enum PathFault {
     /// It holds a NUL byte.
     #[error("the path holds a NUL byte")]
     Nul,
+    /// It is deeper than [`DEEPEST`].
+    #[error("the path has more than {DEEPEST} components")]
+    Deep,
 }
 
 impl RelPath {
@@ -54,6 +61,9 @@ impl RelPath {
             .any(|c| matches!(c, b"" | b"." | b".."))
         {
             return Err(PathFault::Component);
+        }
+        if bytes.iter().filter(|&&b| b == b'/').count() >= DEEPEST {
+            return Err(PathFault::Deep);
         }
         Ok(RelPath(Box::from(bytes)))
     }

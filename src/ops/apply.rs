@@ -33,6 +33,8 @@ pub struct Job<'a> {
     pub policy: Policy,
     /// What counts as being so already.
     pub terms: Terms,
+    /// What the snapshot before could not record: it is neither replaced nor deleted, nor is what is below it.
+    pub unrecorded: &'a [RelPath],
     /// Only say what would be done.
     pub dry_run: bool,
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use crate::disk::mount::Mounts;
-use crate::model::{Change, Error, ErrorKind, Result, Status};
+use crate::model::{Change, Error, ErrorKind, Result, Status, name};
 use crate::tree::Tree;
 use crate::tree::cursor::Cursor;
 use crate::tree::local::Local;
@@ -164,18 +164,19 @@ pub fn deletions(changes: &[Change], destination: &Path, limit: Option<MaxDelete
 ///
 /// # Errors
 /// [`ErrorKind::Refused`], naming `--allow-empty-source`; or the source cannot be listed.
-pub fn empty_source(changes: &[Change], sources: &[&dyn Tree], name: &[u8]) -> Result<()> {
+pub fn empty_source(changes: &[Change], sources: &[&dyn Tree], shown: &[u8]) -> Result<()> {
     if !changes.iter().any(|c| c.status == Status::Deleted) {
         return Ok(());
     }
     for source in sources {
-        if !source.open()?.list()?.entries.is_empty() {
+        let entries = source.open()?.list()?.entries;
+        if entries.iter().any(|e| *e.name != *name::SYNC) {
             return Ok(());
         }
     }
     Err(Error::at(
         ErrorKind::Refused,
-        name,
+        shown,
         "the source is empty, and the plan deletes; --allow-empty-source permits it",
     ))
 }

@@ -106,6 +106,13 @@ impl<'t> Lookup<'t> {
                 "the letter does not agree with what is there",
             )));
         }
+        if status == Status::Modified && new.is_dir() {
+            return Ok(Err(disagrees("a directory cannot be modified")));
+        }
+        let other = || why.meets(Why::SIZE.with(Why::TARGET));
+        if status == Status::Touched && (other() || verdict.unsure && !self.same(path)?) {
+            return Ok(Err(disagrees("the contents differ by now")));
+        }
         if status == Status::Modified {
             let equal = why.is_empty() && self.same(path)?;
             let linked = new.links.is_some() || old.links.is_some();

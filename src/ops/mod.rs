@@ -8,6 +8,7 @@ mod fixture;
 pub mod guard;
 pub mod link;
 pub mod lookup;
+pub mod making;
 pub mod moving;
 pub mod outcome;
 pub mod pair;

@@ -3,24 +3,12 @@
 use rustix::io::Errno;
 
 use crate::disk::{Folder, meta, put};
-use crate::model::{Change, Entry, Kind, Outcome, RelPath, Status};
+use crate::model::{Change, Entry, Outcome, RelPath, State, Status};
 use crate::ops::outcome::Report;
 use crate::ops::perform::{Made, Worker, stale};
 use crate::ops::stale::{Check, expected, is_like};
 
 impl Worker<'_> {
-    /// A rename whose target is there and whose origin is not was made before.
-    pub(super) fn moved_already(&self, change: &Change, now: Option<&Entry>) -> Option<Report> {
-        let (from, old) = change.from.as_deref()?;
-        let parent = from.parent()?;
-        let gone = match self.shared.job.root.folder(&parent) {
-            Ok(folder) => matches!(folder.entry(from.name()), Ok(None)),
-            Err(_) => true,
-        };
-        let like = now.is_some_and(|now| (now.state.kind, now.state.size) == (old.kind, old.size));
-        (gone && like).then(|| Report::plain(Outcome::Already))
-    }
-
     /// The first name of a group at the destination, and its folder.
     pub(super) fn first_name(&self, first: &RelPath) -> Made<(Folder, Entry)> {
         let missing = || {
@@ -43,7 +31,12 @@ impl Worker<'_> {
         Ok((folder, entry))
     }
 
-    pub(super) fn link(&mut self, change: &Change, folder: &Folder) -> Made<()> {
+    pub(super) fn link(
+        &mut self,
+        change: &Change,
+        folder: &Folder,
+        now: Option<&Entry>,
+    ) -> Made<()> {
         let (Some(first), Some(new)) = (&change.link_to, &change.new) else {
             return Err(Report::new(Outcome::Failed, "the plan names no other name"));
         };
@@ -54,55 +47,76 @@ impl Worker<'_> {
         self.shared.own.add(&entry.state);
         let made = put::link(&from, first.name(), folder)
             .map_err(|e| self.failed("cannot link", e.into()))?;
-        self.place(change, made)
+        self.place(change, folder, made, now)
     }
 
-    pub(super) fn rename(&mut self, change: &Change, folder: &Folder) -> Made {
-        let Some((from, old)) = change.from.as_deref() else {
+    /// Moves an entry of the destination; one that is there already only gets its metadata.
+    pub(super) fn rename(
+        &mut self,
+        change: &Change,
+        folder: &Folder,
+        there: Option<&Entry>,
+    ) -> Made {
+        let (Some((from, old)), Some(new)) = (change.from.as_deref(), &change.new) else {
             return Err(Report::new(
                 Outcome::Failed,
                 "the plan does not say from where",
             ));
         };
+        self.source(change)?;
         let root = self.shared.job.root;
         let parent = from.parent().unwrap_or_else(RelPath::root);
-        let gone = || stale("what was to be renamed is not there any more");
-        let source = root.folder(&parent).map_err(|_| gone())?;
+        let source = root.folder(&parent).ok();
         let now = source
-            .entry(from.name())
-            .map_err(|_| gone())?
-            .ok_or_else(gone)?;
+            .as_ref()
+            .and_then(|s| s.entry(from.name()).ok().flatten());
+        let id = |s: &State| s.inode.map(|i| (i.dev, i.ino));
+        let moved = |e: &Entry| old.inode.is_some() && id(&e.state) == id(old);
+        let state = match (source, now, there) {
+            (_, None, Some(there)) if moved(there) => there.state.clone(),
+            (_, _, Some(_)) => return Err(stale("something is there already")),
+            (Some(source), Some(now), None) => {
+                self.movable(change, &now)?;
+                if !self.shared.job.dry_run {
+                    let moved = source.move_to(from.name(), folder, change.path.name());
+                    moved.map_err(|e| match e {
+                        Errno::EXIST | Errno::NOTEMPTY => stale("something is there already"),
+                        e => self.failed("cannot rename", e.into()),
+                    })?;
+                }
+                now.state
+            }
+            _ => return Err(stale("what was to be renamed is not there any more")),
+        };
+        if there.is_none() && self.shared.job.dry_run {
+            return Ok(Report::plain(Outcome::Done));
+        }
+        let policy = self.shared.job.policy;
+        // Attributes came along; a directory's metadata are set here too, nothing is made in it.
+        let set = meta::set(folder, change.path.name(), &state, new, None, policy);
+        let set = set.map_err(|e| self.failed("cannot set its metadata", e))?;
+        let outcome = if there.is_some() && !set {
+            Outcome::Already
+        } else {
+            Outcome::Done
+        };
+        Ok(Report::plain(outcome))
+    }
+
+    /// Whether what is to be renamed still is as the plan expects.
+    fn movable(&self, change: &Change, now: &Entry) -> Made<()> {
+        let old = change.from.as_deref().map(|(_, old)| Box::new(old.clone()));
         let probe = Change {
-            old: Some(Box::new(old.clone())),
+            old,
             status: Status::Deleted,
             ..change.clone()
         };
-        if !matches!(expected(&probe, &now.state, &self.shared.own), Check::Go) {
-            return Err(stale(
+        match expected(&probe, &now.state, &self.shared.own) {
+            Check::Go => Ok(()),
+            _ => Err(stale(
                 "what was to be renamed changed since the plan was made",
-            ));
+            )),
         }
-        if self.shared.job.dry_run {
-            return Ok(Report::plain(Outcome::Done));
-        }
-        source
-            .move_to(from.name(), folder, change.path.name())
-            .map_err(|e| match e {
-                Errno::EXIST | Errno::NOTEMPTY => stale("something is there already"),
-                e => self.failed("cannot rename", e.into()),
-            })?;
-        if let (Some(new), false) = (&change.new, change.kind == Kind::Directory) {
-            meta::set(
-                folder,
-                change.path.name(),
-                &now.state,
-                new,
-                None,
-                self.shared.job.policy,
-            )
-            .map_err(|e| self.failed("cannot set its metadata", e))?;
-        }
-        Ok(Report::plain(Outcome::Done))
     }
 
     /// Makes the parents that the plan does not hold, with the source's metadata.

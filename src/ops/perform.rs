@@ -6,19 +6,15 @@ use std::sync::atomic::Ordering;
 use rustix::io::Errno;
 
 use crate::disk::copy::Fault;
-use crate::disk::put::{self, Temporary, Wanted};
 use crate::disk::{Folder, meta};
 use crate::model::{Change, Entry, Error, Kind, RelPath, State, Status, Why, Xattrs};
 use crate::ops::apply::Shared;
 use crate::ops::compare;
 use crate::ops::outcome::{Outcome, Report};
-use crate::ops::stale::{Check, check, expected, source_holds};
+use crate::ops::stale::{Check, check, expected, is_halfway, source_holds};
+use crate::tree::Dir;
 use crate::tree::cursor::Cursor;
-use crate::tree::local::{state_of_handle, xattrs, xattrs_of};
-use crate::tree::{Contents, Dir};
-
-/// How often a source that changes while it is read is read again.
-const TRIES: u32 = 3;
+use crate::tree::local::{state_of_handle, xattrs};
 
 /// Why a change was not made: already a report.
 pub(super) type Made<T = Report> = Result<T, Report>;
@@ -55,7 +51,21 @@ impl<'a> Worker<'a> {
         if self.shared.stopped.load(Ordering::Relaxed) {
             return Report::held();
         }
+        if self.would_be_lost(change) {
+            return Report::new(
+                Outcome::Held,
+                "its state could not be recorded, so it stays",
+            );
+        }
         self.try_perform(change).unwrap_or_else(|report| report)
+    }
+
+    /// Whether a change would destroy what no snapshot has.
+    fn would_be_lost(&self, change: &Change) -> bool {
+        let destroys = !matches!(change.status, Status::Added | Status::Touched);
+        let from = change.from.as_deref().map(|(path, _)| path);
+        let hit = |path: &RelPath| self.shared.job.unrecorded.iter().any(|u| path.is_within(u));
+        destroys && (hit(&change.path) || from.is_some_and(hit))
     }
 
     fn try_perform(&mut self, change: &Change) -> Made {
@@ -111,6 +121,9 @@ impl<'a> Worker<'a> {
         let now = folder
             .entry(name)
             .map_err(|e| self.failed("cannot examine", e.into()))?;
+        if change.status == Status::Renamed {
+            return self.rename(change, folder, now.as_ref());
+        }
         let (own, terms) = (&self.shared.own, self.shared.job.terms);
         let mut verdict = check(change, now.as_ref(), own, terms);
         if let (Check::Perhaps, Some(now)) = (&verdict, &now) {
@@ -119,10 +132,16 @@ impl<'a> Worker<'a> {
                 false => expected(change, &now.state, own),
             };
         }
+        if let (Check::Stale(_), Some(now)) = (&verdict, &now)
+            && change.kind == Kind::File
+            && is_halfway(change, &now.state)
+            && self.same_contents(change, folder, now)?
+        {
+            verdict = Check::Go;
+        }
         match verdict {
             Check::Already => Ok(Report::plain(Outcome::Already)),
-            Check::Stale(why) => self.moved_already(change, now.as_ref()).ok_or(stale(why)),
-            _ if change.status == Status::Renamed => self.rename(change, folder),
+            Check::Stale(why) => Err(stale(why)),
             _ if self.shared.job.dry_run => self.rehearse(change),
             _ => self.change(change, folder, now.as_ref()),
         }
@@ -147,6 +166,10 @@ impl<'a> Worker<'a> {
         if change.kind != Kind::File || !change.why.has(Why::CONTENT) {
             return Ok(true);
         }
+        self.same_contents(change, folder, now)
+    }
+
+    fn same_contents(&mut self, change: &Change, folder: &Folder, now: &Entry) -> Made<bool> {
         let unreadable = |e: &Error| Report::new(Outcome::Failed, e.cause());
         let here = crate::tree::local::dir_of(folder.handle())
             .map_err(|e| self.failed("cannot open", e.into()))?;
@@ -171,7 +194,7 @@ impl<'a> Worker<'a> {
     }
 
     /// The source's entry, if it still is as the plan expects, and the directory that holds it.
-    fn source(&mut self, change: &Change) -> Made<(&dyn Dir, Entry)> {
+    pub(super) fn source(&mut self, change: &Change) -> Made<(&dyn Dir, Entry)> {
         let Some(cursor) = self.cursors.get_mut(change.source as usize) else {
             return Err(Report::new(Outcome::Failed, "the plan has no such source"));
         };
@@ -211,6 +234,9 @@ impl<'a> Worker<'a> {
         if let Some(now) = now.filter(|n| n.links.is_some()) {
             self.shared.own.add(&now.state);
         }
+        if change.new.is_some() && (change.kind == Kind::Directory || change.link_to.is_some()) {
+            self.source(change)?;
+        }
         let done = Ok(Report::plain(Outcome::Done));
         match (change.status, &change.new) {
             (Status::Deleted, _) | (_, None) => return self.delete(change, folder),
@@ -219,8 +245,8 @@ impl<'a> Worker<'a> {
             (Status::Added, Some(_)) if change.kind == Kind::Directory => {
                 self.make_dir(folder, change.path.name())?;
             }
-            _ if change.link_to.is_some() => self.link(change, folder)?,
-            (_, Some(new)) => self.put(change, folder, new)?,
+            _ if change.link_to.is_some() => self.link(change, folder, now)?,
+            (_, Some(new)) => self.put(change, folder, new, now)?,
         }
         done
     }
@@ -287,80 +313,7 @@ impl<'a> Worker<'a> {
         .map_err(|e| self.failed("cannot set its metadata", e))
     }
 
-    /// Makes an entry that is no directory, or a directory in the place of something else.
-    fn put(&mut self, change: &Change, folder: &Folder, new: &State) -> Made<()> {
-        let shared = self.shared;
-        let job = shared.job;
-        for _ in 0..TRIES {
-            let (dir, entry) = self.source(change)?;
-            let unreadable =
-                |e: Error| Report::new(Outcome::Failed, format!("source: {}", e.cause()));
-            let contents = match change.kind {
-                Kind::File => Some(dir.open_file(&entry).map_err(unreadable)?),
-                _ => None,
-            };
-            let xattrs = match (job.policy.xattrs, &contents) {
-                (false, _) => None,
-                (true, Some(Contents::Local(file))) => Some(xattrs_of(file).map_err(|e| {
-                    unreadable(Error::io("cannot read its extended attributes", "", e))
-                })?),
-                (true, _) => Some(dir.xattrs(&entry).map_err(unreadable)?),
-            };
-            let wanted = Wanted {
-                state: new,
-                xattrs: xattrs.as_ref(),
-                sparse: entry.sparse,
-                policy: job.policy,
-            };
-            let Some(mut contents) = contents else {
-                let made = put::node(folder, &wanted);
-                return self.place(change, made.map_err(|e| self.failed("cannot make", e))?);
-            };
-            let before = state_of_contents(&contents);
-            let made = put::file(job.root, folder, &wanted, &mut contents, &shared.copier);
-            let (made, written) = made.map_err(|fault| self.fault(fault))?;
-            let whole = before.is_none_or(|b| {
-                b.inode == entry.state.inode
-                    && b.size == written
-                    && Some(b) == state_of_contents(&contents)
-            });
-            if whole && written == new.size {
-                return self.place(change, made);
-            }
-        }
-        Err(Report::new(
-            Outcome::Torn,
-            "the source changes while it is read",
-        ))
-    }
-
-    /// Gives what is complete its name.
-    pub(super) fn place(&self, change: &Change, made: Temporary<'_>) -> Made<()> {
-        let name = change.path.name();
-        let was_dir = change
-            .old
-            .as_ref()
-            .is_some_and(|o| o.kind == Kind::Directory);
-        let result = match change.status {
-            Status::Added => made.place_new(name),
-            Status::TypeChanged if was_dir || change.kind == Kind::Directory => {
-                made.replace(name, was_dir)
-            }
-            _ => made.place(name),
-        };
-        match result {
-            Ok(()) => Ok(()),
-            Err(Errno::EXIST) if change.status == Status::Added => {
-                Err(stale("something is there already"))
-            }
-            Err(Errno::NOTEMPTY | Errno::EXIST) => {
-                Err(stale("the directory in its place is not empty"))
-            }
-            Err(e) => Err(self.failed("cannot put in place", e.into())),
-        }
-    }
-
-    fn fault(&self, fault: Fault) -> Report {
+    pub(super) fn fault(&self, fault: Fault) -> Report {
         match fault {
             Fault::Source(e) => Report::new(
                 Outcome::Failed,
@@ -379,13 +332,4 @@ impl<'a> Worker<'a> {
 
 pub(super) fn stale(why: &str) -> Report {
     Report::new(Outcome::Stale, why)
-}
-
-/// The state of an open local file, to tell whether it changed.
-fn state_of_contents(contents: &Contents) -> Option<State> {
-    use std::os::fd::AsFd;
-    match contents {
-        Contents::Local(file) => state_of_handle(file.as_fd()).ok(),
-        Contents::Stream(_) => None,
-    }
 }

@@ -240,7 +240,11 @@ impl Walk<'_> {
         });
         match opened {
             Ok((below, listing)) => {
-                child.entry.node = Some(self.listed(&*below, path, listing)?);
+                // What could not be examined is not known to be absent: then nothing is known of the directory.
+                let whole = listing.problems.is_empty();
+                let node = self.listed(&*below, path, listing)?;
+                child.entry.node = whole.then_some(node);
+                child.unreadable = !whole;
             }
             Err(_) if matches!(dir.entry(&child.entry.name), Ok(None)) => return Ok(None),
             Err(e) => {

@@ -78,6 +78,9 @@ impl Marks<'_> {
             _ => &mut self.source,
         };
         let (dir, entry) = cursor.place(&change.path).ok()??;
+        if entry.links.is_some() {
+            return None;
+        }
         digest((dir, &entry)).ok().map(|id| id.0)
     }
 

@@ -8,7 +8,8 @@ use crate::disk::Root;
 use crate::disk::lock::Lock;
 use crate::disk::meta::Policy;
 use crate::model::{
-    Change, Error, ErrorKind, Filter, Problem, RelPath, Result, SnapshotId, Status, Time,
+    Change, Entry, Error, ErrorKind, Filter, Kind, Problem, RelPath, Result, SnapshotId, Status,
+    Time,
 };
 use crate::ops::apply::{Job, apply};
 use crate::ops::diff::{Item, Options, Plan, diff};
@@ -18,6 +19,7 @@ use crate::ops::stale::Terms;
 use crate::repo::log::{Begin, Work};
 use crate::repo::{Info, Repo, directory_of};
 use crate::tree::Tree;
+use crate::tree::cursor::Cursor;
 use crate::tree::local::Local;
 
 /// What is to be taken back, and how far.
@@ -78,8 +80,8 @@ impl Revert<'_> {
             ..SnapOptions::default()
         };
         let head = self.repo.head(self.dir)?.id;
-        let present = snap_locked(self.repo, self.dir, &recorded, held)?;
         let target = self.repo.tree(self.target.id)?;
+        let present = snap_locked(self.repo, self.dir, &recorded, held)?;
         let now = self.repo.tree(present.id)?;
         let mut plan = diff(&target, Some(&now), &options)?;
         only(&mut plan, self.paths);
@@ -88,6 +90,7 @@ impl Revert<'_> {
             return Err(damage);
         }
         let mut problems = present.problems;
+        let planned = plan.errors + plan.skipped;
         let mut changes = Vec::with_capacity(plan.items.len());
         for item in plan.items {
             match item {
@@ -102,10 +105,26 @@ impl Revert<'_> {
                 Item::Skip(_) => {}
             }
         }
+        self.keep_excluded(&mut changes, &options.filter);
+        if !self.paths.is_empty() && changes.is_empty() {
+            self.known(&[&target, &now])?;
+            self.repo.set_head(self.dir, head)?;
+            return Ok(Reverted {
+                before: present.id,
+                head,
+                changes,
+                reports: Vec::new(),
+                problems,
+                notice: present.notice,
+            });
+        }
         let operation = self.begin(present.id)?;
-        let reports = self.perform(&target, &changes, &options);
-        let complete = reports.iter().all(|r| r.outcome.is_success());
-        let head = match complete && self.paths.is_empty() {
+        let unrecorded = self.repo.snapshot(present.id)?.unrecorded();
+        let reports = self.perform(&target, &changes, &options, &unrecorded);
+        let complete = planned == 0 && reports.iter().all(|r| r.outcome.is_success());
+        // A chain is a directory's own; one that was moved walks on in the chain that its head is from.
+        let own = self.target.directory == directory_of(self.dir) || head == Some(self.target.id);
+        let head = match complete && own && self.paths.is_empty() {
             true => self.target.parent,
             false => Some(present.id),
         };
@@ -120,6 +139,48 @@ impl Revert<'_> {
             problems,
             notice: present.notice,
         })
+    }
+
+    /// Takes out the deletion of directories that hold what the rules exclude: neither snapshot knows of it.
+    fn keep_excluded(&self, changes: &mut Vec<Change>, filter: &Filter) {
+        if filter.is_empty() {
+            return;
+        }
+        let mut live = Cursor::new(self.dir);
+        let mut kept: Vec<RelPath> = Vec::new();
+        for change in changes
+            .iter()
+            .filter(|c| c.status == Status::Deleted && c.kind == Kind::Directory)
+        {
+            let Ok(Some(dir)) = live.dir(&change.path) else {
+                continue;
+            };
+            let entries = dir.list().map(|l| l.entries).unwrap_or_default();
+            let excluded = |e: &Entry| {
+                filter
+                    .excludes(&change.path.join(&e.name), e.is_dir())
+                    .is_some()
+            };
+            if entries.iter().any(excluded) {
+                kept.push(change.path.clone());
+            }
+        }
+        changes
+            .retain(|c| c.status != Status::Deleted || !kept.iter().any(|k| k.is_within(&c.path)));
+    }
+
+    /// Refuses paths that are in none of the trees.
+    fn known(&self, trees: &[&dyn Tree]) -> Result<()> {
+        for path in self.paths {
+            let there = trees
+                .iter()
+                .any(|t| matches!(Cursor::new(*t).entry(path), Ok(Some(_))));
+            if !there {
+                let message = "is neither in the snapshot nor in the directory";
+                return Err(Error::at(ErrorKind::NotFound, path.as_bytes(), message));
+            }
+        }
+        Ok(())
     }
 
     fn begin(&self, before: SnapshotId) -> Result<u64> {
@@ -139,7 +200,13 @@ impl Revert<'_> {
         })
     }
 
-    fn perform(&self, target: &dyn Tree, changes: &[Change], options: &Options) -> Vec<Report> {
+    fn perform(
+        &self,
+        target: &dyn Tree,
+        changes: &[Change],
+        options: &Options,
+        unrecorded: &[RelPath],
+    ) -> Vec<Report> {
         let job = Job {
             sources: &[target],
             root: self.root,
@@ -153,6 +220,7 @@ impl Revert<'_> {
                 owner: options.owner,
                 window_ns: 0,
             },
+            unrecorded,
             dry_run: false,
         };
         apply(&job, changes)

@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use rustix::io::Errno;
+
 use crate::disk::meta::{self, Policy};
 use crate::disk::{Folder, Root};
-use crate::model::{Change, Error, Kind, RelPath, State, Status, Xattrs};
+use crate::model::{Change, Entry, Error, Kind, RelPath, State, Status, Why, Xattrs};
 use crate::ops::apply::Shared;
 use crate::ops::outcome::{Outcome, Report};
 use crate::ops::perform::Worker;
@@ -90,7 +92,12 @@ impl Settle {
             return;
         }
         let policy = worker.shared().job.policy;
-        let xattrs = worker.source_xattrs(change);
+        let bring = change.status != Status::Touched || change.why.has(Why::XATTRS);
+        let xattrs = if bring {
+            worker.source_xattrs(change)
+        } else {
+            None
+        };
         let state = State::clone(new);
         self.finals.insert(
             change.path.clone(),
@@ -113,27 +120,46 @@ impl Settle {
             });
         }
         for (path, wanted) in self.finals.iter().rev() {
-            let result = match shared.job.root.folder(path) {
-                Ok(folder) => wanted.set(&folder),
-                // It is gone, as planned, or could not be made, which is reported already.
-                Err(_) => continue,
+            let Err(error) = wanted.set(shared.job.root, path) else {
+                continue;
             };
-            let Err(error) = result else { continue };
             let at = changes.binary_search_by(|c| c.path.cmp(path));
-            if let Some(report) = at.ok().and_then(|at| reports.get_mut(at)) {
-                let error = Error::io("cannot set its metadata", path.as_bytes(), error);
-                *report = Report::new(Outcome::Failed, error.cause());
+            // A directory that is not in the plan was opened for what is planned in it.
+            let at = at.unwrap_or_else(|next| next);
+            if let Some(report) = reports.get_mut(at) {
+                let error = Error::io(
+                    "cannot set the metadata of its directory",
+                    path.as_bytes(),
+                    error,
+                );
+                *report = Report::new(Outcome::Failed, error.to_string());
             }
         }
     }
 }
 
 impl Final {
-    fn set(&self, folder: &Folder) -> std::io::Result<()> {
-        let now = crate::tree::local::state_of_handle(folder.handle())?;
+    /// Sets them by name, through the directory above: that needs no permission in the directory itself.
+    fn set(&self, root: &Root, path: &RelPath) -> std::io::Result<()> {
+        let (folder, name) = match path.parent() {
+            None => (root.folder(path)?, &b""[..]),
+            Some(parent) => match root.folder(&parent) {
+                Ok(folder) => (folder, path.name()),
+                // It is gone, as planned, or could not be made, which is reported already.
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
+                Err(e) => return Err(e.into()),
+            },
+        };
+        let now = match name.is_empty() {
+            true => crate::tree::local::state_of_handle(folder.handle())?,
+            false => match folder.entry(name)?.filter(Entry::is_dir) {
+                Some(entry) => entry.state,
+                None => return Ok(()),
+            },
+        };
         meta::set(
-            folder,
-            b"",
+            &folder,
+            name,
             &now,
             &self.state,
             self.xattrs.as_ref(),

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::RwLock;
 
-use crate::model::{Change, Entry, Kind, State, Status, Why};
+use crate::model::{Change, Entry, Inode, Kind, State, Status, Why};
 
 /// What is to be done about a change, seen from the destination.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,7 +30,8 @@ impl Own {
         }
     }
 
-    fn has(&self, state: &State) -> bool {
+    /// Whether it is remembered.
+    pub fn has(&self, state: &State) -> bool {
         let key = state.inode.map(|i| (i.dev, i.ino));
         key.is_some_and(|key| self.0.read().is_ok_and(|set| set.contains(&key)))
     }
@@ -77,7 +78,7 @@ pub fn check(change: &Change, now: Option<&Entry>, own: &Own, terms: Terms) -> C
 pub fn expected(change: &Change, now: &State, own: &Own) -> Check {
     match change.old.as_deref() {
         Some(old) if as_expected(old, now, own) => Check::Go,
-        Some(old) if is_halfway(change, old, now) => Check::Go,
+        Some(_) if change.kind == Kind::Directory && is_halfway(change, now) => Check::Go,
         Some(_) => Check::Stale("it changed since the plan was made"),
         // A directory that is there gets the metadata, and what is planned below it.
         None if change.kind == Kind::Directory && now.kind == Kind::Directory => Check::Go,
@@ -86,18 +87,14 @@ pub fn expected(change: &Change, now: &State, own: &Own) -> Check {
 }
 
 /// Whether some of a change's metadata were set before the run that did so was cut short: each is the old
-/// one or the new one. (Whoever writes contents moves the time to a third.)
-fn is_halfway(change: &Change, old: &State, now: &State) -> bool {
-    let Some(new) = change
-        .new
-        .as_deref()
-        .filter(|_| change.status == Status::Touched)
-    else {
+/// one or the new one. Of a file that proves nothing about its contents, which must be compared as well.
+pub fn is_halfway(change: &Change, now: &State) -> bool {
+    let (Some(old), Some(new), Status::Touched) = (&change.old, &change.new, change.status) else {
         return false;
     };
     let is_dir = old.kind == Kind::Directory;
     let id = |s: &State| s.inode.map(|i| (i.dev, i.ino));
-    let same_inode = old.inode.is_none() || id(old) == id(now);
+    let same_inode = old.inode.is_some() && id(old) == id(now);
     let one_of = |part: fn(&State) -> (u64, i64)| [part(old), part(new)].contains(&part(now));
     now.kind == old.kind
         && now.size == old.size
@@ -159,28 +156,31 @@ pub fn is_like(new: &State, now: &State, terms: Terms) -> bool {
 
 /// Whether a source entry is still as the plan saw it; a snapshot's always is.
 pub fn source_holds(new: &State, now: &State, own: &Own) -> bool {
-    let Some(inode) = new.inode else {
-        return (new.kind, new.size, new.mtime) == (now.kind, now.size, now.mtime);
-    };
-    if new.kind != now.kind {
+    // What is made is made as the plan says, so all that it says of the source must be true.
+    let rest = |s: &State| (s.kind, s.mode, s.uid, s.gid, s.rdev, s.target.clone());
+    if rest(new) != rest(now) {
         return false;
     }
     if new.kind == Kind::Directory {
-        return new.mode == now.mode;
+        return true;
     }
-    let same = now
-        .inode
-        .is_some_and(|i| (i.dev, i.ino) == (inode.dev, inode.ino));
-    match same {
-        true => now.inode == Some(inode) || own.has(now),
-        false => (new.size, new.mtime, new.mode) == (now.size, now.mtime, now.mode),
+    if (new.size, new.mtime) != (now.size, now.mtime) {
+        return false;
+    }
+    let same = |inode: &Inode| {
+        now.inode
+            .is_some_and(|i| (i.dev, i.ino) == (inode.dev, inode.ino))
+    };
+    match new.inode.filter(same) {
+        Some(inode) => now.inode == Some(inode) || own.has(now),
+        None => true,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Inode, RelPath, Time};
+    use crate::model::{RelPath, Time};
 
     fn state(ino: u64, ctime: i64, mtime: i64) -> State {
         State {
@@ -250,40 +250,30 @@ mod tests {
     }
 
     #[test]
-    fn goes_on_where_it_was_cut_short() {
-        let own = Own::default();
+    fn knows_what_was_cut_short() {
         let mut change = modified(Why::MTIME.with(Why::MODE));
         change.status = Status::Touched;
         change.new = Some(Box::new(State {
             mode: 0o600,
             ..state(9, 20, 20)
         }));
-        let terms = Terms {
-            owner: true,
-            window_ns: 0,
-        };
-        let checked = |now: State| check(&change, Some(&Entry::new(b"f", now)), &own, terms);
-        assert_eq!(
-            checked(State {
-                mode: 0o600,
-                ..state(1, 30, 10)
-            }),
-            Check::Go
-        );
-        assert!(matches!(
-            checked(State {
-                mode: 0o640,
-                ..state(1, 30, 10)
-            }),
-            Check::Stale(_)
-        ));
-        assert!(matches!(
-            checked(State {
-                mode: 0o600,
-                ..state(1, 30, 30)
-            }),
-            Check::Stale(_)
-        ));
+        let halfway = |now: State| is_halfway(&change, &now);
+        assert!(halfway(State {
+            mode: 0o600,
+            ..state(1, 30, 10)
+        }));
+        assert!(!halfway(State {
+            mode: 0o640,
+            ..state(1, 30, 10)
+        }));
+        assert!(!halfway(State {
+            mode: 0o600,
+            ..state(1, 30, 30)
+        }));
+        assert!(!halfway(State {
+            mode: 0o600,
+            ..state(2, 30, 10)
+        }));
     }
 
     #[test]

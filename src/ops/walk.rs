@@ -99,6 +99,7 @@ impl Walk<'_> {
         }
         let source = source.flatten().unwrap_or_default();
         let destination = destination.flatten().unwrap_or_default();
+        part.stays |= destination.hides;
         let unknown: Vec<Vec<u8>> = [&source, &destination]
             .iter()
             .flat_map(|l| l.problems.iter().map(|p| p.path.name().to_vec()))

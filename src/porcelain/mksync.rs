@@ -1,13 +1,15 @@
 //! `fsync mksync`: writes a directory's SYNC file.
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::model::Result;
 use crate::model::quote::quote;
+use crate::model::{Result, name};
 use crate::ops;
+use crate::porcelain::pipeline::Output;
 use crate::porcelain::session::{Session, absolute};
 
 /// Arguments of `fsync mksync`.
@@ -35,6 +37,27 @@ impl Mksync {
             .into_iter()
             .map(absolute)
             .collect::<Result<Vec<_>>>()?;
+        // What --force replaces must be somewhere to be taken back.
+        if self.force
+            && self
+                .dir
+                .join(OsStr::from_bytes(name::SYNC))
+                .symlink_metadata()
+                .is_ok()
+        {
+            let mut stage = session.stage("fsync-snap")?;
+            stage.push(Vec::new(), &[self.dir.clone().into()]);
+            let mut drain = |mut out: std::process::ChildStdout| {
+                std::io::copy(&mut out, &mut std::io::sink())
+                    .map(|_| ())
+                    .map_err(|e| crate::model::Error::io("cannot read", "fsync-snap", e))
+            };
+            let finish = session.run(vec![stage], Output::Read(&mut drain))?;
+            finish.report(session.talk);
+            if finish.code() != 0 {
+                return Ok(finish.code());
+            }
+        }
         ops::sync::write(&self.dir, &sources, self.force)?;
         let directory = quote(self.dir.as_os_str().as_bytes());
         session.talk.note(&match sources.len() {

@@ -96,7 +96,11 @@ fn name(field: &[u8], nul: bool) -> Result<RelPath, String> {
         true => field.to_vec(),
         false => unquote(field).ok_or("the path is badly quoted")?,
     };
-    RelPath::parse(&raw).map_err(|e| e.to_string())
+    let path = RelPath::parse(&raw).map_err(|e| e.to_string())?;
+    match crate::protocol::record::is_ours(&path) {
+        true => Err("BACKUP and temporaries are never part of a plan".into()),
+        false => Ok(path),
+    }
 }
 
 #[cfg(test)]

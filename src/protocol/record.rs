@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::name;
 use crate::model::{
     Change, Counts, Inode, Kind, Outcome, Problem, RelPath, Rule, Skip, SnapshotId, State, Status,
     Time, Why,
@@ -523,7 +524,40 @@ fn coherent(change: &Change) -> Result<(), String> {
     {
         return Err("link_to: not another entry".into());
     }
-    Ok(())
+    let makes = matches!(
+        change.status,
+        Status::Added | Status::Modified | Status::TypeChanged
+    );
+    if change.link_to.is_some() && (!makes || change.kind == Kind::Directory) {
+        return Err("link_to: only what is made, and no directory, is another name".into());
+    }
+    if change.status == Status::Modified && change.kind == Kind::Directory {
+        return Err("a directory cannot be modified".into());
+    }
+    if let Some((from, old)) = change.from.as_deref() {
+        if from.is_within(&change.path) || change.path.is_within(from) {
+            return Err("from: holds the path, or lies inside it".into());
+        }
+        if old.kind != change.kind {
+            return Err("from_old is of another kind".into());
+        }
+    }
+    let mut named = [
+        Some(&change.path),
+        change.from.as_deref().map(|f| &f.0),
+        change.link_to.as_ref(),
+    ]
+    .into_iter()
+    .flatten();
+    match named.any(is_ours) {
+        true => Err("BACKUP and temporaries are never part of a plan".into()),
+        false => Ok(()),
+    }
+}
+
+/// Whether a path is one that fsync keeps for itself.
+pub fn is_ours(path: &RelPath) -> bool {
+    path.as_bytes() == name::BACKUP || path.components().any(name::is_temporary)
 }
 
 impl Record {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{NodeId, Rule, SnapshotId, Time};
+use crate::model::{NodeId, RelPath, Rule, SnapshotId, Time};
 use crate::repo::text::PathText;
 
 /// The format's number: 0 while it is being built.
@@ -95,6 +95,14 @@ pub struct Comment {
 }
 
 impl Info {
+    /// The paths of which the snapshot knows no more than that they were there.
+    pub fn unrecorded(&self) -> Vec<RelPath> {
+        self.unreadable
+            .iter()
+            .filter_map(|path| RelPath::parse(&path.0).ok())
+            .collect()
+    }
+
     /// The comment of its archive.
     pub fn comment(&self, folder: &str) -> Comment {
         Comment {

@@ -15,6 +15,7 @@ use crate::model::{ContentId, Error, ErrorKind, NodeId, RelPath, Result, Snapsho
 use crate::repo::chunk;
 use crate::repo::index::Index;
 use crate::repo::link;
+use crate::repo::log::Line;
 use crate::repo::manifest::{self, Child};
 use crate::repo::reader;
 use crate::repo::store::{Repo, archives};
@@ -172,7 +173,25 @@ fn log(repo: &Repo) -> Result<Vec<Finding>> {
         snapshot: None,
         message: format!("log.ndjson: the line at byte {at} is damaged"),
     });
-    Ok(found.collect())
+    let mut found: Vec<Finding> = found.collect();
+    let committed: HashSet<SnapshotId> = lines
+        .lines
+        .iter()
+        .filter_map(|(_, line)| match line {
+            Line::Snapshot { id, .. } => Some(*id),
+            _ => None,
+        })
+        .collect();
+    let mut lost: Vec<SnapshotId> = committed
+        .into_iter()
+        .filter(|id| !repo.archive_path(*id).is_file())
+        .collect();
+    lost.sort();
+    found.extend(lost.into_iter().map(|id| Finding {
+        snapshot: Some(id),
+        message: "the log says that it was recorded, and its archive is gone".into(),
+    }));
+    Ok(found)
 }
 
 /// A content that a manifest names.

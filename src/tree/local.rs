@@ -133,13 +133,9 @@ impl LocalDir {
         !(name::is_temporary(name) || self.is_root && name == name::BACKUP)
     }
 
-    /// Examines one name; `None` when it went away or is hidden.
-    fn examine(&self, name: &CStr) -> Result<Option<Entry>, Errno> {
-        let entry = examine(self.handle.as_fd(), name)?;
-        Ok(entry.filter(|entry| {
-            let inode = entry.state.inode.map(|i| (i.dev, i.ino));
-            !(entry.is_dir() && self.hidden.is_some() && inode == self.hidden)
-        }))
+    fn is_hidden(&self, entry: &Entry) -> bool {
+        let inode = entry.state.inode.map(|i| (i.dev, i.ino));
+        entry.is_dir() && self.hidden.is_some() && inode == self.hidden
     }
 }
 
@@ -194,7 +190,8 @@ impl Dir for LocalDir {
             if matches!(name.to_bytes(), b"." | b"..") || !self.belongs(name.to_bytes()) {
                 continue;
             }
-            match self.examine(name) {
+            match examine(self.handle.as_fd(), name) {
+                Ok(Some(entry)) if self.is_hidden(&entry) => listing.hides = true,
                 Ok(Some(entry)) => listing.entries.push(entry),
                 Ok(None) => {}
                 Err(e) => listing.problems.push(Problem {
@@ -214,8 +211,8 @@ impl Dir for LocalDir {
             return Ok(None);
         }
         let c_name = c_name(name)?;
-        match self.examine(&c_name) {
-            Ok(entry) => Ok(entry),
+        match examine(self.handle.as_fd(), &c_name) {
+            Ok(entry) => Ok(entry.filter(|e| !self.is_hidden(e))),
             // Longer than the file system allows: so it cannot be there.
             Err(Errno::NAMETOOLONG) => Ok(None),
             Err(e) => Err(Error::io("cannot examine", name, e)),

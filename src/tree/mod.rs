@@ -75,6 +75,8 @@ pub struct Listing {
     pub skips: Vec<Skip>,
     /// What could not be examined, paths relative to this directory.
     pub problems: Vec<Problem>,
+    /// Something is here that is never part of a tree and must stay: the repository.
+    pub hides: bool,
 }
 
 /// The bytes of a file.
