@@ -13,6 +13,7 @@ pub mod snap;
 pub mod start;
 pub mod tag;
 pub mod talk;
+pub mod target;
 pub mod through;
 
 pub use start::{Program, start};

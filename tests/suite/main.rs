@@ -18,6 +18,7 @@ mod history;
 mod input;
 mod kill;
 mod link;
+mod lost;
 mod names;
 mod pipeline;
 mod property;

@@ -233,3 +233,54 @@ fn a_repository_that_is_not_writable() {
         .one_line("fsync-snap", &["repo", "Permission denied"]);
     assert!(n.s.head("dst").is_none());
 }
+
+#[test]
+fn what_no_snapshot_could_read_is_neither_deleted_nor_replaced() {
+    let n = Nobody::new();
+    n.s.tree("src").file("f", "longer than before");
+    n.s.tree("dst")
+        .file("d/p", "secret")
+        .file("f", "before")
+        .mode("d/p", 0);
+    n.own();
+    let cp = "fsync-diff --json --delete src dst | fsync-snap --through | fsync-apply --require-snapshot";
+    n.sh(cp)
+        .code(3)
+        .stderr(predicate::str::contains("\"d/p\": held"));
+    assert_eq!(n.s.tree("dst").read("d/p"), b"secret");
+    assert_eq!(n.s.tree("dst").read("f"), b"longer than before");
+}
+
+#[test]
+fn a_directory_that_could_not_be_searched_is_not_emptied_by_a_revert() {
+    let n = Nobody::new();
+    let t = n.s.tree("t");
+    t.file("k/z", "precious").file("g", "1").mode("k", 0o600);
+    n.own();
+    n.sh("fsync-snap t").code(3);
+    t.mode("k", 0o755);
+    n.sh("fsync-revert t").code(3);
+    t.mode("k", 0o755);
+    assert_eq!(t.read("k/z"), b"precious");
+}
+
+#[test]
+fn directories_get_their_metadata_whatever_their_own_mode() {
+    let n = Nobody::new();
+    n.s.tree("u").dir("zz").settle();
+    n.s.tree("u").mode("zz", 0).mtime("zz", 978_307_200, 5);
+    n.s.tree("v");
+    n.own();
+    n.sh("fsync-diff --json u v | fsync-apply; stat -c '%a %Y' v/zz")
+        .code(0)
+        .stdout("0 978307200\n");
+}
+
+#[test]
+fn a_destination_that_cannot_be_opened_is_no_success() {
+    let n = Nobody::new();
+    n.s.tree("s").file("x", "x");
+    n.s.tree("d").mode(".", 0o311);
+    n.own();
+    n.sh("printf 'A\\tx\\n' | fsync-apply s d").code(9);
+}

@@ -1,0 +1,102 @@
+//! Which snapshot `fsync-revert` goes to.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::cli::Program;
+use crate::cli::place::Places;
+use crate::cli::revert::Args;
+use crate::model::{Error, ErrorKind, Result, SnapshotId};
+use crate::repo::log::Work;
+use crate::repo::{Head, Info, Repo, directory_at};
+
+/// Where a tag of this very directory points.
+fn tagged(repo: &Repo, tag: &str, dir: &Path) -> Result<SnapshotId> {
+    let tags = repo.tags(Some(&directory_at(dir)))?;
+    let id = tags.into_iter().find(|t| t.name == tag).and_then(|t| t.id);
+    id.ok_or_else(|| {
+        let message = format!("has no tag {tag:?}; `fsync th` lists those that it has");
+        Error::at(ErrorKind::NotFound, dir.as_os_str().as_bytes(), message)
+    })
+}
+
+impl Args {
+    /// The directory, and the snapshot that it is to be.
+    pub(super) fn target(
+        &self,
+        repo: &Repo,
+        places: &Places,
+        dir: Option<PathBuf>,
+    ) -> Result<(PathBuf, Info)> {
+        let Some(dir) = dir else {
+            let tag = self.tag.as_deref().unwrap_or_default();
+            let info = repo.snapshot(repo.resolve(tag.as_bytes(), None)?)?;
+            return Ok((PathBuf::from(OsStr::from_bytes(&info.directory.0)), info));
+        };
+        let id = match (&self.snapshot, &self.tag, self.redo) {
+            (Some(name), _, _) => repo.resolve(name.as_bytes(), Some(&dir))?,
+            (_, Some(tag), _) => tagged(repo, tag, &dir)?,
+            (_, _, true) => self.undone(repo, &dir)?,
+            _ => {
+                let head = self.head(repo, places, &dir)?;
+                self.continued(repo, &dir, head)?
+            }
+        };
+        Ok((dir, repo.snapshot(id)?))
+    }
+
+    /// Single paths taken back one after the other come from the same snapshot, though the first of these
+    /// reverts recorded the state before it, which is the head now.
+    fn continued(&self, repo: &Repo, dir: &Path, head: SnapshotId) -> Result<SnapshotId> {
+        let operations = repo.operations(dir)?;
+        let last = operations
+            .first()
+            .map(|o| &o.begun)
+            .filter(|_| !self.paths.is_empty());
+        let same = last.filter(|b| b.work == Work::Apply && b.before == Some(head));
+        Ok(same.and_then(|b| b.target).unwrap_or(head))
+    }
+
+    fn undone(&self, repo: &Repo, dir: &Path) -> Result<SnapshotId> {
+        let missing = || {
+            let message = "there is no revert to take back: none was made since the last change";
+            Error::at(ErrorKind::NotFound, dir.as_os_str().as_bytes(), message)
+        };
+        repo.redo(dir)?.map(|(_, id)| id).ok_or_else(missing)
+    }
+
+    fn head(&self, repo: &Repo, places: &Places, dir: &Path) -> Result<SnapshotId> {
+        let name = dir.as_os_str().as_bytes();
+        let head = match places.local(dir) {
+            Ok(local) => repo.head(&local)?,
+            Err(e) if e.kind() == ErrorKind::NotFound => Head {
+                id: repo.logged_head(&directory_at(dir))?,
+                ..Head::default()
+            },
+            Err(e) => return Err(e),
+        };
+        if let Some(notice) = &head.notice {
+            self.talk().note(notice);
+        }
+        match (head.id, head.foreign) {
+            (Some(id), _) => Ok(id),
+            (None, Some(foreign)) => {
+                let message = format!(
+                    "its BACKUP names {foreign}, which is not in this repository; name the right one with --repo"
+                );
+                Err(Error::at(ErrorKind::NotFound, name, message))
+            }
+            (None, None) if !dir.exists() => Err(Error::at(
+                ErrorKind::NotFound,
+                name,
+                "does not exist, and nothing was recorded of it",
+            )),
+            (None, None) => Err(Error::at(
+                ErrorKind::NotFound,
+                name,
+                "there is nothing before its present state; `fsync log` lists what else was recorded",
+            )),
+        }
+    }
+}
