@@ -7,8 +7,8 @@ use crate::ops::compare::{contents, states};
 use crate::ops::diff::Options;
 use crate::ops::outcome::{Outcome, Report};
 use crate::ops::step::{added, changed, deleted};
-use crate::tree::Tree;
 use crate::tree::cursor::Cursor;
+use crate::tree::{Dir, Tree};
 
 /// A change that a line stands for, or why there is none.
 pub type Found = std::result::Result<Change, Report>;
@@ -19,6 +19,9 @@ pub struct Lookup<'t> {
     destination: Option<Cursor<'t>>,
     options: &'t Options,
     first: HashMap<(u32, LinkKey), RelPath>,
+    tree: &'t dyn Tree,
+    /// All names of each inode of the source that has several; walked for only when one is listed.
+    groups: Option<HashMap<(u32, LinkKey), Vec<RelPath>>>,
 }
 
 impl<'t> Lookup<'t> {
@@ -33,6 +36,8 @@ impl<'t> Lookup<'t> {
             destination: destination.map(Cursor::new),
             options,
             first: HashMap::new(),
+            tree: source,
+            groups: None,
         }
     }
 
@@ -135,17 +140,63 @@ impl<'t> Lookup<'t> {
         }
     }
 
-    /// Links it to the first listed name of the same inode.
+    /// Links it to the first listed name of the same inode, or to one that is not listed since it is so already.
     fn linked(&mut self, change: Change, new: &Entry) -> Change {
-        let Some(key) = new.links.filter(|_| change.status != Status::Touched) else {
+        let Some(key) = new.links else { return change };
+        let key = (new.source, key);
+        if change.status == Status::Touched {
+            // It keeps its inode, which others may share once it is as the source.
+            self.first.entry(key).or_insert_with(|| change.path.clone());
             return change;
+        }
+        let first = match self.first.get(&key) {
+            Some(first) => first.clone(),
+            None => self
+                .other_name(key, &change.path)
+                .unwrap_or_else(|| change.path.clone()),
         };
-        let first = self
-            .first
-            .entry((new.source, key))
-            .or_insert_with(|| change.path.clone());
-        let link_to = (*first != change.path).then(|| first.clone());
+        self.first.insert(key, first.clone());
+        let link_to = (first != change.path).then_some(first);
         Change { link_to, ..change }
+    }
+
+    /// Another name of an inode of the source under which the destination has the same file.
+    fn other_name(&mut self, key: (u32, LinkKey), path: &RelPath) -> Option<RelPath> {
+        if self.groups.is_none() {
+            let mut groups = HashMap::new();
+            if let Ok(root) = self.tree.open() {
+                gather(root.as_ref(), &RelPath::root(), &mut groups);
+            }
+            self.groups = Some(groups);
+        }
+        let names = self.groups.as_ref()?.get(&key)?.clone();
+        names.into_iter().filter(|name| name != path).find(|name| {
+            let new = self.source.entry(name).ok().flatten();
+            let old = self
+                .destination
+                .as_mut()
+                .and_then(|d| d.entry(name).ok().flatten());
+            match (new, old) {
+                (Some(new), Some(old)) => states(&new, &old, self.options).why.is_empty(),
+                _ => false,
+            }
+        })
+    }
+}
+
+/// All names of inodes with several, below a directory, in path order. What cannot be listed has none.
+fn gather(dir: &dyn Dir, path: &RelPath, groups: &mut HashMap<(u32, LinkKey), Vec<RelPath>>) {
+    for entry in dir.list().map(|l| l.entries).unwrap_or_default() {
+        let path = path.join(&entry.name);
+        match (entry.is_dir(), entry.links) {
+            (true, _) => {
+                if let Ok(below) = dir.open_dir(&entry) {
+                    gather(below.as_ref(), &path, groups);
+                }
+            }
+            (false, Some(key)) => groups.entry((entry.source, key)).or_default().push(path),
+            (false, None) => {}
+        }
     }
 }
 

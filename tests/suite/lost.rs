@@ -250,3 +250,16 @@ fn messages_are_one_line_whatever_they_quote() {
     assert_eq!(told.trim_end().lines().count(), 1, "{told}");
     assert!(!told.contains('\u{1b}'), "{told:?}");
 }
+
+#[test]
+fn lines_link_to_names_that_are_not_listed() {
+    let s = Sandbox::new();
+    s.tree("src").file("b/c", "12345").hard("d", "b/c").settle();
+    s.tree("dst").file("b/c", "12345").settle();
+    s.sh("fsync-diff --delete src dst | fsync-apply src dst")
+        .code(0);
+    assert_eq!(s.tree("dst").inode("d"), s.tree("dst").inode("b/c"));
+    s.run("fsync-diff --delete --checksum src dst")
+        .code(0)
+        .nothing();
+}
