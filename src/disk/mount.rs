@@ -1,7 +1,7 @@
 //! Where directories really lie, seen through bind mounts: `/proc/self/mountinfo` (proc_pid_mountinfo(5)).
 
 use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 /// The mounts of this process; none where there is no /proc.
@@ -75,11 +75,6 @@ fn unescape(field: &[u8]) -> PathBuf {
         at += if octal.is_some() { 4 } else { 1 };
     }
     OsString::from_vec(out).into()
-}
-
-/// Whether `path` lies at or below `dir`; both absolute, links resolved.
-pub fn is_within(path: &Path, dir: &Path) -> bool {
-    path.as_os_str().as_bytes() == dir.as_os_str().as_bytes() || path.starts_with(dir)
 }
 
 #[cfg(test)]

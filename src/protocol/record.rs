@@ -13,6 +13,7 @@ use crate::model::{
     Change, Counts, Inode, Kind, Outcome, Problem, RelPath, Rule, Skip, SnapshotId, State, Status,
     Time, Why,
 };
+use crate::repo::text::{Text, split as fields};
 
 /// The protocol's number: 0 while it is being built; it rises with whatever changes what must be done.
 pub const PROTOCOL: u32 = 0;
@@ -120,16 +121,6 @@ pub struct End {
     pub errors: u64,
     /// How many `skip` records with a cause were written.
     pub skipped: u64,
-}
-
-type Text<'a> = Cow<'a, str>;
-
-/// Splits a byte string into its two possible fields.
-fn fields(bytes: &[u8]) -> (Option<Text<'_>>, Option<Text<'_>>) {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => (Some(Cow::Borrowed(text)), None),
-        Err(_) => (None, Some(Cow::Owned(hex::encode(bytes)))),
-    }
 }
 
 /// Joins the two possible fields of a byte string; `None` when both are missing.
