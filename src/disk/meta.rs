@@ -1,16 +1,21 @@
 //! Setting metadata, and only what differs: owner first (it clears setuid), then mode, attributes, and time last.
 
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
 use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt;
 
 use rustix::fs::{
-    AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, Uid, chmod, chownat, openat,
-    utimensat,
+    AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, Uid, chmod, chownat, fchmod,
+    fchown, futimens, openat, utimensat,
 };
 use rustix::io::Errno;
+use xattr::FileExt;
 
 use crate::disk::folder::Folder;
 use crate::model::{Kind, State, Time, Xattrs};
-use crate::tree::local::{handle_path, xattrs};
+use crate::tree::local::{handle_path, xattrs, xattrs_of};
 
 /// What may be set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,7 +30,7 @@ pub struct Policy {
     pub xattrs: bool,
 }
 
-/// Makes the metadata of `name` in `folder`, which now is as `current` says, like `wanted`. Whether anything was done.
+/// Makes the metadata of `name` in `folder` (of `folder` itself when the name is empty), which now is as `current` says, like `wanted`. Whether anything was done.
 ///
 /// # Errors
 /// The system's.
@@ -36,7 +41,7 @@ pub fn set(
     wanted: &State,
     attributes: Option<&Xattrs>,
     policy: Policy,
-) -> Result<bool, std::io::Error> {
+) -> Result<bool, io::Error> {
     let mut done = false;
     let mut mode = current.mode;
     if policy.owner && (current.uid, current.gid) != (wanted.uid, wanted.gid) {
@@ -61,13 +66,10 @@ pub fn set(
 
 fn own(dir: BorrowedFd<'_>, name: &[u8], wanted: &State) -> Result<(), Errno> {
     let (uid, gid) = (Uid::from_raw(wanted.uid), Gid::from_raw(wanted.gid));
-    chownat(
-        dir,
-        at(name),
-        Some(uid),
-        Some(gid),
-        AtFlags::SYMLINK_NOFOLLOW,
-    )
+    match name.is_empty() {
+        true => fchown(dir, Some(uid), Some(gid)),
+        false => chownat(dir, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW),
+    }
 }
 
 /// Sets permission bits without following a link: through an `O_PATH` handle, since fchmodat(2) has no such flag before Linux 6.6.
@@ -76,9 +78,12 @@ fn own(dir: BorrowedFd<'_>, name: &[u8], wanted: &State) -> Result<(), Errno> {
 /// The system's.
 pub fn set_mode(dir: BorrowedFd<'_>, name: &[u8], mode: u32) -> Result<(), Errno> {
     use std::os::fd::{AsFd, AsRawFd};
+    if name.is_empty() {
+        return fchmod(dir, Mode::from_raw_mode(mode));
+    }
     let handle = openat(
         dir,
-        at(name),
+        name,
         OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
         Mode::empty(),
     )?;
@@ -95,7 +100,10 @@ pub fn set_mode(dir: BorrowedFd<'_>, name: &[u8], mode: u32) -> Result<(), Errno
 /// # Errors
 /// The system's.
 pub fn set_mtime(dir: BorrowedFd<'_>, name: &[u8], mtime: Time) -> Result<(), Errno> {
-    utimensat(dir, at(name), &times(mtime), AtFlags::SYMLINK_NOFOLLOW)
+    match name.is_empty() {
+        true => futimens(dir, &times(mtime)),
+        false => utimensat(dir, name, &times(mtime), AtFlags::SYMLINK_NOFOLLOW),
+    }
 }
 
 /// `utimensat`'s argument that sets the modification time alone.
@@ -112,37 +120,52 @@ pub fn times(mtime: Time) -> Timestamps {
     }
 }
 
-fn at(name: &[u8]) -> &[u8] {
-    if name.is_empty() { b"." } else { name }
+/// Makes the extended attributes exactly `wanted`; whether anything was done. Those that this process may not set
+/// are left: `trusted.*` and most of `security.*` are the privileged's.
+fn set_xattrs(dir: BorrowedFd<'_>, name: &[u8], wanted: &Xattrs) -> io::Result<bool> {
+    let path = handle_path(dir, name);
+    exchange(
+        &xattrs(dir, name)?,
+        wanted,
+        |key| xattr::remove(&path, key),
+        |key, value| xattr::set(&path, key, value),
+    )
 }
 
-/// Makes the extended attributes exactly `wanted`. Those that this process may not set are left:
-/// `trusted.*` and most of `security.*` are the privileged's.
-fn set_xattrs(dir: BorrowedFd<'_>, name: &[u8], wanted: &Xattrs) -> Result<bool, std::io::Error> {
-    use std::os::unix::ffi::OsStrExt;
-    let current = xattrs(dir, name)?;
-    if current == *wanted {
-        return Ok(false);
-    }
-    let path = handle_path(dir, name);
-    let os = |bytes: &[u8]| std::ffi::OsStr::from_bytes(bytes).to_os_string();
-    for (key, _) in current
-        .iter()
-        .filter(|(k, _)| !wanted.iter().any(|(w, _)| w == k))
-    {
-        forgive(key, xattr::remove(&path, os(key)))?;
+/// The same for an open file.
+///
+/// # Errors
+/// The system's.
+pub fn set_xattrs_of(file: &File, wanted: &Xattrs) -> io::Result<bool> {
+    exchange(
+        &xattrs_of(file)?,
+        wanted,
+        |key| file.remove_xattr(key),
+        |key, value| file.set_xattr(key, value),
+    )
+}
+
+fn exchange(
+    current: &Xattrs,
+    wanted: &Xattrs,
+    remove: impl Fn(&OsStr) -> io::Result<()>,
+    set: impl Fn(&OsStr, &[u8]) -> io::Result<()>,
+) -> io::Result<bool> {
+    let gone = |key: &[u8]| !wanted.iter().any(|(w, _)| w == key);
+    for (key, _) in current.iter().filter(|(k, _)| gone(k)) {
+        forgive(key, remove(OsStr::from_bytes(key)))?;
     }
     for (key, value) in wanted.iter().filter(|pair| !current.contains(pair)) {
-        forgive(key, xattr::set(&path, os(key), value))?;
+        forgive(key, set(OsStr::from_bytes(key), value))?;
     }
-    Ok(true)
+    Ok(current != wanted)
 }
 
-fn forgive(key: &[u8], result: std::io::Result<()>) -> std::io::Result<()> {
+fn forgive(key: &[u8], result: io::Result<()>) -> io::Result<()> {
     let errno = result
         .as_ref()
         .err()
-        .and_then(std::io::Error::raw_os_error)
+        .and_then(io::Error::raw_os_error)
         .map(Errno::from_raw_os_error);
     let reserved = key.starts_with(b"security.") || key.starts_with(b"trusted.");
     match errno {

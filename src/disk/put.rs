@@ -1,18 +1,17 @@
 //! Making entries: each is complete, with its metadata, under a temporary name before it takes its own.
 
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::io;
 
-use rustix::fs::{FileType, Mode, OFlags, fchmod, fchown, futimens, mknodat, openat, symlinkat};
+use rustix::fs::{
+    FileType, Gid, Mode, OFlags, Uid, fchmod, fchown, futimens, mknodat, openat, symlinkat,
+};
 use rustix::io::Errno;
 
-use crate::disk::copy::{Copier, Fault, Job, SMALL};
-use crate::disk::folder::{Folder, temporary};
+use crate::disk::folder::{Born, Folder, temporary};
 use crate::disk::meta::{self, Policy};
 use crate::disk::root::Root;
 use crate::model::{Kind, State, Xattrs};
-use crate::tree::Contents;
-use crate::tree::local::state_of_handle;
 
 /// An entry under its temporary name. Dropped without [`Temporary::place`] it is removed again.
 pub struct Temporary<'f> {
@@ -68,112 +67,93 @@ pub struct Wanted<'a> {
     pub state: &'a State,
     /// Its extended attributes, where they are set.
     pub xattrs: Option<&'a Xattrs>,
-    /// It has holes.
-    pub sparse: bool,
     /// What of it is set.
     pub policy: Policy,
 }
 
-/// Writes a regular file; the number of bytes it has.
+/// A regular file that is being written under its temporary name.
+pub struct Draft<'f> {
+    made: Temporary<'f>,
+    file: File,
+    born: Born,
+    mode: u32,
+}
+
+/// Begins a regular file: empty, of the owner that it is to have, readable by nobody who may not read it at the end.
 ///
 /// # Errors
-/// A [`Fault`] that says which side failed.
-pub fn file<'f>(
-    root: &Root,
-    folder: &'f Folder,
-    wanted: &Wanted<'_>,
-    from: &mut Contents,
-    copier: &Copier,
-) -> Result<(Temporary<'f>, u64), Fault> {
-    let to = |e: Errno| Fault::Destination(e.into());
-    let name = temporary();
-    // Until it is complete nobody else needs to read it; wider bits come with the owner below.
-    let bits = if wanted.policy.owner {
-        0o600
-    } else {
-        wanted.state.mode & 0o777 | 0o600
+/// The system's.
+pub fn begin<'f>(root: &Root, folder: &'f Folder, wanted: &Wanted<'_>) -> io::Result<Draft<'f>> {
+    let (state, policy) = (wanted.state, wanted.policy);
+    let mode = match policy.mode {
+        true => state.mode,
+        false => 0o666 & !root.umask(),
     };
+    let owner = (state.uid, state.gid);
+    // Its bits from the start save a chmod; but no group may read what is to be another group's.
+    let bits = match policy.owner && owner != folder.owner_of_new(root) {
+        true => 0o600,
+        false => mode & 0o777 | 0o600,
+    };
+    let name = temporary();
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = openat(folder.handle(), &*name, flags, Mode::from_raw_mode(bits)).map_err(to)?;
-    let file = File::from(file);
+    let file = openat(folder.handle(), &*name, flags, Mode::from_raw_mode(bits))?;
     let made = Temporary {
         folder,
         name,
         placed: false,
     };
-    let now = state_of_handle(file.as_fd()).map_err(to)?;
-    // Only a file large enough to be cloned asks where it lies.
-    let source = if wanted.state.size > SMALL {
-        device(from)
-    } else {
-        0
-    };
-    let devices = (source, now.inode.map_or(0, |i| i.dev));
-    let job = Job {
-        from,
-        to: &file,
-        size: wanted.state.size,
-        sparse: wanted.sparse,
-        devices,
-    };
-    let written = copier.copy(job)?;
-    finish(root, &file, &now, wanted, &made).map_err(Fault::Destination)?;
-    Ok((made, written))
+    let file = File::from(file);
+    let mut born = folder.born(bits, &file)?;
+    if policy.owner && (born.uid, born.gid) != owner {
+        let (uid, gid) = (Uid::from_raw(state.uid), Gid::from_raw(state.gid));
+        fchown(&file, Some(uid), Some(gid))?;
+        (born.uid, born.gid) = owner;
+    }
+    Ok(Draft {
+        made,
+        file,
+        born,
+        mode,
+    })
 }
 
-fn device(from: &Contents) -> u64 {
-    match from {
-        Contents::Local(file) => state_of_handle(file.as_fd())
-            .ok()
-            .and_then(|s| s.inode)
-            .map_or(0, |i| i.dev),
-        Contents::Stream(_) => 0,
+impl<'f> Draft<'f> {
+    /// The open file, to be written to.
+    pub fn file(&self) -> &File {
+        &self.file
     }
-}
 
-/// Owner, mode, attributes and time of a file that is still open.
-fn finish(
-    root: &Root,
-    file: &File,
-    now: &State,
-    wanted: &Wanted<'_>,
-    made: &Temporary<'_>,
-) -> Result<(), std::io::Error> {
-    let (state, policy) = (wanted.state, wanted.policy);
-    if policy.owner && (now.uid, now.gid) != (state.uid, state.gid) {
-        let (uid, gid) = (
-            rustix::fs::Uid::from_raw(state.uid),
-            rustix::fs::Gid::from_raw(state.gid),
-        );
-        fchown(file, Some(uid), Some(gid))?;
+    /// The device that it lies on.
+    pub fn device(&self) -> u64 {
+        self.born.dev
     }
-    let mode = match policy.mode {
-        true => state.mode,
-        false => 0o666 & !root.umask(),
-    };
-    if now.mode != mode {
-        fchmod(file, Mode::from_raw_mode(mode))?;
+
+    /// Sets mode, attributes and time, in this order, now that it has been written.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn finish(self, wanted: &Wanted<'_>) -> io::Result<Temporary<'f>> {
+        if self.born.mode != self.mode {
+            fchmod(&self.file, Mode::from_raw_mode(self.mode))?;
+        }
+        if let Some(attributes) = wanted.xattrs.filter(|_| wanted.policy.xattrs)
+            && (self.born.has_xattrs || !attributes.is_empty())
+        {
+            meta::set_xattrs_of(&self.file, attributes)?;
+        }
+        if wanted.policy.mtime {
+            futimens(&self.file, &meta::times(wanted.state.mtime))?;
+        }
+        Ok(self.made)
     }
-    if let Some(attributes) = wanted.xattrs.filter(|_| policy.xattrs) {
-        let only = Policy {
-            owner: false,
-            mode: false,
-            mtime: false,
-            xattrs: true,
-        };
-        meta::set(made.folder, &made.name, now, state, Some(attributes), only)?;
-    }
-    if policy.mtime {
-        futimens(file, &meta::times(state.mtime))?;
-    }
-    Ok(())
 }
 
 /// Makes anything but a regular file: a symbolic link, a fifo, a socket's name, a device, an empty directory.
 ///
 /// # Errors
 /// The system's.
-pub fn node<'f>(folder: &'f Folder, wanted: &Wanted<'_>) -> Result<Temporary<'f>, std::io::Error> {
+pub fn node<'f>(folder: &'f Folder, wanted: &Wanted<'_>) -> io::Result<Temporary<'f>> {
     let name = temporary();
     let state = wanted.state;
     let make = |kind: FileType| {

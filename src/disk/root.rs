@@ -23,6 +23,7 @@ pub struct Root {
     path: PathBuf,
     umask: u32,
     user: u32,
+    group: u32,
     no_openat2: AtomicBool,
 }
 
@@ -40,6 +41,7 @@ impl Root {
             path: path.to_path_buf(),
             umask: umask(),
             user: rustix::process::geteuid().as_raw(),
+            group: rustix::process::getegid().as_raw(),
             no_openat2: AtomicBool::new(false),
         })
     }
@@ -62,6 +64,11 @@ impl Root {
     /// The effective user.
     pub fn user(&self) -> u32 {
         self.user
+    }
+
+    /// The effective group.
+    pub fn group(&self) -> u32 {
+        self.group
     }
 
     /// Whether owners can be set and devices be made.

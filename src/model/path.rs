@@ -101,6 +101,12 @@ impl RelPath {
         }
     }
 
+    /// The bytes of the directory that holds it, as they stand in this path; empty at the top.
+    pub fn dir(&self) -> &[u8] {
+        let end = self.0.iter().rposition(|&b| b == b'/').unwrap_or(0);
+        &self.0[..end]
+    }
+
     /// The last component; `.` for the root.
     pub fn name(&self) -> &[u8] {
         match self.0.iter().rposition(|&b| b == b'/') {

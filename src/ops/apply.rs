@@ -3,11 +3,10 @@
 //! Order: directories, renames, contents (in parallel, by directory), deletions and what takes a
 //! directory's place, deepest first, hard links, and the directories' metadata last.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, RwLock};
 
-use rayon::prelude::*;
 use rustix::io::Errno;
 
 use crate::disk::Root;
@@ -20,8 +19,9 @@ use crate::ops::settle::Settle;
 use crate::ops::stale::{Own, Terms};
 use crate::tree::Tree;
 
-/// At most so many changes of one directory are one piece of work.
-const BATCH: usize = 64;
+/// About so many changes are one piece of work: whole directories, so that threads keep out of each other's, but
+/// for those that are much larger.
+const BATCH: usize = 128;
 
 /// What a plan is performed with.
 pub struct Job<'a> {
@@ -51,6 +51,8 @@ pub struct Shared<'a> {
     pub stopped: AtomicBool,
     /// Parents that the plan does not hold and that were made with the source's metadata.
     made: Mutex<Vec<Parent>>,
+    /// Directories that this run has made: nobody else has put anything there.
+    fresh: RwLock<HashSet<RelPath>>,
 }
 
 /// A directory that was made on the way, and what it is to be like.
@@ -72,6 +74,18 @@ impl Shared<'_> {
             .unwrap_or_default()
     }
 
+    /// Remembers a directory that was made.
+    pub fn add_fresh(&self, path: &RelPath) {
+        if let Ok(mut fresh) = self.fresh.write() {
+            fresh.insert(path.clone());
+        }
+    }
+
+    /// Whether this run has made that directory.
+    pub fn is_fresh(&self, path: &RelPath) -> bool {
+        self.fresh.read().is_ok_and(|fresh| fresh.contains(path))
+    }
+
     /// Notes an error of the destination after which no more data is written.
     pub fn note(&self, errno: Option<i32>) {
         let full = [Errno::NOSPC, Errno::DQUOT, Errno::ROFS, Errno::IO];
@@ -89,19 +103,15 @@ pub fn apply(job: &Job<'_>, changes: &[Change]) -> Vec<Report> {
         own: Own::default(),
         stopped: AtomicBool::new(false),
         made: Mutex::default(),
+        fresh: RwLock::default(),
     };
     let mut reports: Vec<Report> = vec![Report::held(); changes.len()];
     let mut settle = Settle::default();
     if !job.dry_run {
         settle.prepare(&shared, changes);
     }
-    for pass in [is_directory, is_rename] {
-        let mut worker = Worker::new(&shared);
-        for (at, change) in changes.iter().enumerate().filter(|(_, c)| pass(c)) {
-            reports[at] = worker.perform(change);
-            settle.planned(change, &reports[at], &mut worker);
-        }
-    }
+    directories(&shared, changes, &mut reports, &mut settle);
+    renames(&shared, changes, &mut reports, &mut settle);
     contents(&shared, changes, &mut reports);
     deletions(&shared, changes, &mut reports);
     links(&shared, changes, &mut reports);
@@ -137,34 +147,97 @@ fn is_content(change: &Change) -> bool {
     !apart && change.link_to.is_none()
 }
 
+/// Directories, from the top: those of one depth in parallel.
+fn directories(
+    shared: &Shared<'_>,
+    changes: &[Change],
+    reports: &mut [Report],
+    settle: &mut Settle,
+) {
+    let mut levels: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (at, change) in changes.iter().enumerate().filter(|(_, c)| is_directory(c)) {
+        levels.entry(change.path.depth()).or_default().push(at);
+    }
+    for level in levels.into_values() {
+        let done = spread(shared, changes, &level, |worker, change| {
+            let report = worker.perform(change);
+            let planned = Settle::planned(change, &report, worker);
+            (report, planned)
+        });
+        for (at, (report, planned)) in done {
+            reports[at] = report;
+            settle.add(&changes[at].path, planned);
+        }
+    }
+}
+
+/// Renames, one after the other: one may make room for the next.
+fn renames(shared: &Shared<'_>, changes: &[Change], reports: &mut [Report], settle: &mut Settle) {
+    let mut worker = Worker::new(shared);
+    for (at, change) in changes.iter().enumerate().filter(|(_, c)| is_rename(c)) {
+        reports[at] = worker.perform(change);
+        settle.add(
+            &change.path,
+            Settle::planned(change, &reports[at], &mut worker),
+        );
+    }
+}
+
 /// Contents and metadata of what is no directory, in parallel.
 fn contents(shared: &Shared<'_>, changes: &[Change], reports: &mut [Report]) {
-    let mut batches: Vec<Vec<usize>> = Vec::new();
-    let mut last: Option<&[u8]> = None;
-    for (at, change) in changes.iter().enumerate().filter(|(_, c)| is_content(c)) {
-        let bytes = change.path.as_bytes();
-        let parent = &bytes[..bytes.len() - change.path.name().len()];
-        match batches.last_mut() {
-            Some(batch) if last == Some(parent) && batch.len() < BATCH => batch.push(at),
-            _ => batches.push(vec![at]),
-        }
-        last = Some(parent);
-    }
-    let done: Vec<Vec<(usize, Report)>> = batches
-        .par_iter()
-        .map_init(
-            || Worker::new(shared),
-            |worker, batch| {
-                batch
-                    .iter()
-                    .map(|at| (*at, worker.perform(&changes[*at])))
-                    .collect()
-            },
-        )
+    let which: Vec<usize> = (0..changes.len())
+        .filter(|at| is_content(&changes[*at]))
         .collect();
-    for (at, report) in done.into_iter().flatten() {
+    for (at, report) in spread(shared, changes, &which, |worker, change| {
+        worker.perform(change)
+    }) {
         reports[at] = report;
     }
+}
+
+/// Does something with changes that do not depend on each other, on every thread; `which` is in path order.
+fn spread<'a, T: Send>(
+    shared: &'a Shared<'a>,
+    changes: &'a [Change],
+    which: &[usize],
+    work: impl Fn(&mut Worker<'a>, &'a Change) -> T + Sync,
+) -> Vec<(usize, T)> {
+    let batches = batches(changes, which);
+    let next = AtomicUsize::new(0);
+    // One worker a thread, which keeps its directories open from one batch to the next.
+    let turn = || {
+        let mut worker = Worker::new(shared);
+        let mut done = Vec::new();
+        while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let made = batch
+                .iter()
+                .map(|at| (*at, work(&mut worker, &changes[*at])));
+            done.extend(made);
+        }
+        done
+    };
+    match batches.len() {
+        0 | 1 => turn(),
+        _ => rayon::broadcast(|_| turn()).into_iter().flatten().collect(),
+    }
+}
+
+/// Cuts a list of changes where a directory ends, or in the middle of one that is very large.
+fn batches<'w>(changes: &[Change], which: &'w [usize]) -> Vec<&'w [usize]> {
+    let mut batches = Vec::new();
+    let mut start = 0;
+    for at in 1..which.len() {
+        let (last, this) = (&changes[which[at - 1]].path, &changes[which[at]].path);
+        let long = at - start;
+        if long >= 8 * BATCH || long >= BATCH && last.dir() != this.dir() {
+            batches.push(&which[start..at]);
+            start = at;
+        }
+    }
+    if start < which.len() {
+        batches.push(&which[start..]);
+    }
+    batches
 }
 
 /// Names of inodes that have one already; a name whose first name failed is not made.

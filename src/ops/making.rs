@@ -1,16 +1,19 @@
 //! Making an entry: read from the source while that holds still, complete under a temporary name, then put in place.
 
+use std::fs::File;
 use std::os::fd::AsFd;
 
 use rustix::io::Errno;
 
 use crate::disk::Folder;
-use crate::disk::put::{self, Temporary, Wanted};
-use crate::model::{Change, Entry, Error, Kind, Outcome, State, Status};
+use crate::disk::copy::{self, Fault, SMALL};
+use crate::disk::put::{self, Draft, Temporary, Wanted};
+use crate::model::{Change, Entry, Error, Kind, Outcome, RelPath, State, Status, Xattrs};
 use crate::ops::outcome::Report;
 use crate::ops::perform::{Made, Worker, stale};
+use crate::ops::stale::source_holds;
 use crate::tree::Contents;
-use crate::tree::local::{state_of_handle, xattrs_of};
+use crate::tree::local::{examine_handle, xattrs_of};
 
 /// How often a source that changes while it is read is read again.
 const TRIES: u32 = 3;
@@ -24,50 +27,170 @@ impl Worker<'_> {
         new: &State,
         now: Option<&Entry>,
     ) -> Made<()> {
-        let shared = self.shared;
-        let job = shared.job;
         for _ in 0..TRIES {
-            let (dir, entry) = self.source(change)?;
-            let unreadable =
-                |e: Error| Report::new(Outcome::Failed, format!("source: {}", e.cause()));
-            let contents = match change.kind {
-                Kind::File => Some(dir.open_file(&entry).map_err(unreadable)?),
-                _ => None,
+            let made = match change.kind {
+                Kind::File => self.draft(change, folder, new)?,
+                _ => Some(self.node(change, folder, new)?),
             };
-            let xattrs = match (job.policy.xattrs, &contents) {
-                (false, _) => None,
-                (true, Some(Contents::Local(file))) => Some(xattrs_of(file).map_err(|e| {
-                    unreadable(Error::io("cannot read its extended attributes", "", e))
-                })?),
-                (true, _) => Some(dir.xattrs(&entry).map_err(unreadable)?),
-            };
-            let wanted = Wanted {
-                state: new,
-                xattrs: xattrs.as_ref(),
-                sparse: entry.sparse,
-                policy: job.policy,
-            };
-            let Some(mut contents) = contents else {
-                let made = put::node(folder, &wanted);
-                let made = made.map_err(|e| self.failed("cannot make", e))?;
-                return self.place(change, folder, made, now);
-            };
-            let before = state_of_contents(&contents);
-            let made = put::file(job.root, folder, &wanted, &mut contents, &shared.copier);
-            let (made, written) = made.map_err(|fault| self.fault(fault))?;
-            let whole = before.is_none_or(|b| {
-                b.inode == entry.state.inode
-                    && b.size == written
-                    && Some(b) == state_of_contents(&contents)
-            });
-            if whole && written == new.size {
+            if let Some(made) = made {
                 return self.place(change, folder, made, now);
             }
+            // Whether it changed since the plan was made, or only now.
+            self.source(change)?;
         }
         Err(Report::new(
             Outcome::Torn,
             "the source changes while it is read",
         ))
+    }
+
+    fn node<'f>(
+        &mut self,
+        change: &Change,
+        folder: &'f Folder,
+        new: &State,
+    ) -> Made<Temporary<'f>> {
+        let policy = self.shared.job.policy;
+        let (dir, entry) = self.source(change)?;
+        let xattrs = match policy.xattrs {
+            true => Some(dir.xattrs(&entry).map_err(|e| unreadable(&e))?),
+            false => None,
+        };
+        let wanted = self.wanted(new, xattrs.as_ref());
+        put::node(folder, &wanted).map_err(|e| self.failed("cannot make", e))
+    }
+
+    /// A complete file under a temporary name; `None` when the source was not as planned, or not to the end.
+    fn draft<'f>(
+        &mut self,
+        change: &Change,
+        folder: &'f Folder,
+        new: &State,
+    ) -> Made<Option<Temporary<'f>>> {
+        let mut stream = match self.open_source(change, new)? {
+            Contents::Local(file) if new.size <= SMALL => {
+                return self.copy_small(&file, folder, new);
+            }
+            Contents::Local(file) => return self.copy_large(&file, folder, new),
+            Contents::Stream(stream) => stream,
+        };
+        let (dir, entry) = self.source(change)?;
+        let xattrs = dir.xattrs(&entry).map_err(|e| unreadable(&e))?;
+        let wanted = self.wanted(new, Some(&xattrs));
+        let draft = self.begin(folder, &wanted)?;
+        let written = copy::stream(stream.as_mut(), draft.file(), entry.sparse);
+        match written.map_err(|fault| self.fault(fault))? == new.size {
+            true => self.finish(draft, &wanted).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// Opens the source's file. What lies in a local directory is opened first and examined when it is open: that
+    /// is a look less, and no other file can take its place between look and opening.
+    fn open_source(&mut self, change: &Change, new: &State) -> Made<Contents> {
+        let parent = change.path.parent().unwrap_or_else(RelPath::root);
+        if let Some(cursor) = self.cursors.get_mut(change.source as usize)
+            && let Ok(Some(dir)) = cursor.dir(&parent)
+            && dir.is_local()
+            && let Ok(contents) = dir.open_file(&Entry::new(change.path.name(), new.clone()))
+        {
+            return Ok(contents);
+        }
+        // Whatever was in the way, looking tells.
+        let (dir, entry) = self.source(change)?;
+        dir.open_file(&entry).map_err(|e| unreadable(&e))
+    }
+
+    /// Through memory; one look at the source after the reading proves that it was as planned all the time.
+    fn copy_small<'f>(
+        &self,
+        file: &File,
+        folder: &'f Folder,
+        new: &State,
+    ) -> Made<Option<Temporary<'f>>> {
+        let copied = copy::small(file, new.size, |bytes| {
+            let Some((_, sparse)) = self.as_planned(file, new)? else {
+                return Ok(None);
+            };
+            let xattrs = self.xattrs_of(file)?;
+            let wanted = self.wanted(new, xattrs.as_ref());
+            let draft = self.begin(folder, &wanted)?;
+            copy::write_small(draft.file(), bytes, sparse)
+                .map_err(|e| self.fault(Fault::Destination(e)))?;
+            self.finish(draft, &wanted).map(Some)
+        });
+        match copied {
+            Ok(made) => made.unwrap_or(Ok(None)),
+            // A directory has taken its place.
+            Err(e) if e.raw_os_error() == Some(Errno::ISDIR.raw_os_error()) => Ok(None),
+            Err(e) => Err(self.fault(Fault::Source(e))),
+        }
+    }
+
+    fn copy_large<'f>(
+        &self,
+        file: &File,
+        folder: &'f Folder,
+        new: &State,
+    ) -> Made<Option<Temporary<'f>>> {
+        let Some((before, sparse)) = self.as_planned(file, new)? else {
+            return Ok(None);
+        };
+        let xattrs = self.xattrs_of(file)?;
+        let wanted = self.wanted(new, xattrs.as_ref());
+        let draft = self.begin(folder, &wanted)?;
+        let job = copy::Job {
+            from: file,
+            to: draft.file(),
+            size: new.size,
+            sparse,
+            devices: (before.inode.map_or(0, |i| i.dev), draft.device()),
+        };
+        let written = self.shared.copier.copy(job).map_err(|f| self.fault(f))?;
+        let after = self.examine(file)?.0;
+        match written == new.size && after == before {
+            true => self.finish(draft, &wanted).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// What an open source file is, if that is what the plan says.
+    fn as_planned(&self, file: &File, new: &State) -> Made<Option<(State, bool)>> {
+        let found = self.examine(file)?;
+        Ok(source_holds(new, &found.0, &self.shared.own).then_some(found))
+    }
+
+    fn examine(&self, file: &File) -> Made<(State, bool)> {
+        examine_handle(file.as_fd()).map_err(|e| self.fault(Fault::Source(e.into())))
+    }
+
+    fn xattrs_of(&self, file: &File) -> Made<Option<Xattrs>> {
+        let read = || xattrs_of(file).map(Some);
+        let found = if self.shared.job.policy.xattrs {
+            read()
+        } else {
+            Ok(None)
+        };
+        found.map_err(|e| unreadable(&Error::io("cannot read its extended attributes", "", e)))
+    }
+
+    fn wanted<'w>(&self, state: &'w State, xattrs: Option<&'w Xattrs>) -> Wanted<'w> {
+        let policy = self.shared.job.policy;
+        Wanted {
+            state,
+            xattrs,
+            policy,
+        }
+    }
+
+    fn begin<'f>(&self, folder: &'f Folder, wanted: &Wanted<'_>) -> Made<Draft<'f>> {
+        put::begin(self.shared.job.root, folder, wanted)
+            .map_err(|e| self.fault(Fault::Destination(e)))
+    }
+
+    fn finish<'f>(&self, draft: Draft<'f>, wanted: &Wanted<'_>) -> Made<Temporary<'f>> {
+        let made = draft.finish(wanted);
+        made.map_err(|e| self.fault(Fault::Destination(e)))
     }
 
     /// Gives what is complete its name.
@@ -123,10 +246,7 @@ fn was_dir(change: &Change) -> bool {
         .is_some_and(|o| o.kind == Kind::Directory)
 }
 
-/// The state of an open local file, to tell whether it changed.
-fn state_of_contents(contents: &Contents) -> Option<State> {
-    match contents {
-        Contents::Local(file) => state_of_handle(file.as_fd()).ok(),
-        Contents::Stream(_) => None,
-    }
+/// The source cannot be read.
+fn unreadable(error: &Error) -> Report {
+    Report::new(Outcome::Failed, format!("source: {}", error.cause()))
 }

@@ -23,7 +23,15 @@ pub(super) type Made<T = Report> = Result<T, Report>;
 pub struct Worker<'a> {
     pub(super) shared: &'a Shared<'a>,
     pub(super) cursors: Vec<Cursor<'a>>,
-    last: Option<(RelPath, Folder)>,
+    last: Option<Last>,
+}
+
+/// The directory that was last written to.
+struct Last {
+    path: RelPath,
+    folder: Folder,
+    /// This run has made it.
+    fresh: bool,
 }
 
 impl<'a> Worker<'a> {
@@ -72,8 +80,8 @@ impl<'a> Worker<'a> {
         let Some(parent) = change.path.parent() else {
             return self.root(change);
         };
-        let folder = match self.enter(&parent) {
-            Ok(folder) => folder,
+        let last = match self.enter(&parent) {
+            Ok(last) => last,
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) if change.status == Status::Deleted => {
                 return Ok(Report::plain(Outcome::Already));
             }
@@ -91,8 +99,8 @@ impl<'a> Worker<'a> {
             }
             Err(e) => return Err(self.failed("cannot open its directory", e.into())),
         };
-        let report = self.in_folder(change, &folder);
-        self.last = Some((parent, folder));
+        let report = self.in_folder(change, &last);
+        self.last = Some(last);
         report
     }
 
@@ -109,15 +117,24 @@ impl<'a> Worker<'a> {
     }
 
     /// Opens a directory of the destination; the last one is still open.
-    fn enter(&mut self, path: &RelPath) -> Result<Folder, Errno> {
+    fn enter(&mut self, path: &RelPath) -> Result<Last, Errno> {
         match self.last.take() {
-            Some((last, folder)) if last == *path => Ok(folder),
-            _ => self.shared.job.root.folder(path),
+            Some(last) if last.path == *path => Ok(last),
+            _ => Ok(Last {
+                folder: self.shared.job.root.folder(path)?,
+                fresh: self.shared.is_fresh(path),
+                path: path.clone(),
+            }),
         }
     }
 
-    fn in_folder(&mut self, change: &Change, folder: &Folder) -> Made {
-        let name = change.path.name();
+    fn in_folder(&mut self, change: &Change, last: &Last) -> Made {
+        let (folder, name) = (&last.folder, change.path.name());
+        let plain = change.status == Status::Added && change.link_to.is_none();
+        if last.fresh && plain && !self.shared.job.dry_run {
+            // Nothing can be there; were there something, giving it its name would fail.
+            return self.change(change, folder, None);
+        }
         let now = folder
             .entry(name)
             .map_err(|e| self.failed("cannot examine", e.into()))?;
@@ -243,7 +260,7 @@ impl<'a> Worker<'a> {
             (Status::Touched, Some(_)) if change.kind == Kind::Directory => return done,
             (Status::Touched, Some(new)) => self.touch(change, folder, new, now)?,
             (Status::Added, Some(_)) if change.kind == Kind::Directory => {
-                self.make_dir(folder, change.path.name())?;
+                self.make_dir(change, folder)?;
             }
             _ if change.link_to.is_some() => self.link(change, folder, now)?,
             (_, Some(new)) => self.put(change, folder, new, now)?,
@@ -251,11 +268,18 @@ impl<'a> Worker<'a> {
         done
     }
 
-    fn make_dir(&self, folder: &Folder, name: &[u8]) -> Made<()> {
+    fn make_dir(&self, change: &Change, folder: &Folder) -> Made<()> {
+        let name = change.path.name();
         match folder.make_dir(name, 0o700) {
-            Ok(()) | Err(Errno::EXIST) => Ok(()),
-            Err(e) => Err(self.failed("cannot make the directory", e.into())),
+            Ok(()) => self.shared.add_fresh(&change.path),
+            // Names that differ in case alone may be one here.
+            Err(Errno::EXIST) => match folder.entry(name) {
+                Ok(Some(entry)) if entry.is_dir() => {}
+                _ => return Err(stale("something is there already")),
+            },
+            Err(e) => return Err(self.failed("cannot make the directory", e.into())),
         }
+        Ok(())
     }
 
     fn delete(&self, change: &Change, folder: &Folder) -> Made {

@@ -3,8 +3,9 @@
 //! A directory that the plan changes gets what the plan says. One that only has something made or
 //! removed in it gets back the time that it had.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
+use rayon::prelude::*;
 use rustix::io::Errno;
 
 use crate::disk::meta::{self, Policy};
@@ -15,7 +16,7 @@ use crate::ops::outcome::{Outcome, Report};
 use crate::ops::perform::Worker;
 
 /// What a directory is to be like at the end.
-struct Final {
+pub struct Final {
     state: State,
     xattrs: Option<Xattrs>,
     policy: Policy,
@@ -37,8 +38,13 @@ impl Settle {
             .iter()
             .filter(|c| c.status != Status::Touched)
             .map(|c| &c.path);
+        let mut seen: HashSet<RelPath> = HashSet::new();
+        let mut last: Option<&[u8]> = None;
         for path in made.chain(moved) {
-            let Some((parent, folder)) = self.nearest(root, path) else {
+            if last.replace(path.dir()) == Some(path.dir()) {
+                continue;
+            }
+            let Some((parent, folder)) = nearest(root, path, &mut seen) else {
                 continue;
             };
             let Ok(state) = crate::tree::local::state_of_handle(folder.handle()) else {
@@ -69,44 +75,30 @@ impl Settle {
         }
     }
 
-    /// The nearest directory above `path` that is there, unless it is remembered already.
-    fn nearest(&self, root: &Root, path: &RelPath) -> Option<(RelPath, Folder)> {
-        let mut parent = path.parent()?;
-        loop {
-            if self.finals.contains_key(&parent) {
-                return None;
-            }
-            match root.folder(&parent) {
-                Ok(folder) => return Some((parent, folder)),
-                Err(_) => parent = parent.parent()?,
-            }
+    /// What a change of a directory makes of it, to be set at the end.
+    pub fn planned(change: &Change, report: &Report, worker: &mut Worker<'_>) -> Option<Final> {
+        let job = worker.shared().job;
+        let new = change.new.as_ref()?;
+        if change.kind != Kind::Directory || job.dry_run || !report.outcome.is_success() {
+            return None;
         }
+        let bring = change.status != Status::Touched || change.why.has(Why::XATTRS);
+        let xattrs = match bring {
+            true => worker.source_xattrs(change),
+            false => None,
+        };
+        Some(Final {
+            state: State::clone(new),
+            xattrs,
+            policy: job.policy,
+        })
     }
 
-    /// Takes what a change of a directory says in the place of what it was like.
-    pub fn planned(&mut self, change: &Change, report: &Report, worker: &mut Worker<'_>) {
-        let (Some(new), true) = (&change.new, report.outcome.is_success()) else {
-            return;
-        };
-        if change.kind != Kind::Directory || worker.shared().job.dry_run {
-            return;
+    /// Takes what the plan says in the place of what a directory was like.
+    pub fn add(&mut self, path: &RelPath, planned: Option<Final>) {
+        if let Some(planned) = planned {
+            self.finals.insert(path.clone(), planned);
         }
-        let policy = worker.shared().job.policy;
-        let bring = change.status != Status::Touched || change.why.has(Why::XATTRS);
-        let xattrs = if bring {
-            worker.source_xattrs(change)
-        } else {
-            None
-        };
-        let state = State::clone(new);
-        self.finals.insert(
-            change.path.clone(),
-            Final {
-                state,
-                xattrs,
-                policy,
-            },
-        );
     }
 
     /// Sets them, deepest first.
@@ -119,52 +111,78 @@ impl Settle {
                 policy,
             });
         }
-        for (path, wanted) in self.finals.iter().rev() {
-            let Err(error) = wanted.set(shared.job.root, path) else {
-                continue;
+        let mut levels: BTreeMap<usize, Vec<(&RelPath, &Final)>> = BTreeMap::new();
+        for (path, wanted) in &self.finals {
+            levels.entry(path.depth()).or_default().push((path, wanted));
+        }
+        let root = shared.job.root;
+        for level in levels.values().rev() {
+            let set = |(path, wanted): &(&RelPath, &Final)| {
+                let error = wanted.set(root, path).err()?;
+                Some((RelPath::clone(path), error))
             };
-            let at = changes.binary_search_by(|c| c.path.cmp(path));
-            // A directory that is not in the plan was opened for what is planned in it.
-            let at = at.unwrap_or_else(|next| next);
-            if let Some(report) = reports.get_mut(at) {
-                let error = Error::io(
-                    "cannot set the metadata of its directory",
-                    path.as_bytes(),
-                    error,
-                );
-                *report = Report::new(Outcome::Failed, error.to_string());
+            let failed: Vec<_> = level.par_iter().filter_map(set).collect();
+            for (path, error) in failed {
+                blame(&path, error, changes, reports);
             }
         }
     }
 }
 
+/// Notes what could not be set with the directory's own change, or else with the first one in it.
+fn blame(path: &RelPath, error: std::io::Error, changes: &[Change], reports: &mut [Report]) {
+    let at = changes.binary_search_by(|c| c.path.cmp(path));
+    // A directory that is not in the plan was opened for what is planned in it.
+    let at = at.unwrap_or_else(|next| next);
+    if let Some(report) = reports.get_mut(at) {
+        let what = "cannot set the metadata of its directory";
+        let error = Error::io(what, path.as_bytes(), error);
+        *report = Report::new(Outcome::Failed, error.to_string());
+    }
+}
+
+/// The nearest directory above `path` that is there, unless it was `seen` already.
+fn nearest(root: &Root, path: &RelPath, seen: &mut HashSet<RelPath>) -> Option<(RelPath, Folder)> {
+    let mut parent = path.parent()?;
+    loop {
+        if !seen.insert(parent.clone()) {
+            return None;
+        }
+        match root.folder(&parent) {
+            Ok(folder) => return Some((parent, folder)),
+            Err(_) => parent = parent.parent()?,
+        }
+    }
+}
+
 impl Final {
-    /// Sets them by name, through the directory above: that needs no permission in the directory itself.
+    /// Sets them through a handle of the directory; where its own mode forbids that, by name, through the one above.
     fn set(&self, root: &Root, path: &RelPath) -> std::io::Result<()> {
-        let (folder, name) = match path.parent() {
-            None => (root.folder(path)?, &b""[..]),
-            Some(parent) => match root.folder(&parent) {
-                Ok(folder) => (folder, path.name()),
-                // It is gone, as planned, or could not be made, which is reported already.
-                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
-                Err(e) => return Err(e.into()),
-            },
+        match root.folder(path) {
+            Ok(folder) => {
+                let now = crate::tree::local::state_of_handle(folder.handle())?;
+                self.bring(&folder, b"", &now)
+            }
+            // It is gone, as planned, or could not be made, which is reported already.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(()),
+            Err(Errno::ACCESS) => self.set_by_name(root, path),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    fn set_by_name(&self, root: &Root, path: &RelPath) -> std::io::Result<()> {
+        let Some(parent) = path.parent() else {
+            return Err(Errno::ACCESS.into());
         };
-        let now = match name.is_empty() {
-            true => crate::tree::local::state_of_handle(folder.handle())?,
-            false => match folder.entry(name)?.filter(Entry::is_dir) {
-                Some(entry) => entry.state,
-                None => return Ok(()),
-            },
-        };
-        meta::set(
-            &folder,
-            name,
-            &now,
-            &self.state,
-            self.xattrs.as_ref(),
-            self.policy,
-        )
-        .map(|_| ())
+        let folder = root.folder(&parent)?;
+        match folder.entry(path.name())?.filter(Entry::is_dir) {
+            Some(entry) => self.bring(&folder, path.name(), &entry.state),
+            None => Ok(()),
+        }
+    }
+
+    fn bring(&self, folder: &Folder, name: &[u8], now: &State) -> std::io::Result<()> {
+        let xattrs = self.xattrs.as_ref();
+        meta::set(folder, name, now, &self.state, xattrs, self.policy).map(|_| ())
     }
 }

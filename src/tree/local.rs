@@ -164,7 +164,7 @@ pub fn examine(dir: BorrowedFd<'_>, name: &CStr) -> Result<Option<Entry>, Errno>
     if stat.stx_nlink > 1 && !entry.is_dir() {
         entry.links = inode;
     }
-    entry.sparse = entry.state.kind == Kind::File && stat.stx_blocks * 512 < stat.stx_size;
+    entry.sparse = is_sparse(&stat);
     Ok(Some(entry))
 }
 
@@ -173,13 +173,29 @@ pub fn examine(dir: BorrowedFd<'_>, name: &CStr) -> Result<Option<Entry>, Errno>
 /// # Errors
 /// The system's.
 pub fn state_of_handle(handle: BorrowedFd<'_>) -> Result<State, Errno> {
-    Ok(state_of(
-        &statx(handle, c"", AtFlags::EMPTY_PATH, MASK)?,
-        None,
-    ))
+    Ok(examine_handle(handle)?.0)
+}
+
+/// The state of what an open handle is, and whether it has holes.
+///
+/// # Errors
+/// The system's.
+pub fn examine_handle(handle: BorrowedFd<'_>) -> Result<(State, bool), Errno> {
+    let stat = statx(handle, c"", AtFlags::EMPTY_PATH, MASK)?;
+    Ok((state_of(&stat, None), is_sparse(&stat)))
+}
+
+/// Fewer blocks than bytes.
+fn is_sparse(stat: &Statx) -> bool {
+    let is_file = FileType::from_raw_mode(stat.stx_mode.into()) == FileType::RegularFile;
+    is_file && stat.stx_blocks * 512 < stat.stx_size
 }
 
 impl Dir for LocalDir {
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn list(&self) -> Result<Listing> {
         let mut listing = Listing::default();
         let mut space = [MaybeUninit::<u8>::uninit(); 32 * 1024];

@@ -59,6 +59,11 @@ pub trait Dir: Send + Sync {
     /// When they cannot be read. A file system without them has none.
     fn xattrs(&self, entry: &Entry) -> Result<Xattrs>;
 
+    /// Whether entries can be opened by their names alone, whatever else is said of them, and be examined when open.
+    fn is_local(&self) -> bool {
+        false
+    }
+
     /// Of a directory in a snapshot, its manifest node and that of the tree's hard links: where both
     /// are equal, so are all entries below and how they are linked.
     fn node(&self) -> Option<(NodeId, Option<NodeId>)> {
