@@ -16,7 +16,9 @@ use crate::cli::{Program, Talk, diff};
 use crate::disk::Root;
 use crate::disk::lock::{PATIENCE, lock};
 use crate::disk::meta::Policy;
-use crate::model::{Change, Counts, Error, ErrorKind, Exit, Filter, Outcome, Result};
+use crate::model::{
+    Change, Counts, Error, ErrorKind, Exit, Filter, Outcome, RelPath, Result, Status,
+};
 use crate::ops::apply::{Job, apply};
 use crate::ops::guard;
 use crate::ops::lookup::Lookup;
@@ -65,7 +67,7 @@ struct Ready {
     destination: PathBuf,
     changes: Vec<Change>,
     /// What became of lines that stand for no change, by path.
-    settled: Vec<Row>,
+    settled: Vec<(RelPath, Status, Report)>,
     plan: Option<Plan>,
     terms: Terms,
 }
@@ -95,7 +97,7 @@ impl Program for Args {
                 self.perform(&places, &ready, &root, journal)?
             }
         };
-        Ok(self.tell(&ready, reports)?)
+        Ok(self.tell(&ready, &reports)?)
     }
 }
 
@@ -262,22 +264,23 @@ impl Args {
     }
 
     /// Prints what became of everything, in path order.
-    fn tell(&self, ready: &Ready, reports: Vec<Report>) -> Result<Exit> {
-        let settled = ready.settled.iter().cloned();
-        let mut rows: Vec<_> = result::rows(&ready.changes, reports)
-            .into_iter()
-            .chain(settled)
-            .collect();
-        rows.sort_by(|a, b| a.0.cmp(&b.0));
+    fn tell(&self, ready: &Ready, reports: &[Report]) -> Result<Exit> {
         let mut counts = Counts::default();
         ready.changes.iter().for_each(|c| counts.add(c));
-        result::print(&result::Told {
+        let told = result::Told {
             talk: self.talk(),
             json: self.json,
             snapshot: ready.plan.as_ref().and_then(|p| p.snapshot.as_ref()),
-            rows,
             counts,
             troubles: ready.plan.as_ref().map_or(0, |p| p.troubles),
-        })
+        };
+        let rows = result::rows(&ready.changes, reports);
+        if ready.settled.is_empty() {
+            return result::print(&told, rows);
+        }
+        let settled = ready.settled.iter().map(|(p, s, r)| (p, *s, r));
+        let mut rows: Vec<Row> = rows.chain(settled).collect();
+        rows.sort_by_key(|row| row.0);
+        result::print(&told, rows.into_iter())
     }
 }

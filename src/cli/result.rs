@@ -8,7 +8,7 @@ use crate::ops::outcome::Report;
 use crate::protocol::{End, Record, ResultRecord, SnapshotRecord, Writer};
 
 /// One path and what became of it.
-pub type Row = (RelPath, Status, Report);
+pub type Row<'a> = (&'a RelPath, Status, &'a Report);
 
 /// All that is told.
 pub struct Told<'a> {
@@ -18,8 +18,6 @@ pub struct Told<'a> {
     pub json: bool,
     /// The snapshot of the state before.
     pub snapshot: Option<&'a SnapshotRecord>,
-    /// In path order.
-    pub rows: Vec<Row>,
     /// What was planned.
     pub counts: Counts,
     /// What had gone wrong before.
@@ -27,23 +25,23 @@ pub struct Told<'a> {
 }
 
 /// Changes with their reports.
-pub fn rows(changes: &[Change], reports: Vec<Report>) -> Vec<Row> {
-    let row = |(c, r): (&Change, Report)| (c.path.clone(), c.status, r);
-    changes.iter().zip(reports).map(row).collect()
+pub fn rows<'a>(changes: &'a [Change], reports: &'a [Report]) -> impl Iterator<Item = Row<'a>> {
+    let row = |(c, r): (&'a Change, &'a Report)| (&c.path, c.status, r);
+    changes.iter().zip(reports).map(row)
 }
 
-/// Prints everything; [`Exit::Partial`] when anything was not done.
+/// Prints everything, rows in path order; [`Exit::Partial`] when anything was not done.
 ///
 /// # Errors
 /// When stdout cannot be written.
-pub fn print(told: &Told<'_>) -> Result<Exit> {
+pub fn print<'a>(told: &Told<'_>, rows: impl Iterator<Item = Row<'a>>) -> Result<Exit> {
     let mut out = Writer::new(stdout());
     if let (true, Some(snapshot)) = (told.json, told.snapshot) {
         out.record(&Record::Snapshot(snapshot.clone()))?;
     }
     let mut failed = 0;
-    for (path, status, report) in &told.rows {
-        let reason = report.message.as_deref();
+    for (path, status, report) in rows {
+        let reason = report.reason();
         if !report.outcome.is_success() {
             failed += 1;
             let (outcome, reason) = (report.outcome.word(), reason.unwrap_or_default());
@@ -52,7 +50,7 @@ pub fn print(told: &Told<'_>) -> Result<Exit> {
         if told.json {
             out.record(&Record::Result(ResultRecord {
                 path: path.clone(),
-                status: *status,
+                status,
                 outcome: report.outcome,
                 message: reason.map(str::to_string),
             }))?;

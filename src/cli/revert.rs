@@ -172,14 +172,14 @@ impl Args {
             directory: Box::from(dir.as_os_str().as_bytes()),
             new: false,
         };
-        let exit = result::print(&Told {
+        let told = Told {
             talk,
             json: self.json,
             snapshot: Some(&snapshot),
-            rows: result::rows(&done.changes, done.reports),
             counts,
             troubles: done.problems.len() as u64,
-        })?;
+        };
+        let exit = result::print(&told, result::rows(&done.changes, &done.reports))?;
         let name = crate::model::quote::quote(dir.as_os_str().as_bytes());
         let what = match (exit, counts.total()) {
             (Exit::Done, 0) => format!("{name}: nothing had to change to be as {}", target.id),
@@ -308,13 +308,13 @@ impl Args {
             dry_run: false,
         };
         let reports = apply(&job, &changes);
-        result::print(&Told {
+        let told = Told {
             talk: self.talk(),
             json: self.json,
             snapshot: None,
-            rows: result::rows(&changes, reports),
             counts: plan.counts,
             troubles: plan.errors + plan.skipped,
-        })
+        };
+        result::print(&told, result::rows(&changes, &reports))
     }
 }

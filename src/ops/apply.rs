@@ -162,7 +162,7 @@ fn directories(
         let done = spread(shared, changes, &level, |worker, change| {
             let report = worker.perform(change);
             let planned = Settle::planned(change, &report, worker);
-            (report, planned)
+            Some((report, planned))
         });
         for (at, (report, planned)) in done {
             reports[at] = report;
@@ -188,19 +188,26 @@ fn contents(shared: &Shared<'_>, changes: &[Change], reports: &mut [Report]) {
     let which: Vec<usize> = (0..changes.len())
         .filter(|at| is_content(&changes[*at]))
         .collect();
-    for (at, report) in spread(shared, changes, &which, |worker, change| {
-        worker.perform(change)
-    }) {
+    let not_done = spread(shared, changes, &which, |worker, change| {
+        let report = worker.perform(change);
+        // Most are done; only the others are kept twice.
+        (report.outcome != Outcome::Done).then_some(report)
+    });
+    for at in which {
+        reports[at] = Report::plain(Outcome::Done);
+    }
+    for (at, report) in not_done {
         reports[at] = report;
     }
 }
 
-/// Does something with changes that do not depend on each other, on every thread; `which` is in path order.
+/// Does something with changes that do not depend on each other, on every thread, and gathers what comes of it;
+/// `which` is in path order.
 fn spread<'a, T: Send>(
     shared: &'a Shared<'a>,
     changes: &'a [Change],
     which: &[usize],
-    work: impl Fn(&mut Worker<'a>, &'a Change) -> T + Sync,
+    work: impl Fn(&mut Worker<'a>, &'a Change) -> Option<T> + Sync,
 ) -> Vec<(usize, T)> {
     let batches = batches(changes, which);
     let next = AtomicUsize::new(0);
@@ -209,10 +216,9 @@ fn spread<'a, T: Send>(
         let mut worker = Worker::new(shared);
         let mut done = Vec::new();
         while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let made = batch
-                .iter()
-                .map(|at| (*at, work(&mut worker, &changes[*at])));
-            done.extend(made);
+            for at in *batch {
+                done.extend(work(&mut worker, &changes[*at]).map(|made| (*at, made)));
+            }
         }
         done
     };

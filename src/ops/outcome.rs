@@ -28,11 +28,16 @@ impl Report {
         }
     }
 
-    /// Not tried.
+    /// Not tried, since the destination takes no more data.
     pub fn held() -> Self {
-        Report::new(
-            Outcome::Held,
-            "not tried: the destination takes no more data",
-        )
+        Report::plain(Outcome::Held)
+    }
+
+    /// Why, in words; nothing where it was done.
+    pub fn reason(&self) -> Option<&str> {
+        // Every change begins as held, so the reason is not kept with each.
+        let held = "not tried: the destination takes no more data";
+        let default = (self.outcome == Outcome::Held).then_some(held);
+        self.message.as_deref().or(default)
     }
 }
