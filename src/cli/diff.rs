@@ -8,7 +8,7 @@ use clap::Parser;
 use crate::cli::option::{Common, CompareArgs, FilterArgs};
 use crate::cli::place::{Place, Places};
 use crate::cli::{Program, Talk};
-use crate::model::{Counts, Error, ErrorKind, Exit, Filter, Result, Status};
+use crate::model::{Clock, Counts, Error, ErrorKind, Exit, Filter, Result, Status};
 use crate::ops::diff::{Item, Options, Plan, diff};
 use crate::protocol::record::PROTOCOL;
 use crate::protocol::{self, End, Header, Record, Writer};
@@ -143,9 +143,15 @@ pub fn options(compare: &CompareArgs, filter: Filter) -> Options {
         delete_excluded: compare.delete_excluded,
         checksum: compare.checksum,
         size_only: compare.size_only,
-        owner: compare.owner || privileged,
+        owner: (compare.owner || privileged) && !compare.lax.no_owner,
+        no_owner: compare.lax.no_owner,
         xattrs: compare.xattrs,
-        window_ns: compare.modify_window.unwrap_or(0),
+        clock: Clock {
+            window_ns: compare.modify_window.unwrap_or(0),
+            ignored: compare.lax.no_times,
+            ..Clock::default()
+        },
+        any_mode: compare.lax.no_perms,
         renames: compare.renames,
         devices: privileged,
         sync_file: false,
@@ -197,7 +203,10 @@ pub fn header(sources: &[Place], destination: &Place, options: &Options) -> Head
             size_only: options.size_only,
             owner: options.owner,
             xattrs: options.xattrs,
-            modify_window_ns: options.window_ns,
+            modify_window_ns: options.clock.window_ns,
+            no_owner: options.no_owner,
+            no_perms: options.any_mode,
+            no_times: options.clock.ignored,
             rules: options.filter.rules().to_vec(),
         },
     }

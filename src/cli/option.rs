@@ -164,11 +164,39 @@ pub struct CompareArgs {
     #[arg(long, help_heading = "Comparing")]
     pub xattrs: bool,
     /// Compare owners and groups [default: only when run as root]
-    #[arg(long, help_heading = "Comparing")]
+    #[arg(long, help_heading = "Comparing", conflicts_with = "no_owner")]
     pub owner: bool,
     /// Find renames: a deleted and an added entry of equal content (needs --delete)
     #[arg(long, help_heading = "Comparing")]
     pub renames: bool,
+    /// What is left out of comparing and setting.
+    #[command(flatten)]
+    pub lax: LaxArgs,
+}
+
+/// Options that say which metadata count for nothing.
+#[derive(Args, Clone, Debug, Default)]
+pub struct LaxArgs {
+    /// Neither compare nor set owners and groups; a changed file keeps its own
+    #[arg(long, help_heading = "Metadata")]
+    pub no_owner: bool,
+    /// Neither compare nor set permission bits; a new entry gets what the umask leaves of the source's
+    #[arg(long, help_heading = "Metadata")]
+    pub no_perms: bool,
+    /// Neither compare nor set modification times; where they differ, contents are compared
+    #[arg(long, help_heading = "Metadata")]
+    pub no_times: bool,
+}
+
+impl LaxArgs {
+    /// The same as arguments.
+    pub fn to_args(&self) -> Vec<OsString> {
+        flags(&[
+            ("--no-owner", self.no_owner),
+            ("--no-perms", self.no_perms),
+            ("--no-times", self.no_times),
+        ])
+    }
 }
 
 impl CompareArgs {
@@ -186,6 +214,7 @@ impl CompareArgs {
         if let Some(ns) = self.modify_window {
             args.push(format!("--modify-window={ns}ns").into());
         }
+        args.extend(self.lax.to_args());
         args
     }
 }

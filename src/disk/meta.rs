@@ -9,7 +9,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::disk::folder::Folder;
-use crate::model::{Kind, State, Time, Xattrs};
+use crate::model::{Kind, Medium, State, Time, Xattrs, is_access};
 use crate::tree::local::{handle_path, xattrs};
 
 /// What may be set.
@@ -23,6 +23,18 @@ pub struct Policy {
     pub mtime: bool,
     /// Extended attributes.
     pub xattrs: bool,
+}
+
+impl Policy {
+    /// The same, but for what the file system does not keep.
+    #[must_use]
+    pub fn on(self, medium: Medium) -> Self {
+        Policy {
+            owner: self.owner && medium.owners,
+            mode: self.mode && medium.modes,
+            ..self
+        }
+    }
 }
 
 /// Makes the metadata of `name` in `folder`, which now is as `current` says, like `wanted`. Whether anything was done.
@@ -50,7 +62,7 @@ pub fn set(
         done = true;
     }
     if let Some(attributes) = attributes.filter(|_| policy.xattrs) {
-        done |= set_xattrs(folder.handle(), name, attributes)?;
+        done |= set_xattrs(folder.handle(), name, attributes, policy.mode)?;
     }
     if policy.mtime && current.mtime != wanted.mtime {
         set_mtime(folder.handle(), name, wanted.mtime)?;
@@ -118,10 +130,20 @@ fn at(name: &[u8]) -> &[u8] {
 
 /// Makes the extended attributes exactly `wanted`. Those that this process may not set are left:
 /// `trusted.*` and most of `security.*` are the privileged's.
-fn set_xattrs(dir: BorrowedFd<'_>, name: &[u8], wanted: &Xattrs) -> Result<bool, std::io::Error> {
+/// Access control lists go with the mode.
+fn set_xattrs(
+    dir: BorrowedFd<'_>,
+    name: &[u8],
+    wanted: &Xattrs,
+    mode: bool,
+) -> Result<bool, std::io::Error> {
     use std::os::unix::ffi::OsStrExt;
-    let current = xattrs(dir, name)?;
-    if current == *wanted {
+    let counts = |pair: &(Vec<u8>, Vec<u8>)| mode || !is_access(&pair.0);
+    let mut current = xattrs(dir, name)?;
+    let mut wanted = wanted.clone();
+    current.retain(counts);
+    wanted.retain(counts);
+    if current == wanted {
         return Ok(false);
     }
     let path = handle_path(dir, name);
@@ -132,10 +154,23 @@ fn set_xattrs(dir: BorrowedFd<'_>, name: &[u8], wanted: &Xattrs) -> Result<bool,
     {
         forgive(key, xattr::remove(&path, os(key)))?;
     }
-    for (key, value) in wanted.iter().filter(|pair| !current.contains(pair)) {
-        forgive(key, xattr::set(&path, os(key), value))?;
-    }
+    wanted.retain(|pair| !current.contains(pair));
+    add_xattrs(dir, name, &wanted)?;
     Ok(true)
+}
+
+/// Sets extended attributes and leaves the others.
+///
+/// # Errors
+/// The system's.
+pub fn add_xattrs(dir: BorrowedFd<'_>, name: &[u8], wanted: &Xattrs) -> Result<(), std::io::Error> {
+    use std::os::unix::ffi::OsStrExt;
+    let path = handle_path(dir, name);
+    for (key, value) in wanted {
+        let os = std::ffi::OsStr::from_bytes(key);
+        forgive(key, xattr::set(&path, os, value))?;
+    }
+    Ok(())
 }
 
 fn forgive(key: &[u8], result: std::io::Result<()>) -> std::io::Result<()> {

@@ -8,8 +8,8 @@ use rustix::io::Errno;
 
 use crate::disk::copy::{Copier, Fault, Job, SMALL};
 use crate::disk::folder::{Folder, temporary};
+use crate::disk::keep::Kept;
 use crate::disk::meta::{self, Policy};
-use crate::disk::root::Root;
 use crate::model::{Kind, State, Xattrs};
 use crate::tree::Contents;
 use crate::tree::local::state_of_handle;
@@ -72,6 +72,18 @@ pub struct Wanted<'a> {
     pub sparse: bool,
     /// What of it is set.
     pub policy: Policy,
+    /// What it keeps of the entry whose place it takes.
+    pub keep: Option<Kept<'a>>,
+}
+
+impl Wanted<'_> {
+    /// The bits that it is made with where the source's are not brought along; the system takes the umask off.
+    fn bits(&self) -> u32 {
+        match self.keep {
+            Some(_) => 0o600,
+            None => self.state.mode & 0o777,
+        }
+    }
 }
 
 /// Writes a regular file; the number of bytes it has.
@@ -79,7 +91,6 @@ pub struct Wanted<'a> {
 /// # Errors
 /// A [`Fault`] that says which side failed.
 pub fn file<'f>(
-    root: &Root,
     folder: &'f Folder,
     wanted: &Wanted<'_>,
     from: &mut Contents,
@@ -88,10 +99,10 @@ pub fn file<'f>(
     let to = |e: Errno| Fault::Destination(e.into());
     let name = temporary();
     // Until it is complete nobody else needs to read it; wider bits come with the owner below.
-    let bits = if wanted.policy.owner {
-        0o600
-    } else {
-        wanted.state.mode & 0o777 | 0o600
+    let bits = match (wanted.policy.mode, wanted.policy.owner) {
+        (false, _) => wanted.bits(),
+        (true, true) => 0o600,
+        (true, false) => wanted.state.mode & 0o777 | 0o600,
     };
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = openat(folder.handle(), &*name, flags, Mode::from_raw_mode(bits)).map_err(to)?;
@@ -117,7 +128,7 @@ pub fn file<'f>(
         devices,
     };
     let written = copier.copy(job)?;
-    finish(root, &file, &now, wanted, &made).map_err(Fault::Destination)?;
+    finish(&file, &now, wanted, &made).map_err(Fault::Destination)?;
     Ok((made, written))
 }
 
@@ -133,7 +144,6 @@ fn device(from: &Contents) -> u64 {
 
 /// Owner, mode, attributes and time of a file that is still open.
 fn finish(
-    root: &Root,
     file: &File,
     now: &State,
     wanted: &Wanted<'_>,
@@ -147,12 +157,11 @@ fn finish(
         );
         fchown(file, Some(uid), Some(gid))?;
     }
-    let mode = match policy.mode {
-        true => state.mode,
-        false => 0o666 & !root.umask(),
-    };
-    if now.mode != mode {
-        fchmod(file, Mode::from_raw_mode(mode))?;
+    if policy.mode && now.mode != state.mode {
+        fchmod(file, Mode::from_raw_mode(state.mode))?;
+    }
+    if let Some(kept) = &wanted.keep {
+        kept.give(made.folder, &made.name)?;
     }
     if let Some(attributes) = wanted.xattrs.filter(|_| policy.xattrs) {
         let only = Policy {
@@ -176,12 +185,17 @@ fn finish(
 pub fn node<'f>(folder: &'f Folder, wanted: &Wanted<'_>) -> Result<Temporary<'f>, std::io::Error> {
     let name = temporary();
     let state = wanted.state;
+    let bits = if wanted.policy.mode {
+        0o600
+    } else {
+        wanted.bits()
+    };
     let make = |kind: FileType| {
         mknodat(
             folder.handle(),
             &*name,
             kind,
-            Mode::from_raw_mode(0o600),
+            Mode::from_raw_mode(bits),
             state.rdev,
         )
     };
@@ -213,6 +227,9 @@ pub fn node<'f>(folder: &'f Folder, wanted: &Wanted<'_>) -> Result<Temporary<'f>
             wanted.xattrs,
             wanted.policy,
         )?;
+        if let Some(kept) = &wanted.keep {
+            kept.give(folder, &made.name)?;
+        }
     }
     Ok(made)
 }

@@ -62,6 +62,11 @@ pub type LinkKey = (u64, u64);
 /// Extended attributes (ACLs and capabilities among them), sorted by name, bytes as the kernel gives them.
 pub type Xattrs = Vec<(Vec<u8>, Vec<u8>)>;
 
+/// Whether an attribute is an access control list: permission bits by another name.
+pub fn is_access(name: &[u8]) -> bool {
+    name.starts_with(b"system.posix_acl_")
+}
+
 /// The state of an entry, as far as fsync compares and restores it. Access time, birth time and chattr flags are not.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct State {

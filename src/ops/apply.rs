@@ -3,7 +3,7 @@
 //! Order: directories, renames, contents (in parallel, by directory), deletions and what takes a
 //! directory's place, deepest first, hard links, and the directories' metadata last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -51,6 +51,8 @@ pub struct Shared<'a> {
     pub stopped: AtomicBool,
     /// Parents that the plan does not hold and that were made with the source's metadata.
     made: Mutex<Vec<Parent>>,
+    /// Directories that this run made: where modes are not brought along they get what the umask leaves.
+    fresh: Mutex<HashSet<RelPath>>,
 }
 
 /// A directory that was made on the way, and what it is to be like.
@@ -72,6 +74,20 @@ impl Shared<'_> {
             .unwrap_or_default()
     }
 
+    /// Remembers a directory that was made, where that matters.
+    pub fn add_fresh(&self, path: &RelPath) {
+        if !self.job.policy.mode
+            && let Ok(mut fresh) = self.fresh.lock()
+        {
+            fresh.insert(path.clone());
+        }
+    }
+
+    /// Whether a directory was made by this run and modes are not brought along.
+    pub fn is_fresh(&self, path: &RelPath) -> bool {
+        self.fresh.lock().is_ok_and(|fresh| fresh.contains(path))
+    }
+
     /// Notes an error of the destination after which no more data is written.
     pub fn note(&self, errno: Option<i32>) {
         let full = [Errno::NOSPC, Errno::DQUOT, Errno::ROFS, Errno::IO];
@@ -89,6 +105,7 @@ pub fn apply(job: &Job<'_>, changes: &[Change]) -> Vec<Report> {
         own: Own::default(),
         stopped: AtomicBool::new(false),
         made: Mutex::default(),
+        fresh: Mutex::default(),
     };
     let mut reports: Vec<Report> = vec![Report::held(); changes.len()];
     let mut settle = Settle::default();

@@ -1,6 +1,7 @@
 //! Comparing: the plan that makes one tree like another.
 
-use crate::model::{Change, Counts, Filter, Problem, RelPath, Result, Skip};
+use crate::model::{Change, Clock, Counts, Filter, Medium, Problem, RelPath, Result, Skip};
+use crate::ops::stale::Terms;
 use crate::ops::walk::{Part, Walk};
 use crate::ops::{link, rename};
 use crate::tree::Tree;
@@ -18,10 +19,14 @@ pub struct Options {
     pub size_only: bool,
     /// Compare owners.
     pub owner: bool,
+    /// Nor are they to be set.
+    pub no_owner: bool,
     /// Compare extended attributes.
     pub xattrs: bool,
-    /// Times that differ by at most this many nanoseconds are equal.
-    pub window_ns: u64,
+    /// How modification times are compared.
+    pub clock: Clock,
+    /// Permission bits do not count.
+    pub any_mode: bool,
     /// Find renames.
     pub renames: bool,
     /// Devices can be made (by a privileged process); else they are passed over.
@@ -30,6 +35,28 @@ pub struct Options {
     pub sync_file: bool,
     /// What belongs to the run.
     pub filter: Filter,
+}
+
+impl Options {
+    /// The same, but for what the destination's file system does not keep.
+    #[must_use]
+    pub fn on(&self, medium: Medium) -> Self {
+        Options {
+            owner: self.owner && medium.owners,
+            any_mode: self.any_mode || !medium.modes,
+            clock: self.clock.on(medium.tick_ns),
+            ..self.clone()
+        }
+    }
+
+    /// What counts when what is there is held against what is planned.
+    pub fn terms(&self) -> Terms {
+        Terms {
+            owner: self.owner,
+            any_mode: self.any_mode,
+            clock: self.clock,
+        }
+    }
 }
 
 /// One line of a plan.
@@ -97,13 +124,15 @@ impl Plan {
 /// # Errors
 /// When a root cannot be examined. Whatever goes wrong below is a [`Problem`] in the plan.
 pub fn diff(source: &dyn Tree, destination: Option<&dyn Tree>, options: &Options) -> Result<Plan> {
+    let medium = destination.map(Tree::medium).unwrap_or_default();
+    let options = &options.on(medium);
     let walk = Walk { options };
     let Part {
         mut items, links, ..
     } = walk.roots(source, destination)?;
     link::plan(&mut items, &links);
     if options.renames && options.delete {
-        items = rename::find(items, &links, source, destination);
+        items = rename::find(items, &links, (source, destination), options);
     }
     Ok(Plan::new(items))
 }

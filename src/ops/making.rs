@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use rustix::io::Errno;
 
 use crate::disk::Folder;
+use crate::disk::keep::Kept;
 use crate::disk::put::{self, Temporary, Wanted};
 use crate::model::{Change, Entry, Error, Kind, Outcome, State, Status};
 use crate::ops::outcome::Report;
@@ -46,6 +47,7 @@ impl Worker<'_> {
                 xattrs: xattrs.as_ref(),
                 sparse: entry.sparse,
                 policy: job.policy,
+                keep: self.kept(change, folder, now)?,
             };
             let Some(mut contents) = contents else {
                 let made = put::node(folder, &wanted);
@@ -53,7 +55,7 @@ impl Worker<'_> {
                 return self.place(change, folder, made, now);
             };
             let before = state_of_contents(&contents);
-            let made = put::file(job.root, folder, &wanted, &mut contents, &shared.copier);
+            let made = put::file(folder, &wanted, &mut contents, &shared.copier);
             let (made, written) = made.map_err(|fault| self.fault(fault))?;
             let whole = before.is_none_or(|b| {
                 b.inode == entry.state.inode
@@ -68,6 +70,21 @@ impl Worker<'_> {
             Outcome::Torn,
             "the source changes while it is read",
         ))
+    }
+
+    /// What a changed entry keeps of its own, where owners or modes are not brought along.
+    fn kept<'s>(
+        &self,
+        change: &Change,
+        folder: &Folder,
+        now: Option<&'s Entry>,
+    ) -> Made<Option<Kept<'s>>> {
+        let (job, name) = (self.shared.job, change.path.name());
+        let Some(now) = now.filter(|_| change.status == Status::Modified) else {
+            return Ok(None);
+        };
+        Kept::of(folder, name, &now.state, job.policy, job.root.able())
+            .map_err(|e| self.failed("cannot examine", e))
     }
 
     /// Gives what is complete its name.

@@ -95,7 +95,8 @@ impl Worker<'_> {
         // Attributes came along; a directory's metadata are set here too, nothing is made in it.
         let set = meta::set(folder, change.path.name(), &state, new, None, policy);
         let set = set.map_err(|e| self.failed("cannot set its metadata", e))?;
-        let outcome = if there.is_some() && !set {
+        let like = is_like(new, &state, self.shared.job.terms);
+        let outcome = if there.is_some() && (!set || like) {
             Outcome::Already
         } else {
             Outcome::Done
@@ -146,7 +147,10 @@ impl Worker<'_> {
                 .folder(&above)
                 .map_err(|e| self.failed("cannot open", e.into()))?;
             match folder.make_dir(path.name(), 0o700) {
-                Ok(()) => self.shared.add_parent((path, entry.state, xattrs)),
+                Ok(()) => {
+                    self.shared.add_fresh(&path);
+                    self.shared.add_parent((path, entry.state, xattrs));
+                }
                 Err(Errno::EXIST) => {}
                 Err(e) => return Err(self.failed("cannot make its directory", e.into())),
             }

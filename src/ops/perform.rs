@@ -9,9 +9,9 @@ use crate::disk::copy::Fault;
 use crate::disk::{Folder, meta};
 use crate::model::{Change, Entry, Error, Kind, RelPath, State, Status, Why, Xattrs};
 use crate::ops::apply::Shared;
-use crate::ops::compare;
+use crate::ops::compare::{self, same_attributes};
 use crate::ops::outcome::{Outcome, Report};
-use crate::ops::stale::{Check, check, expected, is_halfway, source_holds};
+use crate::ops::stale::{Check, check, expected, is_halfway, needs_contents, source_holds};
 use crate::tree::Dir;
 use crate::tree::cursor::Cursor;
 use crate::tree::local::{state_of_handle, xattrs};
@@ -163,7 +163,7 @@ impl<'a> Worker<'a> {
         if change.why.has(Why::XATTRS) && !self.same_xattrs(change, folder)? {
             return Ok(false);
         }
-        if change.kind != Kind::File || !change.why.has(Why::CONTENT) {
+        if !needs_contents(change, &now.state, self.shared.job.terms) {
             return Ok(true);
         }
         self.same_contents(change, folder, now)
@@ -182,7 +182,12 @@ impl<'a> Worker<'a> {
         let here = xattrs(folder.handle(), change.path.name())
             .map_err(|e| self.failed("cannot read its extended attributes", e))?;
         let (dir, entry) = self.source(change)?;
-        Ok(dir.xattrs(&entry).map_err(unreadable)? == here)
+        let there = dir.xattrs(&entry).map_err(unreadable)?;
+        Ok(same_attributes(
+            &there,
+            &here,
+            self.shared.job.terms.any_mode,
+        ))
     }
 
     /// What a dry run can tell: whether the source still holds.
@@ -243,7 +248,7 @@ impl<'a> Worker<'a> {
             (Status::Touched, Some(_)) if change.kind == Kind::Directory => return done,
             (Status::Touched, Some(new)) => self.touch(change, folder, new, now)?,
             (Status::Added, Some(_)) if change.kind == Kind::Directory => {
-                self.make_dir(folder, change.path.name())?;
+                self.make_dir(folder, change)?;
             }
             _ if change.link_to.is_some() => self.link(change, folder, now)?,
             (_, Some(new)) => self.put(change, folder, new, now)?,
@@ -251,9 +256,13 @@ impl<'a> Worker<'a> {
         done
     }
 
-    fn make_dir(&self, folder: &Folder, name: &[u8]) -> Made<()> {
-        match folder.make_dir(name, 0o700) {
-            Ok(()) | Err(Errno::EXIST) => Ok(()),
+    fn make_dir(&self, folder: &Folder, change: &Change) -> Made<()> {
+        match folder.make_dir(change.path.name(), 0o700) {
+            Ok(()) => {
+                self.shared.add_fresh(&change.path);
+                Ok(())
+            }
+            Err(Errno::EXIST) => Ok(()),
             Err(e) => Err(self.failed("cannot make the directory", e.into())),
         }
     }

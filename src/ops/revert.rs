@@ -6,7 +6,6 @@
 
 use crate::disk::Root;
 use crate::disk::lock::Lock;
-use crate::disk::meta::Policy;
 use crate::model::{
     Change, Entry, Error, ErrorKind, Filter, Kind, Problem, RelPath, Result, SnapshotId, Status,
     Time,
@@ -15,7 +14,6 @@ use crate::ops::apply::{Job, apply};
 use crate::ops::diff::{Item, Options, Plan, diff};
 use crate::ops::outcome::Report;
 use crate::ops::snap::{SnapOptions, snap_locked};
-use crate::ops::stale::Terms;
 use crate::repo::log::{Begin, Work};
 use crate::repo::{Info, Repo, directory_of};
 use crate::tree::Tree;
@@ -74,7 +72,8 @@ impl Revert<'_> {
     /// # Errors
     /// When the present state cannot be recorded, or the log not be written: then nothing changed.
     pub fn run(&self, held: &Lock) -> Result<Reverted> {
-        let options = options(self.target, self.root.is_privileged())?;
+        let medium = self.root.medium();
+        let options = options(self.target, self.root.is_privileged())?.on(medium);
         let recorded = SnapOptions {
             filter: options.filter.clone(),
             ..SnapOptions::default()
@@ -210,16 +209,8 @@ impl Revert<'_> {
         let job = Job {
             sources: &[target],
             root: self.root,
-            policy: Policy {
-                owner: options.owner,
-                mode: true,
-                mtime: true,
-                xattrs: true,
-            },
-            terms: Terms {
-                owner: options.owner,
-                window_ns: 0,
-            },
+            policy: self.root.able(),
+            terms: options.terms(),
             unrecorded,
             dry_run: false,
         };

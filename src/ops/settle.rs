@@ -55,7 +55,7 @@ impl Settle {
             let policy = Policy {
                 owner: false,
                 mode: opened,
-                mtime: true,
+                mtime: shared.job.policy.mtime,
                 xattrs: false,
             };
             self.finals.insert(
@@ -92,6 +92,9 @@ impl Settle {
             return;
         }
         let policy = worker.shared().job.policy;
+        if change.status == Status::TypeChanged && report.outcome == Outcome::Done {
+            worker.shared().add_fresh(&change.path);
+        }
         let bring = change.status != Status::Touched || change.why.has(Why::XATTRS);
         let xattrs = if bring {
             worker.source_xattrs(change)
@@ -119,7 +122,10 @@ impl Settle {
                 policy,
             });
         }
-        for (path, wanted) in self.finals.iter().rev() {
+        for (path, wanted) in self.finals.iter_mut().rev() {
+            if shared.is_fresh(path) {
+                wanted.masked(shared.job.root);
+            }
             let Err(error) = wanted.set(shared.job.root, path) else {
                 continue;
             };
@@ -139,6 +145,12 @@ impl Settle {
 }
 
 impl Final {
+    /// Gives a directory that was made what is left of the source's bits, as mkdir(2) would have.
+    fn masked(&mut self, root: &Root) {
+        self.state.mode &= 0o777 & !root.umask();
+        self.policy.mode = root.medium().modes;
+    }
+
     /// Sets them by name, through the directory above: that needs no permission in the directory itself.
     fn set(&self, root: &Root, path: &RelPath) -> std::io::Result<()> {
         let (folder, name) = match path.parent() {

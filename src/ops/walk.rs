@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use crate::model::{
     Entry, Error, ErrorKind, Problem, RelPath, Result, Rule, Skip, Status, Why, name,
 };
-use crate::ops::compare::{contents, states};
+use crate::ops::compare::{contents, same_attributes, states};
 use crate::ops::diff::{Item, Options};
 use crate::ops::link::Linked;
 use crate::ops::pair::{Pair, is_heavy, merge, pair_name};
@@ -280,7 +280,10 @@ impl Walk<'_> {
         }
         let (Some(a), Some(b)) = dirs else { return why };
         match (a.xattrs(new), b.xattrs(old)) {
-            (Ok(x), Ok(y)) => why.set(Why::XATTRS, x != y),
+            (Ok(x), Ok(y)) => {
+                let same = same_attributes(&x, &y, self.options.any_mode);
+                why.set(Why::XATTRS, !same);
+            }
             (Err(error), _) | (_, Err(error)) => part.items.push(problem(path, "compare", &error)),
         }
         why

@@ -17,8 +17,10 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::model::{
-    Entry, Error, ErrorKind, Inode, Kind, Problem, RelPath, Result, State, Time, Xattrs, name,
+    Entry, Error, ErrorKind, Inode, Kind, Medium, Problem, RelPath, Result, State, Time, Xattrs,
+    name,
 };
+use crate::tree::system::medium;
 use crate::tree::{Contents, Dir, Listing, Tree};
 
 /// What we ask statx(2) for: all that a [`State`] holds, and nothing that costs more (no birth time, no mount id).
@@ -88,6 +90,10 @@ impl Tree for Local {
         let stat = statx(&self.handle, c"", AtFlags::EMPTY_PATH, MASK)
             .map_err(|e| Error::io("cannot examine", self.path.as_os_str().as_bytes(), e))?;
         Ok(Entry::new(b"", state_of(&stat, None)))
+    }
+
+    fn medium(&self) -> Medium {
+        medium(&self.handle)
     }
 
     fn open(&self) -> Result<Box<dyn Dir>> {

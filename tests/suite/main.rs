@@ -16,6 +16,7 @@ mod forged;
 mod guard;
 mod history;
 mod input;
+mod keep;
 mod kill;
 mod link;
 mod lost;
