@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::choose::ChooseArgs;
 use crate::cli::talk::Talk;
 use crate::model::{Error, ErrorKind, Filter, Result, Rule};
 use crate::ops::guard::MaxDelete;
@@ -85,6 +86,11 @@ pub struct FilterArgs {
 }
 
 impl FilterArgs {
+    /// Whether patterns come on standard input.
+    pub fn reads_input(&self) -> bool {
+        self.exclude_from.iter().any(|f| f.as_os_str() == "-")
+    }
+
     /// The compiled rules: files first, then `--exclude`, then `--include`, so that what is named later in this list wins.
     ///
     /// # Errors
@@ -172,6 +178,9 @@ pub struct CompareArgs {
     /// What is left out of comparing and setting.
     #[command(flatten)]
     pub lax: LaxArgs,
+    /// What of the trees takes part.
+    #[command(flatten)]
+    pub choose: ChooseArgs,
 }
 
 /// Options that say which metadata count for nothing.
@@ -215,6 +224,7 @@ impl CompareArgs {
             args.push(format!("--modify-window={ns}ns").into());
         }
         args.extend(self.lax.to_args());
+        args.extend(self.choose.to_args());
         args
     }
 }
@@ -257,7 +267,7 @@ impl GuardArgs {
     }
 }
 
-fn flags(list: &[(&str, bool)]) -> Vec<OsString> {
+pub(super) fn flags(list: &[(&str, bool)]) -> Vec<OsString> {
     list.iter()
         .filter(|(_, on)| *on)
         .map(|(name, _)| OsString::from(name))

@@ -64,6 +64,7 @@ impl<'a> Kept<'a> {
             mode: self.mode,
             mtime: false,
             xattrs: false,
+            both_times: false,
         };
         meta::set(folder, name, &now, &state, None, policy)?;
         meta::add_xattrs(folder.handle(), name, &self.access)

@@ -3,8 +3,8 @@
 use std::os::fd::BorrowedFd;
 
 use rustix::fs::{
-    AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, Uid, chmod, chownat, openat,
-    utimensat,
+    AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, Uid, chmod, chownat,
+    openat, utimensat,
 };
 use rustix::io::Errno;
 
@@ -23,6 +23,8 @@ pub struct Policy {
     pub mtime: bool,
     /// Extended attributes.
     pub xattrs: bool,
+    /// Access times are moved as well, since modification times cannot be set without.
+    pub both_times: bool,
 }
 
 impl Policy {
@@ -32,6 +34,7 @@ impl Policy {
         Policy {
             owner: self.owner && medium.owners,
             mode: self.mode && medium.modes,
+            both_times: medium.both_times,
             ..self
         }
     }
@@ -65,7 +68,7 @@ pub fn set(
         done |= set_xattrs(folder.handle(), name, attributes, policy.mode)?;
     }
     if policy.mtime && current.mtime != wanted.mtime {
-        set_mtime(folder.handle(), name, wanted.mtime)?;
+        set_mtime(folder.handle(), name, wanted.mtime, policy.both_times)?;
         done = true;
     }
     Ok(done)
@@ -102,20 +105,25 @@ pub fn set_mode(dir: BorrowedFd<'_>, name: &[u8], mode: u32) -> Result<(), Errno
     chmod(path.as_str(), Mode::from_raw_mode(mode))
 }
 
-/// Sets the modification time of a name itself, to the nanosecond; the access time stays.
+/// Sets the modification time of a name itself, to the nanosecond; the access time stays, or becomes the present with `both`.
 ///
 /// # Errors
 /// The system's.
-pub fn set_mtime(dir: BorrowedFd<'_>, name: &[u8], mtime: Time) -> Result<(), Errno> {
-    utimensat(dir, at(name), &times(mtime), AtFlags::SYMLINK_NOFOLLOW)
+pub fn set_mtime(dir: BorrowedFd<'_>, name: &[u8], mtime: Time, both: bool) -> Result<(), Errno> {
+    utimensat(
+        dir,
+        at(name),
+        &times(mtime, both),
+        AtFlags::SYMLINK_NOFOLLOW,
+    )
 }
 
-/// `utimensat`'s argument that sets the modification time alone.
-pub fn times(mtime: Time) -> Timestamps {
+/// `utimensat`'s argument that sets the modification time alone, or `both`, the access time to the present.
+pub fn times(mtime: Time, both: bool) -> Timestamps {
     Timestamps {
         last_access: Timespec {
             tv_sec: 0,
-            tv_nsec: UTIME_OMIT as _,
+            tv_nsec: if both { UTIME_NOW } else { UTIME_OMIT } as _,
         },
         last_modification: Timespec {
             tv_sec: mtime.secs,

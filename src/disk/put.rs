@@ -169,11 +169,12 @@ fn finish(
             mode: false,
             mtime: false,
             xattrs: true,
+            ..policy
         };
         meta::set(made.folder, &made.name, now, state, Some(attributes), only)?;
     }
     if policy.mtime {
-        futimens(file, &meta::times(state.mtime))?;
+        futimens(file, &meta::times(state.mtime, policy.both_times))?;
     }
     Ok(())
 }

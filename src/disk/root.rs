@@ -85,6 +85,7 @@ impl Root {
             mode: true,
             mtime: true,
             xattrs: true,
+            both_times: false,
         };
         all.on(self.medium)
     }

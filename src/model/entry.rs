@@ -103,6 +103,8 @@ pub struct Entry {
     pub source: u32,
     /// Of a directory in an overlay, all the sources that it is merged from, lowest first.
     pub layers: Option<Box<[u32]>>,
+    /// Of a directory: another file system begins here, or something is mounted.
+    pub mount: bool,
     /// Fewer blocks than bytes: it has holes.
     pub sparse: bool,
     /// Of a file in a snapshot, the digest of its bytes.
@@ -120,6 +122,7 @@ impl Entry {
             links: None,
             source: 0,
             layers: None,
+            mount: false,
             sparse: false,
             content: None,
             node: None,

@@ -7,6 +7,8 @@ pub struct Medium {
     pub modes: bool,
     /// It keeps owners and groups.
     pub owners: bool,
+    /// It takes a modification time only together with an access time: so does libfuse 2, and says nothing.
+    pub both_times: bool,
     /// It counts time in so many nanoseconds; 0 when its type does not say.
     pub tick_ns: u64,
 }
@@ -16,10 +18,14 @@ impl Default for Medium {
         Medium {
             modes: true,
             owners: true,
+            both_times: false,
             tick_ns: 0,
         }
     }
 }
+
+/// FUSE's number, behind which any driver may be.
+pub const FUSE: u64 = 0x6573_5546;
 
 impl Medium {
     /// One whose modes and owners are made up when it is mounted.
@@ -27,6 +33,7 @@ impl Medium {
         Medium {
             modes: false,
             owners: false,
+            both_times: false,
             tick_ns,
         }
     }
@@ -38,7 +45,7 @@ impl Medium {
     /// NTFS, SMB and NFS are not here: whether they keep modes is a matter of how they are mounted.
     pub fn of(number: u64, driver: Option<&str>) -> Self {
         const SECOND: u64 = 1_000_000_000;
-        match (number, driver) {
+        let kept = match (number, driver) {
             // FAT, also as `fuse.fusefat`: even seconds.
             (0x4d44, _) | (_, Some("fusefat" | "vfat" | "fat" | "msdos")) => {
                 Medium::bare(2 * SECOND)
@@ -53,16 +60,10 @@ impl Medium {
                 ..Medium::default()
             },
             _ => Medium::default(),
-        }
-    }
-
-    /// The least of both.
-    #[must_use]
-    pub fn with(self, other: Medium) -> Self {
+        };
         Medium {
-            modes: self.modes && other.modes,
-            owners: self.owners && other.owners,
-            tick_ns: self.tick_ns.max(other.tick_ns),
+            both_times: number == FUSE,
+            ..kept
         }
     }
 }
@@ -74,10 +75,7 @@ mod tests {
     #[test]
     fn fat_keeps_little_and_what_is_unknown_everything() {
         assert!(!Medium::of(0x4d44, None).modes);
-        assert_eq!(
-            Medium::of(0x6573_5546, Some("fusefat")).tick_ns,
-            2_000_000_000
-        );
+        assert_eq!(Medium::of(FUSE, Some("fusefat")).tick_ns, 2_000_000_000);
         assert_eq!(Medium::of(0xef53, None), Medium::default());
         assert!(Medium::of(0x482b, None).owners);
     }

@@ -1,8 +1,9 @@
 //! Comparing: the plan that makes one tree like another.
 
-use crate::model::{Change, Clock, Counts, Filter, Medium, Problem, RelPath, Result, Skip};
+use crate::model::{Change, Clock, Counts, Filter, Listed, Medium, Problem, RelPath, Result, Skip};
+use crate::ops::part::Part;
 use crate::ops::stale::Terms;
-use crate::ops::walk::{Part, Walk};
+use crate::ops::walk::Walk;
 use crate::ops::{link, rename};
 use crate::tree::Tree;
 
@@ -35,6 +36,23 @@ pub struct Options {
     pub sync_file: bool,
     /// What belongs to the run.
     pub filter: Filter,
+    /// What of that takes part.
+    pub choice: Choice,
+}
+
+/// What takes part in a comparison, beside the filter's rules. The default is everything.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// Only these paths, and what is below them.
+    pub listed: Option<Listed>,
+    /// Mount points are not entered.
+    pub one_file_system: bool,
+    /// Regular files of a source that are shorter are passed over.
+    pub min_size: Option<u64>,
+    /// And those that are longer.
+    pub max_size: Option<u64>,
+    /// A file of the destination that is newer than the source's is kept.
+    pub newer_only: bool,
 }
 
 impl Options {
@@ -126,10 +144,14 @@ impl Plan {
 pub fn diff(source: &dyn Tree, destination: Option<&dyn Tree>, options: &Options) -> Result<Plan> {
     let medium = destination.map(Tree::medium).unwrap_or_default();
     let options = &options.on(medium);
-    let walk = Walk { options };
+    let walk = Walk {
+        options,
+        source,
+        destination,
+    };
     let Part {
         mut items, links, ..
-    } = walk.roots(source, destination)?;
+    } = walk.roots()?;
     link::plan(&mut items, &links);
     if options.renames && options.delete {
         items = rename::find(items, &links, (source, destination), options);

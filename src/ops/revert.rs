@@ -7,13 +7,14 @@
 use crate::disk::Root;
 use crate::disk::lock::Lock;
 use crate::model::{
-    Change, Entry, Error, ErrorKind, Filter, Kind, Problem, RelPath, Result, SnapshotId, Status,
-    Time,
+    Change, Entry, Error, ErrorKind, Filter, Kind, Problem, RelPath, Result, SnapshotId, State,
+    Status, Time, Why,
 };
 use crate::ops::apply::{Job, apply};
 use crate::ops::diff::{Item, Options, Plan, diff};
 use crate::ops::outcome::Report;
 use crate::ops::snap::{SnapOptions, snap_locked};
+use crate::ops::stale::{Terms, is_like};
 use crate::repo::log::{Begin, Work};
 use crate::repo::{Info, Repo, directory_of};
 use crate::tree::Tree;
@@ -105,6 +106,7 @@ impl Revert<'_> {
             }
         }
         self.keep_excluded(&mut changes, &options.filter);
+        self.leave_alike(&mut changes, options.terms());
         if !self.paths.is_empty() && changes.is_empty() {
             self.known(&[&target, &now])?;
             self.repo.set_head(self.dir, head)?;
@@ -166,6 +168,21 @@ impl Revert<'_> {
         }
         changes
             .retain(|c| c.status != Status::Deleted || !kept.iter().any(|k| k.is_within(&c.path)));
+    }
+
+    /// Takes out new metadata that the directory has already as far as its file system keeps them: the
+    /// snapshots say only what was recorded.
+    fn leave_alike(&self, changes: &mut Vec<Change>, terms: Terms) {
+        let mut live = Cursor::new(self.dir);
+        let xattrs = Why::XATTRS.with(Why::LINKS);
+        changes.retain(|change| {
+            if change.status != Status::Touched || change.why.meets(xattrs) {
+                return true;
+            }
+            let now = live.entry(&change.path).ok().flatten();
+            let alike = |new: &State| now.is_some_and(|now| is_like(new, &now.state, terms));
+            !change.new.as_deref().is_some_and(alike)
+        });
     }
 
     /// Refuses paths that are in none of the trees.

@@ -57,6 +57,7 @@ impl Settle {
                 mode: opened,
                 mtime: shared.job.policy.mtime,
                 xattrs: false,
+                ..shared.job.policy
             };
             self.finals.insert(
                 parent,

@@ -673,6 +673,7 @@ fn parse_skip(wire: WireSkip<'_>) -> Result<Record, String> {
         reason: wire.reason.into_owned(),
         rule: wire.rule,
         cause: wire.cause,
+        asked: false,
     }))
 }
 
@@ -844,6 +845,7 @@ mod tests {
                 reason: "r".into(),
                 rule: Some(rule),
                 cause: true,
+                asked: false,
             }),
             Record::Error(Problem {
                 path: path.clone(),

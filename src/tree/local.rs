@@ -12,7 +12,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RawDir, Statx, StatxFlags, openat, readlinkat, statx,
+    AtFlags, FileType, Mode, OFlags, RawDir, Statx, StatxAttributes, StatxFlags, openat,
+    readlinkat, statx,
 };
 use rustix::io::Errno;
 
@@ -92,6 +93,10 @@ impl Tree for Local {
         Ok(Entry::new(b"", state_of(&stat, None)))
     }
 
+    fn device(&self, _source: u32) -> Option<u64> {
+        self.root().ok()?.state.inode.map(|i| i.dev)
+    }
+
     fn medium(&self) -> Medium {
         medium(&self.handle)
     }
@@ -167,6 +172,7 @@ pub fn examine(dir: BorrowedFd<'_>, name: &CStr) -> Result<Option<Entry>, Errno>
     let state = state_of(&stat, target);
     let inode = state.inode.map(|i| (i.dev, i.ino));
     let mut entry = Entry::new(name.to_bytes(), state);
+    entry.mount = entry.is_dir() && stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT);
     if stat.stx_nlink > 1 && !entry.is_dir() {
         entry.links = inode;
     }

@@ -25,6 +25,11 @@ pub trait Tree: Send + Sync {
     /// When it cannot be opened.
     fn open(&self) -> Result<Box<dyn Dir>>;
 
+    /// The device that a source's root lies on: what lies on another is another file system. A snapshot has none.
+    fn device(&self, _source: u32) -> Option<u64> {
+        None
+    }
+
     /// What its file system keeps of what it is given.
     fn medium(&self) -> Medium {
         Medium::default()

@@ -5,9 +5,7 @@ use std::os::fd::AsFd;
 use rustix::fs::{AtFlags, StatxFlags, fstatfs, statx};
 
 use crate::model::Medium;
-
-/// FUSE's number (linux/magic.h), behind which any driver may be.
-const FUSE: u64 = 0x6573_5546;
+use crate::model::medium::FUSE;
 
 /// What is known of the file system of an open directory. One that cannot be asked keeps everything.
 pub fn medium(handle: impl AsFd) -> Medium {

@@ -9,6 +9,8 @@
 mod apply;
 mod archive;
 mod busy;
+mod choose;
+mod clock;
 mod diff;
 mod diff_more;
 mod filter;
