@@ -16,12 +16,19 @@ use crate::ops::diff::Choice;
 #[derive(Args, Clone, Debug, Default)]
 pub struct ChooseArgs {
     /// Keep to the paths that FILE lists, one a line, and what is below them (- is standard input)
+    ///
+    /// Paths are relative to the roots. Directories that lead to them are made if they are missing, and left alone if
+    /// not. A path that no source has is an error, unless --delete is given and the destination has it. Nothing else
+    /// is looked at, or deleted.
     #[arg(long, value_name = "FILE", help_heading = "Selection")]
     pub files_from: Option<PathBuf>,
     /// The list's paths end in NUL instead of newline
     #[arg(long, help_heading = "Selection", requires = "files_from")]
     pub from0: bool,
     /// Do not enter mount points, on either side
+    ///
+    /// A source's is made as a directory, and what the destination has below it stays. One at the destination is left
+    /// alone.
     #[arg(long, help_heading = "Selection")]
     pub one_file_system: bool,
     /// Pass over files of a source that are smaller than SIZE bytes (or with K, M, G, T: times 1024)

@@ -164,6 +164,8 @@ pub struct CompareArgs {
     #[arg(long, help_heading = "Comparing")]
     pub size_only: bool,
     /// Take times that differ by at most DURATION for equal (2s, 1500ms, 100us; a bare number is seconds) [default: 0]
+    ///
+    /// A destination whose file system keeps coarser times than it is given, such as FAT, is recognised and needs no window.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, help_heading = "Comparing")]
     pub modify_window: Option<u64>,
     /// Compare extended attributes (ACLs among them)
@@ -189,7 +191,7 @@ pub struct LaxArgs {
     /// Neither compare nor set owners and groups; a changed file keeps its own
     #[arg(long, help_heading = "Metadata")]
     pub no_owner: bool,
-    /// Neither compare nor set permission bits; a new entry gets what the umask leaves of the source's
+    /// Neither compare nor set permission bits and ACLs; a new entry gets what the umask leaves of the source's
     #[arg(long, help_heading = "Metadata")]
     pub no_perms: bool,
     /// Neither compare nor set modification times; where they differ, contents are compared
