@@ -138,8 +138,11 @@ fn at(name: &[u8]) -> &[u8] {
 
 /// Makes the extended attributes exactly `wanted`. Those that this process may not set are left:
 /// `trusted.*` and most of `security.*` are the privileged's.
-/// Access control lists go with the mode.
-fn set_xattrs(
+/// Access control lists go with the mode. Whether anything was done.
+///
+/// # Errors
+/// The system's.
+pub fn set_xattrs(
     dir: BorrowedFd<'_>,
     name: &[u8],
     wanted: &Xattrs,

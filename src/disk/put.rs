@@ -164,14 +164,7 @@ fn finish(
         kept.give(made.folder, &made.name)?;
     }
     if let Some(attributes) = wanted.xattrs.filter(|_| policy.xattrs) {
-        let only = Policy {
-            owner: false,
-            mode: false,
-            mtime: false,
-            xattrs: true,
-            ..policy
-        };
-        meta::set(made.folder, &made.name, now, state, Some(attributes), only)?;
+        meta::set_xattrs(made.folder.handle(), &made.name, attributes, policy.mode)?;
     }
     if policy.mtime {
         futimens(file, &meta::times(state.mtime, policy.both_times))?;

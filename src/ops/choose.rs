@@ -76,18 +76,20 @@ impl Walk<'_> {
             return part;
         };
         let unknown: Vec<RelPath> = part.items.iter().map(|i| i.path().clone()).collect();
-        let parts: Vec<Part> = steps
-            .par_iter()
-            .map(|step| {
-                let found = pairs.binary_search_by(|pair| pair_name(pair).cmp(step.name));
-                match found.map(|at| &pairs[at]) {
-                    Ok(pair) => self.step(path, step, pair, dirs),
-                    Err(_) if unknown.contains(&path.join(step.name)) => Part::default(),
-                    Err(_) if self.is_special(path, step.name) => Part::default(),
-                    Err(_) => missing(step.paths),
-                }
-            })
-            .collect();
+        let one = |step: &Step<'_>| {
+            let found = pairs.binary_search_by(|pair| pair_name(pair).cmp(step.name));
+            match found.map(|at| &pairs[at]) {
+                Ok(pair) => self.step(path, step, pair, dirs),
+                Err(_) if unknown.contains(&path.join(step.name)) => Part::default(),
+                Err(_) if self.is_special(path, step.name) => Part::default(),
+                Err(_) => missing(step.paths),
+            }
+        };
+        // Alone it stays on this thread, whose stack a deep path needs.
+        let parts: Vec<Part> = match steps.len() {
+            0 | 1 => steps.iter().map(one).collect(),
+            _ => steps.par_iter().map(one).collect(),
+        };
         parts.into_iter().for_each(|p| part.append(p));
         part.items.sort_by(|a, b| a.path().cmp(b.path()));
         // It merely leads to what is listed.
@@ -107,19 +109,15 @@ impl Walk<'_> {
         if let Some(skip) = excluded {
             return Part::of(Item::Skip(skip));
         }
-        let is_mount = old.is_some_and(|e| self.is_mount(e, false));
-        if let Some(part) = is_mount
-            .then(|| self.passed_over(|| path.clone(), (new, old)))
-            .flatten()
-        {
-            return part;
+        if old.is_some_and(|e| self.is_mount(e, false)) {
+            let over = self.passed_over(|| path.clone(), (new, old));
+            return over.unwrap_or_default();
         }
         self.leading(&path, (new, old), dirs, paths)
     }
 
     /// A directory that leads to what is listed: made if it is missing and needed, else left alone.
     fn leading(&self, path: &RelPath, sides: Sides<'_>, dirs: Dirs<'_>, paths: &[RelPath]) -> Part {
-        let dir = |e: Option<&'_ Entry>| e.is_some_and(Entry::is_dir);
         let there = sides.1.filter(|e| e.is_dir());
         let new = match (sides.0, there) {
             (Some(new), _) if new.is_dir() => new,
@@ -132,7 +130,7 @@ impl Walk<'_> {
         let makes = part.items.iter().any(|i| matches!(i, Item::Change(_)));
         match sides.1 {
             None if makes => part.items.insert(0, Item::Change(added(path, new))),
-            Some(_) if makes && !dir(sides.1) => {
+            Some(_) if makes && there.is_none() => {
                 part.items.retain(|i| !matches!(i, Item::Change(_)));
                 part.links.clear();
                 let reason =

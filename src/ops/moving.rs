@@ -41,7 +41,11 @@ impl Worker<'_> {
             return Err(Report::new(Outcome::Failed, "the plan names no other name"));
         };
         let (from, entry) = self.first_name(first)?;
-        if !is_like(new, &entry.state, self.shared.job.terms) {
+        let terms = self.shared.job.terms;
+        let unsure = terms.clock.is_unsure(new, &entry.state);
+        if !is_like(new, &entry.state, terms)
+            || unsure && !self.same_contents(change, &from, &entry)?
+        {
             return Err(stale("its other name is not as the plan expects"));
         }
         self.shared.own.add(&entry.state);

@@ -169,7 +169,12 @@ impl<'a> Worker<'a> {
         self.same_contents(change, folder, now)
     }
 
-    fn same_contents(&mut self, change: &Change, folder: &Folder, now: &Entry) -> Made<bool> {
+    pub(super) fn same_contents(
+        &mut self,
+        change: &Change,
+        folder: &Folder,
+        now: &Entry,
+    ) -> Made<bool> {
         let unreadable = |e: &Error| Report::new(Outcome::Failed, e.cause());
         let here = crate::tree::local::dir_of(folder.handle())
             .map_err(|e| self.failed("cannot open", e.into()))?;

@@ -178,3 +178,23 @@ fn a_copied_stamp_does_not_hide_other_contents() {
     };
     told.code(0).stdout("t\t.\nM\tg\n").stderr("");
 }
+
+#[test]
+fn a_real_exfat_by_way_of_user_space() {
+    let s = Sandbox::new();
+    s.tree("src")
+        .file("d/f", "bytes")
+        .file("g", "bytes")
+        .settle();
+    let script = "none='--no-perms --no-owner'; fsync cp -q $none src dst; echo code $?
+        fsync cp $none src dst; stat -c '%n %Y' dst/d/f dst/d
+        printf BYTES >src/g; touch -d @1600000000.7 src/g; fsync-diff $none src dst
+        fsync cp -q $none src dst; echo code $?; cat dst/g; fsync rv -q -d dst; echo; cat dst/g";
+    let mount = "mount -t exfat-fuse -o loop disk dst";
+    let Some(told) = on(&s, "mkfs.exfat", mount, script) else {
+        return;
+    };
+    told.code(0)
+        .stdout("code 0\ndst/d/f 1600000000\ndst/d 1600000000\nM\tg\ncode 0\nBYTES\nbytes")
+        .stderr("fsync: nothing to do\n");
+}
