@@ -49,6 +49,9 @@ complete -c fsync -n "__fish_fsync_needs_command" -f -a "snap" -d 'Keep a direct
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "tag" -d 'List, set, move and delete tags (fsync-tag)'
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -s t -l tag -d 'Give the snapshot of the state before the name TAG' -r
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l modify-window -d 'Take times that differ by at most DURATION for equal (2s, 1500ms, 100us; a bare number is seconds) [default: 0]' -r
+complete -c fsync -n "__fish_fsync_using_subcommand cp" -l files-from -d 'Keep to the paths that FILE lists, one a line, and what is below them (- is standard input)' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand cp" -l min-size -d 'Pass over files of a source that are smaller than SIZE bytes (or with K, M, G, T: times 1024)' -r
+complete -c fsync -n "__fish_fsync_using_subcommand cp" -l max-size -d 'Pass over files of a source that are larger than SIZE' -r
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l exclude -d 'Leave out what matches a gitignore PATTERN; may be given again, the last match decides' -r
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l include -d 'Keep what matches PATTERN although an --exclude leaves it out' -r
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l exclude-from -d 'Read patterns from FILE, one a line, as in a gitignore file (- is standard input)' -r -F
@@ -64,6 +67,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand cp" -l size-only -d 'Take eq
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l xattrs -d 'Compare extended attributes (ACLs among them)'
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l owner -d 'Compare owners and groups [default: only when run as root]'
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l renames -d 'Find renames: a deleted and an added entry of equal content (needs --delete)'
+complete -c fsync -n "__fish_fsync_using_subcommand cp" -l no-owner -d 'Neither compare nor set owners and groups; a changed file keeps its own'
+complete -c fsync -n "__fish_fsync_using_subcommand cp" -l no-perms -d 'Neither compare nor set permission bits and ACLs; a new entry gets what the umask leaves of the source\'s'
+complete -c fsync -n "__fish_fsync_using_subcommand cp" -l no-times -d 'Neither compare nor set modification times; where they differ, contents are compared'
+complete -c fsync -n "__fish_fsync_using_subcommand cp" -l from0 -d 'The list\'s paths end in NUL instead of newline'
+complete -c fsync -n "__fish_fsync_using_subcommand cp" -l one-file-system -d 'Do not enter mount points, on either side'
+complete -c fsync -n "__fish_fsync_using_subcommand cp" -l newer-only -d 'Keep files of the destination that are newer than the source\'s'
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l allow-empty-source -d 'Allow deletions although the source is empty'
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l allow-unmounted -d 'Allow a source that was a mount point at the last run and is none now'
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l allow-root -d 'Allow deletions in / or in a home directory'
@@ -87,6 +96,9 @@ complete -c fsync -n "__fish_fsync_using_subcommand rv" -l trace -d 'Print the p
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -s t -l tag -d 'Give the snapshot of the state before the name TAG' -r
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l modify-window -d 'Take times that differ by at most DURATION for equal (2s, 1500ms, 100us; a bare number is seconds) [default: 0]' -r
+complete -c fsync -n "__fish_fsync_using_subcommand sync" -l files-from -d 'Keep to the paths that FILE lists, one a line, and what is below them (- is standard input)' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand sync" -l min-size -d 'Pass over files of a source that are smaller than SIZE bytes (or with K, M, G, T: times 1024)' -r
+complete -c fsync -n "__fish_fsync_using_subcommand sync" -l max-size -d 'Pass over files of a source that are larger than SIZE' -r
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l exclude -d 'Leave out what matches a gitignore PATTERN; may be given again, the last match decides' -r
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l include -d 'Keep what matches PATTERN although an --exclude leaves it out' -r
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l exclude-from -d 'Read patterns from FILE, one a line, as in a gitignore file (- is standard input)' -r -F
@@ -102,6 +114,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand sync" -l size-only -d 'Take 
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l xattrs -d 'Compare extended attributes (ACLs among them)'
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l owner -d 'Compare owners and groups [default: only when run as root]'
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l renames -d 'Find renames: a deleted and an added entry of equal content (needs --delete)'
+complete -c fsync -n "__fish_fsync_using_subcommand sync" -l no-owner -d 'Neither compare nor set owners and groups; a changed file keeps its own'
+complete -c fsync -n "__fish_fsync_using_subcommand sync" -l no-perms -d 'Neither compare nor set permission bits and ACLs; a new entry gets what the umask leaves of the source\'s'
+complete -c fsync -n "__fish_fsync_using_subcommand sync" -l no-times -d 'Neither compare nor set modification times; where they differ, contents are compared'
+complete -c fsync -n "__fish_fsync_using_subcommand sync" -l from0 -d 'The list\'s paths end in NUL instead of newline'
+complete -c fsync -n "__fish_fsync_using_subcommand sync" -l one-file-system -d 'Do not enter mount points, on either side'
+complete -c fsync -n "__fish_fsync_using_subcommand sync" -l newer-only -d 'Keep files of the destination that are newer than the source\'s'
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l allow-empty-source -d 'Allow deletions although the source is empty'
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l allow-unmounted -d 'Allow a source that was a mount point at the last run and is none now'
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l allow-root -d 'Allow deletions in / or in a home directory'
@@ -126,6 +144,9 @@ complete -c fsync -n "__fish_fsync_using_subcommand th" -s v -l verbose -d 'Say 
 complete -c fsync -n "__fish_fsync_using_subcommand th" -l trace -d 'Print the pipeline that runs, as a shell reads it'
 complete -c fsync -n "__fish_fsync_using_subcommand th" -s h -l help -d 'Print help'
 complete -c fsync -n "__fish_fsync_using_subcommand status" -l modify-window -d 'Take times that differ by at most DURATION for equal (2s, 1500ms, 100us; a bare number is seconds) [default: 0]' -r
+complete -c fsync -n "__fish_fsync_using_subcommand status" -l files-from -d 'Keep to the paths that FILE lists, one a line, and what is below them (- is standard input)' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand status" -l min-size -d 'Pass over files of a source that are smaller than SIZE bytes (or with K, M, G, T: times 1024)' -r
+complete -c fsync -n "__fish_fsync_using_subcommand status" -l max-size -d 'Pass over files of a source that are larger than SIZE' -r
 complete -c fsync -n "__fish_fsync_using_subcommand status" -l exclude -d 'Leave out what matches a gitignore PATTERN; may be given again, the last match decides' -r
 complete -c fsync -n "__fish_fsync_using_subcommand status" -l include -d 'Keep what matches PATTERN although an --exclude leaves it out' -r
 complete -c fsync -n "__fish_fsync_using_subcommand status" -l exclude-from -d 'Read patterns from FILE, one a line, as in a gitignore file (- is standard input)' -r -F
@@ -139,10 +160,16 @@ complete -c fsync -n "__fish_fsync_using_subcommand status" -l size-only -d 'Tak
 complete -c fsync -n "__fish_fsync_using_subcommand status" -l xattrs -d 'Compare extended attributes (ACLs among them)'
 complete -c fsync -n "__fish_fsync_using_subcommand status" -l owner -d 'Compare owners and groups [default: only when run as root]'
 complete -c fsync -n "__fish_fsync_using_subcommand status" -l renames -d 'Find renames: a deleted and an added entry of equal content (needs --delete)'
+complete -c fsync -n "__fish_fsync_using_subcommand status" -l no-owner -d 'Neither compare nor set owners and groups; a changed file keeps its own'
+complete -c fsync -n "__fish_fsync_using_subcommand status" -l no-perms -d 'Neither compare nor set permission bits and ACLs; a new entry gets what the umask leaves of the source\'s'
+complete -c fsync -n "__fish_fsync_using_subcommand status" -l no-times -d 'Neither compare nor set modification times; where they differ, contents are compared'
+complete -c fsync -n "__fish_fsync_using_subcommand status" -l from0 -d 'The list\'s paths end in NUL instead of newline'
+complete -c fsync -n "__fish_fsync_using_subcommand status" -l one-file-system -d 'Do not enter mount points, on either side'
+complete -c fsync -n "__fish_fsync_using_subcommand status" -l newer-only -d 'Keep files of the destination that are newer than the source\'s'
 complete -c fsync -n "__fish_fsync_using_subcommand status" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand status" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand status" -l trace -d 'Print the pipeline that runs, as a shell reads it'
-complete -c fsync -n "__fish_fsync_using_subcommand status" -s h -l help -d 'Print help'
+complete -c fsync -n "__fish_fsync_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync -n "__fish_fsync_using_subcommand log" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand log" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand log" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
@@ -182,6 +209,9 @@ complete -c fsync -n "__fish_fsync_using_subcommand apply" -l exec-path -d 'Look
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -s n -l dry-run -d 'Change nothing; say what would become of each change'
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -l require-snapshot -d 'Refuse a plan without a snapshot of its destination'
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -l json -d 'Print a result record for each change'
+complete -c fsync -n "__fish_fsync_using_subcommand apply" -l no-owner -d 'Neither compare nor set owners and groups; a changed file keeps its own'
+complete -c fsync -n "__fish_fsync_using_subcommand apply" -l no-perms -d 'Neither compare nor set permission bits and ACLs; a new entry gets what the umask leaves of the source\'s'
+complete -c fsync -n "__fish_fsync_using_subcommand apply" -l no-times -d 'Neither compare nor set modification times; where they differ, contents are compared'
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -l allow-empty-source -d 'Allow deletions although the source is empty'
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -l allow-unmounted -d 'Allow a source that was a mount point at the last run and is none now'
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -l allow-root -d 'Allow deletions in / or in a home directory'
@@ -192,6 +222,9 @@ complete -c fsync -n "__fish_fsync_using_subcommand apply" -l trace -d 'Print th
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -s V -l version -d 'Print version'
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -l modify-window -d 'Take times that differ by at most DURATION for equal (2s, 1500ms, 100us; a bare number is seconds) [default: 0]' -r
+complete -c fsync -n "__fish_fsync_using_subcommand diff" -l files-from -d 'Keep to the paths that FILE lists, one a line, and what is below them (- is standard input)' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand diff" -l min-size -d 'Pass over files of a source that are smaller than SIZE bytes (or with K, M, G, T: times 1024)' -r
+complete -c fsync -n "__fish_fsync_using_subcommand diff" -l max-size -d 'Pass over files of a source that are larger than SIZE' -r
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -l exclude -d 'Leave out what matches a gitignore PATTERN; may be given again, the last match decides' -r
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -l include -d 'Keep what matches PATTERN although an --exclude leaves it out' -r
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -l exclude-from -d 'Read patterns from FILE, one a line, as in a gitignore file (- is standard input)' -r -F
@@ -209,6 +242,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand diff" -l size-only -d 'Take 
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -l xattrs -d 'Compare extended attributes (ACLs among them)'
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -l owner -d 'Compare owners and groups [default: only when run as root]'
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -l renames -d 'Find renames: a deleted and an added entry of equal content (needs --delete)'
+complete -c fsync -n "__fish_fsync_using_subcommand diff" -l no-owner -d 'Neither compare nor set owners and groups; a changed file keeps its own'
+complete -c fsync -n "__fish_fsync_using_subcommand diff" -l no-perms -d 'Neither compare nor set permission bits and ACLs; a new entry gets what the umask leaves of the source\'s'
+complete -c fsync -n "__fish_fsync_using_subcommand diff" -l no-times -d 'Neither compare nor set modification times; where they differ, contents are compared'
+complete -c fsync -n "__fish_fsync_using_subcommand diff" -l from0 -d 'The list\'s paths end in NUL instead of newline'
+complete -c fsync -n "__fish_fsync_using_subcommand diff" -l one-file-system -d 'Do not enter mount points, on either side'
+complete -c fsync -n "__fish_fsync_using_subcommand diff" -l newer-only -d 'Keep files of the destination that are newer than the source\'s'
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -l trace -d 'Print the pipeline that runs, as a shell reads it'

@@ -8,7 +8,7 @@ use clap::Parser;
 
 use crate::cli::guard::Guarded;
 use crate::cli::journal::Journal;
-use crate::cli::option::{Common, CompareArgs, GuardArgs};
+use crate::cli::option::{Common, CompareArgs, GuardArgs, LaxArgs};
 use crate::cli::place::{Place, Places};
 use crate::cli::plan::{self, Given, Plan};
 use crate::cli::result::{self, Row};
@@ -17,7 +17,7 @@ use crate::disk::Root;
 use crate::disk::lock::{PATIENCE, lock};
 use crate::disk::meta::Policy;
 use crate::model::{
-    Change, Counts, Error, ErrorKind, Exit, Filter, Outcome, RelPath, Result, Status,
+    Change, Clock, Counts, Error, ErrorKind, Exit, Filter, Outcome, RelPath, Result, Status,
 };
 use crate::ops::apply::{Job, apply};
 use crate::ops::guard;
@@ -53,6 +53,9 @@ pub struct Args {
     /// Print a result record for each change
     #[arg(long)]
     pub json: bool,
+    /// What is left out of comparing and setting.
+    #[command(flatten)]
+    pub lax: LaxArgs,
     /// Options that lift a guard.
     #[command(flatten)]
     pub guards: GuardArgs,
@@ -70,6 +73,8 @@ struct Ready {
     settled: Vec<(RelPath, Status, Report)>,
     plan: Option<Plan>,
     terms: Terms,
+    /// Owners are not set.
+    no_owner: bool,
 }
 
 impl Program for Args {
@@ -130,9 +135,15 @@ impl Args {
             return Err(Error::new(ErrorKind::Refused, message));
         }
         let options = &plan.header.options;
+        let no_owner = options.no_owner || self.lax.no_owner;
         let terms = Terms {
-            owner: options.owner,
-            window_ns: options.modify_window_ns,
+            owner: options.owner && !no_owner,
+            any_mode: options.no_perms || self.lax.no_perms,
+            clock: Clock {
+                window_ns: options.modify_window_ns,
+                ignored: options.no_times || self.lax.no_times,
+                ..Clock::default()
+            },
         };
         Ok(Ready {
             sources,
@@ -140,6 +151,7 @@ impl Args {
             changes: std::mem::take(&mut plan.changes),
             settled: Vec::new(),
             terms,
+            no_owner,
             plan: Some(plan),
         })
     }
@@ -164,9 +176,14 @@ impl Args {
                 return Err(Error::at(ErrorKind::BadInput, "standard input", message));
             }
         };
-        let options = diff::options(&CompareArgs::default(), Filter::default());
+        let compare = CompareArgs {
+            lax: self.lax.clone(),
+            ..CompareArgs::default()
+        };
         let source = diff::sources_tree(places, &roots)?;
         let target = diff::destination_tree(places, &Place::Directory(destination.clone()))?;
+        let medium = target.as_ref().map(|t| t.medium()).unwrap_or_default();
+        let options = diff::options(&compare, Filter::default()).on(medium);
         let mut lookup = Lookup::new(source.as_ref(), target.as_deref(), &options);
         let (mut changes, mut settled) = (Vec::new(), Vec::new());
         for line in lines {
@@ -180,17 +197,14 @@ impl Args {
                 )),
             }
         }
-        let terms = Terms {
-            owner: options.owner,
-            window_ns: 0,
-        };
         Ok(Ready {
             sources: roots,
             destination,
             changes,
             settled,
             plan: None,
-            terms,
+            terms: options.terms(),
+            no_owner: options.no_owner,
         })
     }
 
@@ -239,16 +253,17 @@ impl Args {
             ready.sources.iter().map(|s| places.open(s)).collect();
         let trees = trees?;
         let trees: Vec<&dyn Tree> = trees.iter().map(Box::as_ref).collect();
+        let able = root.able();
         let job = Job {
             sources: &trees,
             root,
             policy: Policy {
-                owner: root.is_privileged(),
-                mode: true,
-                mtime: true,
-                xattrs: true,
+                owner: able.owner && !ready.no_owner,
+                mode: able.mode && !ready.terms.any_mode,
+                mtime: !ready.terms.clock.ignored,
+                ..able
             },
-            terms: ready.terms,
+            terms: ready.terms.on(root.medium()),
             unrecorded: journal.as_ref().map_or(&[], |j| &j.unrecorded),
             dry_run: self.dry_run,
         };

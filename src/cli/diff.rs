@@ -8,8 +8,8 @@ use clap::Parser;
 use crate::cli::option::{Common, CompareArgs, FilterArgs};
 use crate::cli::place::{Place, Places};
 use crate::cli::{Program, Talk};
-use crate::model::{Counts, Error, ErrorKind, Exit, Filter, Result, Status};
-use crate::ops::diff::{Item, Options, Plan, diff};
+use crate::model::{Clock, Counts, Error, ErrorKind, Exit, Filter, Result, Status};
+use crate::ops::diff::{Choice, Item, Options, Plan, diff};
 use crate::protocol::record::PROTOCOL;
 use crate::protocol::{self, End, Header, Record, Writer};
 use crate::tree::Tree;
@@ -69,7 +69,12 @@ impl Program for Args {
         self.common.enter()?;
         let places = Places::new(&self.common)?;
         let (sources, destination) = self.places(&places)?;
-        let options = options(&self.compare, self.filters.filter()?);
+        if self.compare.choose.reads_input() && self.filters.reads_input() {
+            let message = "--files-from and --exclude-from cannot both read standard input";
+            return Err(Error::new(ErrorKind::Usage, message).into());
+        }
+        let mut options = options(&self.compare, self.filters.filter()?);
+        options.choice = self.compare.choose.choice()?;
         let source = sources_tree(&places, &sources)?;
         let target = destination_tree(&places, &destination)?;
         let plan = diff(source.as_ref(), target.as_deref(), &options)?;
@@ -112,8 +117,7 @@ impl Args {
                 Item::Skip(s) if s.cause => {
                     talk.error(&format!("{}: skipped: {}", s.path, s.reason))
                 }
-                // Rules were given to leave out; what another source shadows nobody asked for.
-                Item::Skip(s) if s.rule.is_none() => {
+                Item::Skip(s) if !s.asked => {
                     talk.note(&format!("{}: skipped: {}", s.path, s.reason))
                 }
                 Item::Skip(s) => talk.detail(&format!("{}: skipped: {}", s.path, s.reason)),
@@ -135,7 +139,7 @@ fn once_each(sources: Vec<Place>) -> Vec<Place> {
         .collect()
 }
 
-/// The comparison that the options ask for.
+/// The comparison that the options ask for, of all that there is.
 pub fn options(compare: &CompareArgs, filter: Filter) -> Options {
     let privileged = rustix::process::geteuid().is_root();
     Options {
@@ -143,13 +147,20 @@ pub fn options(compare: &CompareArgs, filter: Filter) -> Options {
         delete_excluded: compare.delete_excluded,
         checksum: compare.checksum,
         size_only: compare.size_only,
-        owner: compare.owner || privileged,
+        owner: (compare.owner || privileged) && !compare.lax.no_owner,
+        no_owner: compare.lax.no_owner,
         xattrs: compare.xattrs,
-        window_ns: compare.modify_window.unwrap_or(0),
+        clock: Clock {
+            window_ns: compare.modify_window.unwrap_or(0),
+            ignored: compare.lax.no_times,
+            ..Clock::default()
+        },
+        any_mode: compare.lax.no_perms,
         renames: compare.renames,
         devices: privileged,
         sync_file: false,
         filter,
+        choice: Choice::default(),
     }
 }
 
@@ -197,7 +208,10 @@ pub fn header(sources: &[Place], destination: &Place, options: &Options) -> Head
             size_only: options.size_only,
             owner: options.owner,
             xattrs: options.xattrs,
-            modify_window_ns: options.window_ns,
+            modify_window_ns: options.clock.window_ns,
+            no_owner: options.no_owner,
+            no_perms: options.any_mode,
+            no_times: options.clock.ignored,
             rules: options.filter.rules().to_vec(),
         },
     }

@@ -1,6 +1,7 @@
 //! The plumbing programs: one file each, its arguments (whose doc comments are the help) and its run.
 
 pub mod apply;
+pub mod choose;
 pub mod diff;
 pub mod guard;
 pub mod journal;

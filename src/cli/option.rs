@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::choose::ChooseArgs;
 use crate::cli::talk::Talk;
 use crate::model::{Error, ErrorKind, Filter, Result, Rule};
 use crate::ops::guard::MaxDelete;
@@ -85,6 +86,11 @@ pub struct FilterArgs {
 }
 
 impl FilterArgs {
+    /// Whether patterns come on standard input.
+    pub fn reads_input(&self) -> bool {
+        self.exclude_from.iter().any(|f| f.as_os_str() == "-")
+    }
+
     /// The compiled rules: files first, then `--exclude`, then `--include`, so that what is named later in this list wins.
     ///
     /// # Errors
@@ -158,17 +164,50 @@ pub struct CompareArgs {
     #[arg(long, help_heading = "Comparing")]
     pub size_only: bool,
     /// Take times that differ by at most DURATION for equal (2s, 1500ms, 100us; a bare number is seconds) [default: 0]
+    ///
+    /// A destination whose file system keeps coarser times than it is given, such as FAT, is recognised and needs no window.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, help_heading = "Comparing")]
     pub modify_window: Option<u64>,
     /// Compare extended attributes (ACLs among them)
     #[arg(long, help_heading = "Comparing")]
     pub xattrs: bool,
     /// Compare owners and groups [default: only when run as root]
-    #[arg(long, help_heading = "Comparing")]
+    #[arg(long, help_heading = "Comparing", conflicts_with = "no_owner")]
     pub owner: bool,
     /// Find renames: a deleted and an added entry of equal content (needs --delete)
     #[arg(long, help_heading = "Comparing")]
     pub renames: bool,
+    /// What is left out of comparing and setting.
+    #[command(flatten)]
+    pub lax: LaxArgs,
+    /// What of the trees takes part.
+    #[command(flatten)]
+    pub choose: ChooseArgs,
+}
+
+/// Options that say which metadata count for nothing.
+#[derive(Args, Clone, Debug, Default)]
+pub struct LaxArgs {
+    /// Neither compare nor set owners and groups; a changed file keeps its own
+    #[arg(long, help_heading = "Metadata")]
+    pub no_owner: bool,
+    /// Neither compare nor set permission bits and ACLs; a new entry gets what the umask leaves of the source's
+    #[arg(long, help_heading = "Metadata")]
+    pub no_perms: bool,
+    /// Neither compare nor set modification times; where they differ, contents are compared
+    #[arg(long, help_heading = "Metadata")]
+    pub no_times: bool,
+}
+
+impl LaxArgs {
+    /// The same as arguments.
+    pub fn to_args(&self) -> Vec<OsString> {
+        flags(&[
+            ("--no-owner", self.no_owner),
+            ("--no-perms", self.no_perms),
+            ("--no-times", self.no_times),
+        ])
+    }
 }
 
 impl CompareArgs {
@@ -186,6 +225,8 @@ impl CompareArgs {
         if let Some(ns) = self.modify_window {
             args.push(format!("--modify-window={ns}ns").into());
         }
+        args.extend(self.lax.to_args());
+        args.extend(self.choose.to_args());
         args
     }
 }
@@ -228,7 +269,7 @@ impl GuardArgs {
     }
 }
 
-fn flags(list: &[(&str, bool)]) -> Vec<OsString> {
+pub(super) fn flags(list: &[(&str, bool)]) -> Vec<OsString> {
     list.iter()
         .filter(|(_, on)| *on)
         .map(|(name, _)| OsString::from(name))

@@ -15,14 +15,12 @@ use crate::cli::result::{self, Told};
 use crate::cli::{Program, Talk, diff as diff_cli};
 use crate::disk::Root;
 use crate::disk::lock::Lock;
-use crate::disk::meta::Policy;
 use crate::model::{Counts, Error, ErrorKind, Exit, RelPath, Result};
 use crate::ops::apply::{Job, apply};
 use crate::ops::diff::{Plan, diff};
 use crate::ops::guard;
 use crate::ops::revert::{Revert, Reverted, inside, only, options, whole};
 use crate::ops::snap::lock_directory;
-use crate::ops::stale::Terms;
 use crate::protocol::{SnapshotRecord, Writer};
 use crate::repo::{Info, Repo};
 use crate::tree::Tree;
@@ -290,20 +288,13 @@ impl Args {
         let root = Root::open(&new)?;
         let tree = repo.tree(target.id)?;
         let changes: Vec<_> = plan.changes().cloned().collect();
-        let owner = root.is_privileged();
         let job = Job {
             sources: &[&tree],
             root: &root,
-            policy: Policy {
-                owner,
-                mode: true,
-                mtime: true,
-                xattrs: true,
-            },
-            terms: Terms {
-                owner,
-                window_ns: 0,
-            },
+            policy: root.able(),
+            terms: options(target, root.is_privileged())?
+                .on(root.medium())
+                .terms(),
             unrecorded: &[],
             dry_run: false,
         };

@@ -233,7 +233,8 @@ pub fn sweep_below(root: &Root) {
             let before = crate::tree::local::state_of_handle(folder.handle());
             let _ = folder.sweep();
             if let Ok(before) = before {
-                let _ = crate::disk::meta::set_mtime(folder.handle(), b"", before.mtime);
+                let both = root.medium().both_times;
+                let _ = crate::disk::meta::set_mtime(folder.handle(), b"", before.mtime, both);
             }
         }
     }

@@ -7,14 +7,14 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 
 use rustix::fs::{
-    AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, Uid, chmod, chownat, fchmod,
-    fchown, futimens, openat, utimensat,
+    AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, Uid, chmod, chownat,
+    fchmod, fchown, futimens, openat, utimensat,
 };
 use rustix::io::Errno;
 use xattr::FileExt;
 
 use crate::disk::folder::Folder;
-use crate::model::{Kind, State, Time, Xattrs};
+use crate::model::{Kind, Medium, State, Time, Xattrs, is_access};
 use crate::tree::local::{handle_path, xattrs, xattrs_of};
 
 /// What may be set.
@@ -28,6 +28,21 @@ pub struct Policy {
     pub mtime: bool,
     /// Extended attributes.
     pub xattrs: bool,
+    /// Access times are moved as well, since modification times cannot be set without.
+    pub both_times: bool,
+}
+
+impl Policy {
+    /// The same, but for what the file system does not keep.
+    #[must_use]
+    pub fn on(self, medium: Medium) -> Self {
+        Policy {
+            owner: self.owner && medium.owners,
+            mode: self.mode && medium.modes,
+            both_times: medium.both_times,
+            ..self
+        }
+    }
 }
 
 /// Makes the metadata of `name` in `folder` (of `folder` itself when the name is empty), which now is as `current` says, like `wanted`. Whether anything was done.
@@ -55,10 +70,19 @@ pub fn set(
         done = true;
     }
     if let Some(attributes) = attributes.filter(|_| policy.xattrs) {
-        done |= set_xattrs(folder.handle(), name, attributes)?;
+        let dir = folder.handle();
+        done |= match name.is_empty() {
+            // Not through a path: its new mode may forbid that.
+            true => set_xattrs_of(
+                &File::from(dir.try_clone_to_owned()?),
+                attributes,
+                policy.mode,
+            )?,
+            false => set_xattrs(dir, name, attributes, policy.mode)?,
+        };
     }
     if policy.mtime && current.mtime != wanted.mtime {
-        set_mtime(folder.handle(), name, wanted.mtime)?;
+        set_mtime(folder.handle(), name, wanted.mtime, policy.both_times)?;
         done = true;
     }
     Ok(done)
@@ -95,23 +119,24 @@ pub fn set_mode(dir: BorrowedFd<'_>, name: &[u8], mode: u32) -> Result<(), Errno
     chmod(path.as_str(), Mode::from_raw_mode(mode))
 }
 
-/// Sets the modification time of a name itself, to the nanosecond; the access time stays.
+/// Sets the modification time of a name itself, to the nanosecond; the access time stays, or becomes the present with `both`.
 ///
 /// # Errors
 /// The system's.
-pub fn set_mtime(dir: BorrowedFd<'_>, name: &[u8], mtime: Time) -> Result<(), Errno> {
+pub fn set_mtime(dir: BorrowedFd<'_>, name: &[u8], mtime: Time, both: bool) -> Result<(), Errno> {
+    let times = times(mtime, both);
     match name.is_empty() {
-        true => futimens(dir, &times(mtime)),
-        false => utimensat(dir, name, &times(mtime), AtFlags::SYMLINK_NOFOLLOW),
+        true => futimens(dir, &times),
+        false => utimensat(dir, name, &times, AtFlags::SYMLINK_NOFOLLOW),
     }
 }
 
-/// `utimensat`'s argument that sets the modification time alone.
-pub fn times(mtime: Time) -> Timestamps {
+/// `utimensat`'s argument that sets the modification time alone, or `both`, the access time to the present.
+pub fn times(mtime: Time, both: bool) -> Timestamps {
     Timestamps {
         last_access: Timespec {
             tv_sec: 0,
-            tv_nsec: UTIME_OMIT as _,
+            tv_nsec: if both { UTIME_NOW } else { UTIME_OMIT } as _,
         },
         last_modification: Timespec {
             tv_sec: mtime.secs,
@@ -121,12 +146,13 @@ pub fn times(mtime: Time) -> Timestamps {
 }
 
 /// Makes the extended attributes exactly `wanted`; whether anything was done. Those that this process may not set
-/// are left: `trusted.*` and most of `security.*` are the privileged's.
-fn set_xattrs(dir: BorrowedFd<'_>, name: &[u8], wanted: &Xattrs) -> io::Result<bool> {
+/// are left: `trusted.*` and most of `security.*` are the privileged's. Access control lists go with the `mode`.
+fn set_xattrs(dir: BorrowedFd<'_>, name: &[u8], wanted: &Xattrs, mode: bool) -> io::Result<bool> {
     let path = handle_path(dir, name);
     exchange(
-        &xattrs(dir, name)?,
+        xattrs(dir, name)?,
         wanted,
+        mode,
         |key| xattr::remove(&path, key),
         |key, value| xattr::set(&path, key, value),
     )
@@ -136,29 +162,48 @@ fn set_xattrs(dir: BorrowedFd<'_>, name: &[u8], wanted: &Xattrs) -> io::Result<b
 ///
 /// # Errors
 /// The system's.
-pub fn set_xattrs_of(file: &File, wanted: &Xattrs) -> io::Result<bool> {
+pub fn set_xattrs_of(file: &File, wanted: &Xattrs, mode: bool) -> io::Result<bool> {
     exchange(
-        &xattrs_of(file)?,
+        xattrs_of(file)?,
         wanted,
+        mode,
         |key| file.remove_xattr(key),
         |key, value| file.set_xattr(key, value),
     )
 }
 
 fn exchange(
-    current: &Xattrs,
+    current: Xattrs,
     wanted: &Xattrs,
+    mode: bool,
     remove: impl Fn(&OsStr) -> io::Result<()>,
     set: impl Fn(&OsStr, &[u8]) -> io::Result<()>,
 ) -> io::Result<bool> {
+    let counts = |pair: &&(Vec<u8>, Vec<u8>)| mode || !is_access(&pair.0);
     let gone = |key: &[u8]| !wanted.iter().any(|(w, _)| w == key);
-    for (key, _) in current.iter().filter(|(k, _)| gone(k)) {
+    let mut done = false;
+    for (key, _) in current.iter().filter(counts).filter(|(k, _)| gone(k)) {
         forgive(key, remove(OsStr::from_bytes(key)))?;
+        done = true;
     }
-    for (key, value) in wanted.iter().filter(|pair| !current.contains(pair)) {
+    let missing = |pair: &&(Vec<u8>, Vec<u8>)| !current.contains(pair);
+    for (key, value) in wanted.iter().filter(counts).filter(missing) {
         forgive(key, set(OsStr::from_bytes(key), value))?;
+        done = true;
     }
-    Ok(current != wanted)
+    Ok(done)
+}
+
+/// Sets extended attributes and leaves the others.
+///
+/// # Errors
+/// The system's.
+pub fn add_xattrs(dir: BorrowedFd<'_>, name: &[u8], wanted: &Xattrs) -> io::Result<()> {
+    let path = handle_path(dir, name);
+    for (key, value) in wanted {
+        forgive(key, xattr::set(&path, OsStr::from_bytes(key), value))?;
+    }
+    Ok(())
 }
 
 fn forgive(key: &[u8], result: io::Result<()>) -> io::Result<()> {

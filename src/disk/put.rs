@@ -9,6 +9,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::disk::folder::{Born, Folder, temporary};
+use crate::disk::keep::Kept;
 use crate::disk::meta::{self, Policy};
 use crate::disk::root::Root;
 use crate::model::{Kind, State, Xattrs};
@@ -69,6 +70,18 @@ pub struct Wanted<'a> {
     pub xattrs: Option<&'a Xattrs>,
     /// What of it is set.
     pub policy: Policy,
+    /// What it keeps of the entry whose place it takes.
+    pub keep: Option<&'a Kept<'a>>,
+}
+
+impl Wanted<'_> {
+    /// The bits that it is made with where the source's are not brought along; the system takes the umask off.
+    fn bits(&self) -> u32 {
+        match self.keep {
+            Some(_) => 0o600,
+            None => self.state.mode & 0o777,
+        }
+    }
 }
 
 /// A regular file that is being written under its temporary name.
@@ -76,7 +89,6 @@ pub struct Draft<'f> {
     made: Temporary<'f>,
     file: File,
     born: Born,
-    mode: u32,
 }
 
 /// Begins a regular file: empty, of the owner that it is to have, readable by nobody who may not read it at the end.
@@ -85,15 +97,12 @@ pub struct Draft<'f> {
 /// The system's.
 pub fn begin<'f>(root: &Root, folder: &'f Folder, wanted: &Wanted<'_>) -> io::Result<Draft<'f>> {
     let (state, policy) = (wanted.state, wanted.policy);
-    let mode = match policy.mode {
-        true => state.mode,
-        false => 0o666 & !root.umask(),
-    };
     let owner = (state.uid, state.gid);
     // Its bits from the start save a chmod; but no group may read what is to be another group's.
-    let bits = match policy.owner && owner != folder.owner_of_new(root) {
-        true => 0o600,
-        false => mode & 0o777 | 0o600,
+    let bits = match policy.mode {
+        false => wanted.bits(),
+        true if policy.owner && owner != folder.owner_of_new(root) => 0o600,
+        true => state.mode & 0o777 | 0o600,
     };
     let name = temporary();
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -110,12 +119,7 @@ pub fn begin<'f>(root: &Root, folder: &'f Folder, wanted: &Wanted<'_>) -> io::Re
         fchown(&file, Some(uid), Some(gid))?;
         (born.uid, born.gid) = owner;
     }
-    Ok(Draft {
-        made,
-        file,
-        born,
-        mode,
-    })
+    Ok(Draft { made, file, born })
 }
 
 impl<'f> Draft<'f> {
@@ -134,16 +138,21 @@ impl<'f> Draft<'f> {
     /// # Errors
     /// The system's.
     pub fn finish(self, wanted: &Wanted<'_>) -> io::Result<Temporary<'f>> {
-        if self.born.mode != self.mode {
-            fchmod(&self.file, Mode::from_raw_mode(self.mode))?;
+        let (state, policy) = (wanted.state, wanted.policy);
+        if policy.mode && self.born.mode != state.mode {
+            fchmod(&self.file, Mode::from_raw_mode(state.mode))?;
         }
-        if let Some(attributes) = wanted.xattrs.filter(|_| wanted.policy.xattrs)
+        if let Some(kept) = wanted.keep {
+            kept.give(self.made.folder, &self.made.name)?;
+        }
+        if let Some(attributes) = wanted.xattrs.filter(|_| policy.xattrs)
             && (self.born.has_xattrs || !attributes.is_empty())
         {
-            meta::set_xattrs_of(&self.file, attributes)?;
+            meta::set_xattrs_of(&self.file, attributes, policy.mode)?;
         }
-        if wanted.policy.mtime {
-            futimens(&self.file, &meta::times(wanted.state.mtime))?;
+        if policy.mtime {
+            let times = meta::times(state.mtime, policy.both_times);
+            futimens(&self.file, &times)?;
         }
         Ok(self.made)
     }
@@ -156,12 +165,17 @@ impl<'f> Draft<'f> {
 pub fn node<'f>(folder: &'f Folder, wanted: &Wanted<'_>) -> io::Result<Temporary<'f>> {
     let name = temporary();
     let state = wanted.state;
+    let bits = if wanted.policy.mode {
+        0o600
+    } else {
+        wanted.bits()
+    };
     let make = |kind: FileType| {
         mknodat(
             folder.handle(),
             &*name,
             kind,
-            Mode::from_raw_mode(0o600),
+            Mode::from_raw_mode(bits),
             state.rdev,
         )
     };
@@ -193,6 +207,9 @@ pub fn node<'f>(folder: &'f Folder, wanted: &Wanted<'_>) -> io::Result<Temporary
             wanted.xattrs,
             wanted.policy,
         )?;
+        if let Some(kept) = wanted.keep {
+            kept.give(folder, &made.name)?;
+        }
     }
     Ok(made)
 }

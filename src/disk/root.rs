@@ -9,7 +9,9 @@ use rustix::fs::{Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
 
 use crate::disk::folder::Folder;
-use crate::model::{Error, RelPath, Result};
+use crate::disk::meta::Policy;
+use crate::model::{Error, Medium, RelPath, Result};
+use crate::tree::system::medium;
 
 /// How a directory is opened: for reading, since fsync and listing need it.
 const FLAGS: OFlags = OFlags::RDONLY
@@ -24,6 +26,7 @@ pub struct Root {
     umask: u32,
     user: u32,
     group: u32,
+    medium: Medium,
     no_openat2: AtomicBool,
 }
 
@@ -37,6 +40,7 @@ impl Root {
         let handle = rustix::fs::open(path, flags, Mode::empty())
             .map_err(|e| Error::io("cannot open", path.as_os_str().as_bytes(), e))?;
         Ok(Root {
+            medium: medium(&handle),
             handle,
             path: path.to_path_buf(),
             umask: umask(),
@@ -61,6 +65,11 @@ impl Root {
         self.umask
     }
 
+    /// What its file system keeps.
+    pub fn medium(&self) -> Medium {
+        self.medium
+    }
+
     /// The effective user.
     pub fn user(&self) -> u32 {
         self.user
@@ -74,6 +83,18 @@ impl Root {
     /// Whether owners can be set and devices be made.
     pub fn is_privileged(&self) -> bool {
         self.user == 0
+    }
+
+    /// What can be set here at all.
+    pub fn able(&self) -> Policy {
+        let all = Policy {
+            owner: self.is_privileged(),
+            mode: true,
+            mtime: true,
+            xattrs: true,
+            both_times: false,
+        };
+        all.on(self.medium)
     }
 
     /// Opens a directory below the root, through no symbolic link.

@@ -237,6 +237,8 @@ pub struct Skip {
     pub rule: Option<crate::model::filter::Rule>,
     /// Passed over although it should have been done: the run ends with 3.
     pub cause: bool,
+    /// An option asked for it, so nobody needs to be told. (Not on the wire.)
+    pub asked: bool,
 }
 
 /// Something that went wrong with one entry; the rest goes on.

@@ -62,6 +62,11 @@ pub type LinkKey = (u64, u64);
 /// Extended attributes (ACLs and capabilities among them), sorted by name, bytes as the kernel gives them.
 pub type Xattrs = Vec<(Vec<u8>, Vec<u8>)>;
 
+/// Whether an attribute is an access control list: permission bits by another name.
+pub fn is_access(name: &[u8]) -> bool {
+    name.starts_with(b"system.posix_acl_")
+}
+
 /// The state of an entry, as far as fsync compares and restores it. Access time, birth time and chattr flags are not.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct State {
@@ -98,6 +103,8 @@ pub struct Entry {
     pub source: u32,
     /// Of a directory in an overlay, all the sources that it is merged from, lowest first.
     pub layers: Option<Box<[u32]>>,
+    /// Of a directory: another file system begins here, or something is mounted.
+    pub mount: bool,
     /// Fewer blocks than bytes: it has holes.
     pub sparse: bool,
     /// Of a file in a snapshot, the digest of its bytes.
@@ -115,6 +122,7 @@ impl Entry {
             links: None,
             source: 0,
             layers: None,
+            mount: false,
             sparse: false,
             content: None,
             node: None,

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use sha2::{Digest, Sha256};
 
-use crate::model::{ContentId, Entry, Error, Kind, Result, State, Time, Why};
+use crate::model::{ContentId, Entry, Error, Kind, Result, State, Times, Why, Xattrs, is_access};
 use crate::ops::diff::Options;
 use crate::tree::{Contents, Dir};
 
@@ -25,11 +25,6 @@ pub struct Verdict {
     pub unsure: bool,
 }
 
-/// Whether two times are the same within `window` nanoseconds.
-pub fn same_time(a: Time, b: Time, window: u64) -> bool {
-    a == b || a.distance_ns(b) <= u128::from(window)
-}
-
 /// Compares what the entries say of themselves.
 pub fn states(source: &Entry, destination: &Entry, options: &Options) -> Verdict {
     let (new, old) = (&source.state, &destination.state);
@@ -40,9 +35,10 @@ pub fn states(source: &Entry, destination: &Entry, options: &Options) -> Verdict
             unsure: false,
         };
     }
-    let times_differ = !same_time(new.mtime, old.mtime, options.window_ns);
-    why.set(Why::MTIME, times_differ);
-    why.set(Why::MODE, new.kind != Kind::Symlink && new.mode != old.mode);
+    let times = options.clock.judge(new.mtime, old);
+    let bits = new.kind != Kind::Symlink && !options.any_mode;
+    why.set(Why::MTIME, times == Times::Differ);
+    why.set(Why::MODE, bits && new.mode != old.mode);
     why.set(Why::OWNER, options.owner && owner_differs(new, old));
     why.set(
         Why::TARGET,
@@ -58,7 +54,7 @@ pub fn states(source: &Entry, destination: &Entry, options: &Options) -> Verdict
                 unsure = new.size == old.size
                     && new.size > 0
                     && !options.size_only
-                    && (options.checksum || times_differ);
+                    && (options.checksum || times != Times::Same);
             }
         }
         if options.size_only {
@@ -70,6 +66,12 @@ pub fn states(source: &Entry, destination: &Entry, options: &Options) -> Verdict
 
 fn owner_differs(a: &State, b: &State) -> bool {
     (a.uid, a.gid) != (b.uid, b.gid)
+}
+
+/// Whether extended attributes are equal; access control lists do not count where modes do not.
+pub fn same_attributes(a: &Xattrs, b: &Xattrs, any_mode: bool) -> bool {
+    let counts = |pair: &&(Vec<u8>, Vec<u8>)| !(any_mode && is_access(&pair.0));
+    a.iter().filter(counts).eq(b.iter().filter(counts))
 }
 
 /// Compares the contents of two regular files of equal size.

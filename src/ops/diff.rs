@@ -1,7 +1,9 @@
 //! Comparing: the plan that makes one tree like another.
 
-use crate::model::{Change, Counts, Filter, Problem, RelPath, Result, Skip};
-use crate::ops::walk::{Part, Walk};
+use crate::model::{Change, Clock, Counts, Filter, Listed, Medium, Problem, RelPath, Result, Skip};
+use crate::ops::part::Part;
+use crate::ops::stale::Terms;
+use crate::ops::walk::Walk;
 use crate::ops::{link, rename};
 use crate::tree::Tree;
 
@@ -18,10 +20,14 @@ pub struct Options {
     pub size_only: bool,
     /// Compare owners.
     pub owner: bool,
+    /// Nor are they to be set.
+    pub no_owner: bool,
     /// Compare extended attributes.
     pub xattrs: bool,
-    /// Times that differ by at most this many nanoseconds are equal.
-    pub window_ns: u64,
+    /// How modification times are compared.
+    pub clock: Clock,
+    /// Permission bits do not count.
+    pub any_mode: bool,
     /// Find renames.
     pub renames: bool,
     /// Devices can be made (by a privileged process); else they are passed over.
@@ -30,6 +36,45 @@ pub struct Options {
     pub sync_file: bool,
     /// What belongs to the run.
     pub filter: Filter,
+    /// What of that takes part.
+    pub choice: Choice,
+}
+
+/// What takes part in a comparison, beside the filter's rules. The default is everything.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// Only these paths, and what is below them.
+    pub listed: Option<Listed>,
+    /// Mount points are not entered.
+    pub one_file_system: bool,
+    /// Regular files of a source that are shorter are passed over.
+    pub min_size: Option<u64>,
+    /// And those that are longer.
+    pub max_size: Option<u64>,
+    /// A file of the destination that is newer than the source's is kept.
+    pub newer_only: bool,
+}
+
+impl Options {
+    /// The same, but for what the destination's file system does not keep.
+    #[must_use]
+    pub fn on(&self, medium: Medium) -> Self {
+        Options {
+            owner: self.owner && medium.owners,
+            any_mode: self.any_mode || !medium.modes,
+            clock: self.clock.on(medium.tick_ns),
+            ..self.clone()
+        }
+    }
+
+    /// What counts when what is there is held against what is planned.
+    pub fn terms(&self) -> Terms {
+        Terms {
+            owner: self.owner,
+            any_mode: self.any_mode,
+            clock: self.clock,
+        }
+    }
 }
 
 /// One line of a plan.
@@ -97,13 +142,19 @@ impl Plan {
 /// # Errors
 /// When a root cannot be examined. Whatever goes wrong below is a [`Problem`] in the plan.
 pub fn diff(source: &dyn Tree, destination: Option<&dyn Tree>, options: &Options) -> Result<Plan> {
-    let walk = Walk { options };
+    let medium = destination.map(Tree::medium).unwrap_or_default();
+    let options = &options.on(medium);
+    let walk = Walk {
+        options,
+        source,
+        destination,
+    };
     let Part {
         mut items, links, ..
-    } = walk.roots(source, destination)?;
+    } = walk.roots()?;
     link::plan(&mut items, &links);
     if options.renames && options.delete {
-        items = rename::find(items, &links, source, destination);
+        items = rename::find(items, &links, (source, destination), options);
     }
     Ok(Plan::new(items))
 }

@@ -176,10 +176,11 @@ impl<'t> Lookup<'t> {
                 .destination
                 .as_mut()
                 .and_then(|d| d.entry(name).ok().flatten());
-            match (new, old) {
-                (Some(new), Some(old)) => states(&new, &old, self.options).why.is_empty(),
-                _ => false,
-            }
+            let (Some(new), Some(old)) = (new, old) else {
+                return false;
+            };
+            let verdict = states(&new, &old, self.options);
+            verdict.why.is_empty() && (!verdict.unsure || self.same(name).unwrap_or(false))
         })
     }
 }

@@ -7,6 +7,7 @@ use rustix::io::Errno;
 
 use crate::disk::Folder;
 use crate::disk::copy::{self, Fault, SMALL};
+use crate::disk::keep::Kept;
 use crate::disk::put::{self, Draft, Temporary, Wanted};
 use crate::model::{Change, Entry, Error, Kind, Outcome, RelPath, State, Status, Xattrs};
 use crate::ops::outcome::Report;
@@ -18,6 +19,14 @@ use crate::tree::local::{examine_handle, xattrs_of};
 /// How often a source that changes while it is read is read again.
 const TRIES: u32 = 3;
 
+/// What is to be made, and where.
+struct Goal<'g> {
+    folder: &'g Folder,
+    new: &'g State,
+    /// What it keeps of the entry whose place it takes.
+    keep: Option<&'g Kept<'g>>,
+}
+
 impl Worker<'_> {
     /// Makes an entry that is no directory, or a directory in the place of something else.
     pub(super) fn put(
@@ -27,10 +36,16 @@ impl Worker<'_> {
         new: &State,
         now: Option<&Entry>,
     ) -> Made<()> {
+        let keep = self.kept(change, folder, now)?;
+        let goal = Goal {
+            folder,
+            new,
+            keep: keep.as_ref(),
+        };
         for _ in 0..TRIES {
             let made = match change.kind {
-                Kind::File => self.draft(change, folder, new)?,
-                _ => Some(self.node(change, folder, new)?),
+                Kind::File => self.draft(change, &goal)?,
+                _ => Some(self.node(change, &goal)?),
             };
             if let Some(made) = made {
                 return self.place(change, folder, made, now);
@@ -44,40 +59,29 @@ impl Worker<'_> {
         ))
     }
 
-    fn node<'f>(
-        &mut self,
-        change: &Change,
-        folder: &'f Folder,
-        new: &State,
-    ) -> Made<Temporary<'f>> {
+    fn node<'f>(&mut self, change: &Change, goal: &Goal<'f>) -> Made<Temporary<'f>> {
         let policy = self.shared.job.policy;
         let (dir, entry) = self.source(change)?;
         let xattrs = match policy.xattrs {
             true => Some(dir.xattrs(&entry).map_err(|e| unreadable(&e))?),
             false => None,
         };
-        let wanted = self.wanted(new, xattrs.as_ref());
-        put::node(folder, &wanted).map_err(|e| self.failed("cannot make", e))
+        let wanted = self.wanted(goal, xattrs.as_ref());
+        put::node(goal.folder, &wanted).map_err(|e| self.failed("cannot make", e))
     }
 
     /// A complete file under a temporary name; `None` when the source was not as planned, or not to the end.
-    fn draft<'f>(
-        &mut self,
-        change: &Change,
-        folder: &'f Folder,
-        new: &State,
-    ) -> Made<Option<Temporary<'f>>> {
+    fn draft<'f>(&mut self, change: &Change, goal: &Goal<'f>) -> Made<Option<Temporary<'f>>> {
+        let new = goal.new;
         let mut stream = match self.open_source(change, new)? {
-            Contents::Local(file) if new.size <= SMALL => {
-                return self.copy_small(&file, folder, new);
-            }
-            Contents::Local(file) => return self.copy_large(&file, folder, new),
+            Contents::Local(file) if new.size <= SMALL => return self.copy_small(&file, goal),
+            Contents::Local(file) => return self.copy_large(&file, goal),
             Contents::Stream(stream) => stream,
         };
         let (dir, entry) = self.source(change)?;
         let xattrs = dir.xattrs(&entry).map_err(|e| unreadable(&e))?;
-        let wanted = self.wanted(new, Some(&xattrs));
-        let draft = self.begin(folder, &wanted)?;
+        let wanted = self.wanted(goal, Some(&xattrs));
+        let draft = self.begin(goal.folder, &wanted)?;
         let written = copy::stream(stream.as_mut(), draft.file(), entry.sparse);
         match written.map_err(|fault| self.fault(fault))? == new.size {
             true => self.finish(draft, &wanted).map(Some),
@@ -102,19 +106,15 @@ impl Worker<'_> {
     }
 
     /// Through memory; one look at the source after the reading proves that it was as planned all the time.
-    fn copy_small<'f>(
-        &self,
-        file: &File,
-        folder: &'f Folder,
-        new: &State,
-    ) -> Made<Option<Temporary<'f>>> {
+    fn copy_small<'f>(&self, file: &File, goal: &Goal<'f>) -> Made<Option<Temporary<'f>>> {
+        let new = goal.new;
         let copied = copy::small(file, new.size, |bytes| {
             let Some((_, sparse)) = self.as_planned(file, new)? else {
                 return Ok(None);
             };
             let xattrs = self.xattrs_of(file)?;
-            let wanted = self.wanted(new, xattrs.as_ref());
-            let draft = self.begin(folder, &wanted)?;
+            let wanted = self.wanted(goal, xattrs.as_ref());
+            let draft = self.begin(goal.folder, &wanted)?;
             copy::write_small(draft.file(), bytes, sparse)
                 .map_err(|e| self.fault(Fault::Destination(e)))?;
             self.finish(draft, &wanted).map(Some)
@@ -127,18 +127,14 @@ impl Worker<'_> {
         }
     }
 
-    fn copy_large<'f>(
-        &self,
-        file: &File,
-        folder: &'f Folder,
-        new: &State,
-    ) -> Made<Option<Temporary<'f>>> {
+    fn copy_large<'f>(&self, file: &File, goal: &Goal<'f>) -> Made<Option<Temporary<'f>>> {
+        let new = goal.new;
         let Some((before, sparse)) = self.as_planned(file, new)? else {
             return Ok(None);
         };
         let xattrs = self.xattrs_of(file)?;
-        let wanted = self.wanted(new, xattrs.as_ref());
-        let draft = self.begin(folder, &wanted)?;
+        let wanted = self.wanted(goal, xattrs.as_ref());
+        let draft = self.begin(goal.folder, &wanted)?;
         let job = copy::Job {
             from: file,
             to: draft.file(),
@@ -174,12 +170,12 @@ impl Worker<'_> {
         found.map_err(|e| unreadable(&Error::io("cannot read its extended attributes", "", e)))
     }
 
-    fn wanted<'w>(&self, state: &'w State, xattrs: Option<&'w Xattrs>) -> Wanted<'w> {
-        let policy = self.shared.job.policy;
+    fn wanted<'w>(&self, goal: &'w Goal<'_>, xattrs: Option<&'w Xattrs>) -> Wanted<'w> {
         Wanted {
-            state,
+            state: goal.new,
             xattrs,
-            policy,
+            policy: self.shared.job.policy,
+            keep: goal.keep,
         }
     }
 
@@ -191,6 +187,21 @@ impl Worker<'_> {
     fn finish<'f>(&self, draft: Draft<'f>, wanted: &Wanted<'_>) -> Made<Temporary<'f>> {
         let made = draft.finish(wanted);
         made.map_err(|e| self.fault(Fault::Destination(e)))
+    }
+
+    /// What a changed entry keeps of its own, where owners or modes are not brought along.
+    fn kept<'s>(
+        &self,
+        change: &Change,
+        folder: &Folder,
+        now: Option<&'s Entry>,
+    ) -> Made<Option<Kept<'s>>> {
+        let (job, name) = (self.shared.job, change.path.name());
+        let Some(now) = now.filter(|_| change.status == Status::Modified) else {
+            return Ok(None);
+        };
+        Kept::of(folder, name, &now.state, job.policy, job.root.able())
+            .map_err(|e| self.failed("cannot examine", e))
     }
 
     /// Gives what is complete its name.

@@ -1,6 +1,7 @@
 //! The operations: plain values and trees in, plain values out. No JSON, no printing, no environment.
 
 pub mod apply;
+mod choose;
 pub mod compare;
 pub mod diff;
 #[cfg(test)]
@@ -12,6 +13,7 @@ pub mod making;
 pub mod moving;
 pub mod outcome;
 pub mod pair;
+pub mod part;
 pub mod perform;
 pub mod read;
 pub mod record;

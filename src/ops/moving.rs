@@ -41,7 +41,11 @@ impl Worker<'_> {
             return Err(Report::new(Outcome::Failed, "the plan names no other name"));
         };
         let (from, entry) = self.first_name(first)?;
-        if !is_like(new, &entry.state, self.shared.job.terms) {
+        let terms = self.shared.job.terms;
+        let unsure = terms.clock.is_unsure(new, &entry.state);
+        if !is_like(new, &entry.state, terms)
+            || unsure && !self.same_contents(change, &from, &entry)?
+        {
             return Err(stale("its other name is not as the plan expects"));
         }
         self.shared.own.add(&entry.state);
@@ -95,7 +99,8 @@ impl Worker<'_> {
         // Attributes came along; a directory's metadata are set here too, nothing is made in it.
         let set = meta::set(folder, change.path.name(), &state, new, None, policy);
         let set = set.map_err(|e| self.failed("cannot set its metadata", e))?;
-        let outcome = if there.is_some() && !set {
+        let like = is_like(new, &state, self.shared.job.terms);
+        let outcome = if there.is_some() && (!set || like) {
             Outcome::Already
         } else {
             Outcome::Done
@@ -146,7 +151,10 @@ impl Worker<'_> {
                 .folder(&above)
                 .map_err(|e| self.failed("cannot open", e.into()))?;
             match folder.make_dir(path.name(), 0o700) {
-                Ok(()) => self.shared.add_parent((path, entry.state, xattrs)),
+                Ok(()) => {
+                    self.shared.add_fresh(&path);
+                    self.shared.add_parent((path, entry.state, xattrs));
+                }
                 Err(Errno::EXIST) => {}
                 Err(e) => return Err(self.failed("cannot make its directory", e.into())),
             }

@@ -9,9 +9,9 @@ use crate::disk::copy::Fault;
 use crate::disk::{Folder, meta};
 use crate::model::{Change, Entry, Error, Kind, RelPath, State, Status, Why, Xattrs};
 use crate::ops::apply::Shared;
-use crate::ops::compare;
+use crate::ops::compare::{self, same_attributes};
 use crate::ops::outcome::{Outcome, Report};
-use crate::ops::stale::{Check, check, expected, is_halfway, source_holds};
+use crate::ops::stale::{Check, check, expected, is_halfway, needs_contents, source_holds};
 use crate::tree::Dir;
 use crate::tree::cursor::Cursor;
 use crate::tree::local::{state_of_handle, xattrs};
@@ -180,13 +180,18 @@ impl<'a> Worker<'a> {
         if change.why.has(Why::XATTRS) && !self.same_xattrs(change, folder)? {
             return Ok(false);
         }
-        if change.kind != Kind::File || !change.why.has(Why::CONTENT) {
+        if !needs_contents(change, &now.state, self.shared.job.terms) {
             return Ok(true);
         }
         self.same_contents(change, folder, now)
     }
 
-    fn same_contents(&mut self, change: &Change, folder: &Folder, now: &Entry) -> Made<bool> {
+    pub(super) fn same_contents(
+        &mut self,
+        change: &Change,
+        folder: &Folder,
+        now: &Entry,
+    ) -> Made<bool> {
         let unreadable = |e: &Error| Report::new(Outcome::Failed, e.cause());
         let here = crate::tree::local::dir_of(folder.handle())
             .map_err(|e| self.failed("cannot open", e.into()))?;
@@ -199,7 +204,12 @@ impl<'a> Worker<'a> {
         let here = xattrs(folder.handle(), change.path.name())
             .map_err(|e| self.failed("cannot read its extended attributes", e))?;
         let (dir, entry) = self.source(change)?;
-        Ok(dir.xattrs(&entry).map_err(unreadable)? == here)
+        let there = dir.xattrs(&entry).map_err(unreadable)?;
+        Ok(same_attributes(
+            &there,
+            &here,
+            self.shared.job.terms.any_mode,
+        ))
     }
 
     /// What a dry run can tell: whether the source still holds.

@@ -8,9 +8,9 @@ use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
-use crate::model::{Change, Kind, RelPath, Status, Why};
+use crate::model::{Change, Kind, RelPath, Status, Times, Why};
 use crate::ops::compare::digest;
-use crate::ops::diff::Item;
+use crate::ops::diff::{Item, Options};
 use crate::ops::link::Linked;
 use crate::tree::Tree;
 use crate::tree::cursor::Cursor;
@@ -22,8 +22,8 @@ type Mark = [u8; 32];
 pub fn find(
     items: Vec<Item>,
     links: &[Linked],
-    source: &dyn Tree,
-    destination: Option<&dyn Tree>,
+    (source, destination): (&dyn Tree, Option<&dyn Tree>),
+    options: &Options,
 ) -> Vec<Item> {
     let Some(destination) = destination else {
         return items;
@@ -34,13 +34,14 @@ pub fn find(
         destination: Cursor::new(destination),
         linked,
         known: HashMap::new(),
+        options,
     };
     marks.fill(&items);
     let renames = pair(&items, &marks.known);
     if renames.is_empty() {
         return items;
     }
-    rewrite(items, &renames)
+    rewrite(items, &renames, options)
 }
 
 /// Computes the marks of what is deleted and added.
@@ -49,6 +50,7 @@ struct Marks<'t> {
     destination: Cursor<'t>,
     linked: HashSet<&'t RelPath>,
     known: HashMap<usize, Mark>,
+    options: &'t Options,
 }
 
 impl Marks<'_> {
@@ -113,10 +115,12 @@ impl Marks<'_> {
         let name = &change.path.as_bytes()[dir.path.as_bytes().len()..];
         hash.update((name.len() as u64).to_le_bytes());
         hash.update(name);
-        let time = (state.mtime.secs, state.mtime.nanos);
+        let counts = (!self.options.clock.ignored, !self.options.any_mode);
+        let time = counts.0.then_some((state.mtime.secs, state.mtime.nanos));
+        let mode = counts.1.then_some(state.mode);
         hash.update(format!(
-            "{:?} {:o} {} {} {time:?}",
-            state.kind, state.mode, state.size, state.rdev
+            "{:?} {mode:?} {} {} {time:?}",
+            state.kind, state.size, state.rdev
         ));
         match (state.kind, self.known.get(&at), &state.target) {
             (Kind::File, None, _) => return false,
@@ -194,7 +198,7 @@ fn topmost(items: &[Item], pairs: Vec<(usize, usize)>) -> Vec<(usize, usize)> {
 }
 
 /// Puts the renames in the place of what they stand for.
-fn rewrite(items: Vec<Item>, renames: &[(usize, usize)]) -> Vec<Item> {
+fn rewrite(items: Vec<Item>, renames: &[(usize, usize)], options: &Options) -> Vec<Item> {
     let by_added: HashMap<usize, usize> = renames.iter().map(|(from, to)| (*to, *from)).collect();
     let tops: Vec<RelPath> = renames
         .iter()
@@ -221,7 +225,9 @@ fn rewrite(items: Vec<Item>, renames: &[(usize, usize)]) -> Vec<Item> {
     let mut out = Vec::with_capacity(items.len());
     for (at, item) in items.into_iter().enumerate() {
         match (item, by_added.get(&at).and_then(|from| deleted.get(from))) {
-            (Item::Change(added), Some(gone)) => out.push(Item::Change(renamed(added, gone))),
+            (Item::Change(added), Some(gone)) => {
+                out.push(Item::Change(renamed(added, gone, options)))
+            }
             (Item::Change(change), None) if within(&change.path) => {}
             (item, _) => out.push(item),
         }
@@ -229,11 +235,12 @@ fn rewrite(items: Vec<Item>, renames: &[(usize, usize)]) -> Vec<Item> {
     out
 }
 
-fn renamed(added: Change, gone: &Change) -> Change {
+fn renamed(added: Change, gone: &Change, options: &Options) -> Change {
     let mut why = Why::NONE;
     if let (Some(new), Some(old)) = (&added.new, &gone.old) {
-        why.set(Why::MTIME, new.mtime != old.mtime);
-        why.set(Why::MODE, new.mode != old.mode);
+        let times = options.clock.judge(new.mtime, old);
+        why.set(Why::MTIME, times == Times::Differ);
+        why.set(Why::MODE, !options.any_mode && new.mode != old.mode);
     }
     let from = gone
         .old

@@ -6,16 +6,15 @@
 
 use crate::disk::Root;
 use crate::disk::lock::Lock;
-use crate::disk::meta::Policy;
 use crate::model::{
-    Change, Entry, Error, ErrorKind, Filter, Kind, Problem, RelPath, Result, SnapshotId, Status,
-    Time,
+    Change, Entry, Error, ErrorKind, Filter, Kind, Problem, RelPath, Result, SnapshotId, State,
+    Status, Time, Why,
 };
 use crate::ops::apply::{Job, apply};
 use crate::ops::diff::{Item, Options, Plan, diff};
 use crate::ops::outcome::Report;
 use crate::ops::snap::{SnapOptions, snap_locked};
-use crate::ops::stale::Terms;
+use crate::ops::stale::{Terms, is_like};
 use crate::repo::log::{Begin, Work};
 use crate::repo::{Info, Repo, directory_of};
 use crate::tree::Tree;
@@ -74,7 +73,8 @@ impl Revert<'_> {
     /// # Errors
     /// When the present state cannot be recorded, or the log not be written: then nothing changed.
     pub fn run(&self, held: &Lock) -> Result<Reverted> {
-        let options = options(self.target, self.root.is_privileged())?;
+        let medium = self.root.medium();
+        let options = options(self.target, self.root.is_privileged())?.on(medium);
         let recorded = SnapOptions {
             filter: options.filter.clone(),
             ..SnapOptions::default()
@@ -106,6 +106,7 @@ impl Revert<'_> {
             }
         }
         self.keep_excluded(&mut changes, &options.filter);
+        self.leave_alike(&mut changes, options.terms());
         if !self.paths.is_empty() && changes.is_empty() {
             self.known(&[&target, &now])?;
             self.repo.set_head(self.dir, head)?;
@@ -169,6 +170,21 @@ impl Revert<'_> {
             .retain(|c| c.status != Status::Deleted || !kept.iter().any(|k| k.is_within(&c.path)));
     }
 
+    /// Takes out new metadata that the directory has already as far as its file system keeps them: the
+    /// snapshots say only what was recorded.
+    fn leave_alike(&self, changes: &mut Vec<Change>, terms: Terms) {
+        let mut live = Cursor::new(self.dir);
+        let xattrs = Why::XATTRS.with(Why::LINKS);
+        changes.retain(|change| {
+            if change.status != Status::Touched || change.why.meets(xattrs) {
+                return true;
+            }
+            let now = live.entry(&change.path).ok().flatten();
+            let alike = |new: &State| now.is_some_and(|now| is_like(new, &now.state, terms));
+            !change.new.as_deref().is_some_and(alike)
+        });
+    }
+
     /// Refuses paths that are in none of the trees.
     fn known(&self, trees: &[&dyn Tree]) -> Result<()> {
         for path in self.paths {
@@ -210,16 +226,8 @@ impl Revert<'_> {
         let job = Job {
             sources: &[target],
             root: self.root,
-            policy: Policy {
-                owner: options.owner,
-                mode: true,
-                mtime: true,
-                xattrs: true,
-            },
-            terms: Terms {
-                owner: options.owner,
-                window_ns: 0,
-            },
+            policy: self.root.able(),
+            terms: options.terms(),
             unrecorded,
             dry_run: false,
         };

@@ -61,8 +61,9 @@ impl Settle {
             let policy = Policy {
                 owner: false,
                 mode: opened,
-                mtime: true,
+                mtime: shared.job.policy.mtime,
                 xattrs: false,
+                ..shared.job.policy
             };
             self.finals.insert(
                 parent,
@@ -81,6 +82,9 @@ impl Settle {
         let new = change.new.as_ref()?;
         if change.kind != Kind::Directory || job.dry_run || !report.outcome.is_success() {
             return None;
+        }
+        if change.status == Status::TypeChanged && report.outcome == Outcome::Done {
+            worker.shared().add_fresh(&change.path);
         }
         let bring = change.status != Status::Touched || change.why.has(Why::XATTRS);
         let xattrs = match bring {
@@ -110,6 +114,10 @@ impl Settle {
                 xattrs,
                 policy,
             });
+        }
+        if !policy.mode {
+            let made = self.finals.iter_mut().filter(|(p, _)| shared.is_fresh(p));
+            made.for_each(|(_, wanted)| wanted.masked(shared.job.root));
         }
         let mut levels: BTreeMap<usize, Vec<(&RelPath, &Final)>> = BTreeMap::new();
         for (path, wanted) in &self.finals {
@@ -156,6 +164,12 @@ fn nearest(root: &Root, path: &RelPath, seen: &mut HashSet<RelPath>) -> Option<(
 }
 
 impl Final {
+    /// Gives a directory that was made what is left of the source's bits, as mkdir(2) would have.
+    fn masked(&mut self, root: &Root) {
+        self.state.mode &= 0o777 & !root.umask();
+        self.policy.mode = root.medium().modes;
+    }
+
     /// Sets them through a handle of the directory; where its own mode forbids that, by name, through the one above.
     fn set(&self, root: &Root, path: &RelPath) -> std::io::Result<()> {
         match root.folder(path) {

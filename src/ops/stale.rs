@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::RwLock;
 
-use crate::model::{Change, Entry, Inode, Kind, State, Status, Why};
+use crate::model::{Change, Clock, Entry, Inode, Kind, Medium, State, Status, Times, Why};
 
 /// What is to be done about a change, seen from the destination.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -42,8 +42,22 @@ impl Own {
 pub struct Terms {
     /// Owners are set.
     pub owner: bool,
-    /// Times closer than this, in nanoseconds, are equal.
-    pub window_ns: u64,
+    /// Permission bits do not count.
+    pub any_mode: bool,
+    /// How modification times are compared.
+    pub clock: Clock,
+}
+
+impl Terms {
+    /// The same, but for what the destination's file system does not keep.
+    #[must_use]
+    pub fn on(self, medium: Medium) -> Self {
+        Terms {
+            owner: self.owner && medium.owners,
+            any_mode: self.any_mode || !medium.modes,
+            clock: self.clock.on(medium.tick_ns),
+        }
+    }
 }
 
 /// Holds `change` against what is there now.
@@ -69,7 +83,7 @@ pub fn check(change: &Change, now: Option<&Entry>, own: &Own, terms: Terms) -> C
     if let Some(new) = change.new.as_deref()
         && is_like(new, now, terms)
     {
-        return already(change, new);
+        return already(change, new, now, terms);
     }
     expected(change, now, own)
 }
@@ -103,14 +117,17 @@ pub fn is_halfway(change: &Change, now: &State) -> bool {
         && one_of(|s| (s.uid.into(), s.gid.into()))
 }
 
-fn already(change: &Change, new: &State) -> Check {
+fn already(change: &Change, new: &State, now: &State, terms: Terms) -> Check {
+    // What looked so before anything was done proves nothing.
     let only_contents = change.old.as_ref().is_some_and(|old| {
-        old.kind == Kind::File && (old.size, old.mtime, old.mode) == (new.size, new.mtime, new.mode)
+        let same_time = terms.clock.judge(new.mtime, old) != Times::Differ;
+        old.kind == Kind::File && old.size == new.size && same_time
     });
     let why = change.why;
     match why.meets(Why::LINKS.with(Why::XATTRS))
         || change.link_to.is_some()
         || only_contents && why.has(Why::CONTENT)
+        || terms.clock.is_unsure(new, now)
     {
         true => Check::Perhaps,
         false => Check::Already,
@@ -144,14 +161,21 @@ fn as_expected(old: &State, now: &State, own: &Own) -> bool {
 
 /// Whether what is there looks as the plan wants it.
 pub fn is_like(new: &State, now: &State, terms: Terms) -> bool {
-    let same_time = crate::ops::compare::same_time(new.mtime, now.mtime, terms.window_ns);
+    let same_time = terms.clock.judge(new.mtime, now) != Times::Differ;
     let same_owner = !terms.owner || (new.uid, new.gid) == (now.uid, now.gid);
-    let same_mode = new.kind == Kind::Symlink || new.mode == now.mode;
+    let same_mode = new.kind == Kind::Symlink || terms.any_mode || new.mode == now.mode;
     same_time
         && same_owner
         && same_mode
         && (new.kind, new.size, &new.target, new.rdev)
             == (now.kind, now.size, &now.target, now.rdev)
+}
+
+/// Whether only the contents can tell if what looks as planned is as planned.
+pub fn needs_contents(change: &Change, now: &State, terms: Terms) -> bool {
+    let unsure = |new: &State| terms.clock.is_unsure(new, now);
+    let open = change.why.has(Why::CONTENT) || change.new.as_deref().is_some_and(unsure);
+    change.kind == Kind::File && open
 }
 
 /// Whether a source entry is still as the plan saw it; a snapshot's always is.
@@ -221,7 +245,8 @@ mod tests {
     fn checked(why: Why, now: State, own: &Own) -> Check {
         let terms = Terms {
             owner: true,
-            window_ns: 0,
+            any_mode: false,
+            clock: Clock::default(),
         };
         check(&modified(why), Some(&Entry::new(b"f", now)), own, terms)
     }

@@ -3,49 +3,26 @@
 
 use rayon::prelude::*;
 
-use crate::model::{
-    Entry, Error, ErrorKind, Problem, RelPath, Result, Rule, Skip, Status, Why, name,
-};
-use crate::ops::compare::{contents, states};
+use crate::model::{Entry, Listed, Problem, RelPath, Result, Scope, Skip, Status, Why, name};
+use crate::ops::compare::{contents, same_attributes, states};
 use crate::ops::diff::{Item, Options};
 use crate::ops::link::Linked;
 use crate::ops::pair::{Pair, is_heavy, merge, pair_name};
+use crate::ops::part::{Part, excluded, list, problem};
 use crate::ops::step::{added, changed, deleted};
 use crate::tree::{Dir, Listing, Tree};
 
-/// What comparing a pair of entries, and all below them, comes to.
-#[derive(Default)]
-pub struct Part {
-    /// The plan's lines.
-    pub items: Vec<Item>,
-    /// Names of inodes with several links, for the comparison of link structure.
-    pub links: Vec<Linked>,
-    /// Something below the destination stays, so its directory cannot go.
-    pub stays: bool,
-}
-
-impl Part {
-    fn of(item: Item) -> Self {
-        Part {
-            items: vec![item],
-            ..Part::default()
-        }
-    }
-
-    fn append(&mut self, mut other: Part) {
-        self.items.append(&mut other.items);
-        self.links.append(&mut other.links);
-        self.stays |= other.stays;
-    }
-}
-
 /// Both sides' open directory, each where there is one.
-type Dirs<'d> = (Option<&'d dyn Dir>, Option<&'d dyn Dir>);
+pub(super) type Dirs<'d> = (Option<&'d dyn Dir>, Option<&'d dyn Dir>);
 
 /// A comparison under way.
 pub struct Walk<'o> {
     /// What counts as a difference.
     pub options: &'o Options,
+    /// The trees: what is to be, and what there is.
+    pub source: &'o dyn Tree,
+    /// `None`: there is nothing yet.
+    pub destination: Option<&'o dyn Tree>,
 }
 
 impl Walk<'_> {
@@ -53,13 +30,22 @@ impl Walk<'_> {
     ///
     /// # Errors
     /// When a root cannot be examined or opened.
-    pub fn roots(&self, source: &dyn Tree, destination: Option<&dyn Tree>) -> Result<Part> {
+    pub fn roots(&self) -> Result<Part> {
+        let (source, destination) = (self.source, self.destination);
         let path = RelPath::root();
         let new = source.root()?;
         let old = destination.map(Tree::root).transpose()?;
         let from = source.open()?;
         let to = destination.map(Tree::open).transpose()?;
         let dirs = (Some(from.as_ref()), to.as_deref());
+        let listed = self.options.choice.listed.as_ref();
+        if let Some(Scope::Only(paths)) = listed.map(Listed::scope) {
+            let mut part = self.listed(&path, dirs, paths);
+            if old.is_none() && part.items.iter().any(|i| matches!(i, Item::Change(_))) {
+                part.items.insert(0, Item::Change(added(&path, &new)));
+            }
+            return Ok(part);
+        }
         let mut part = Part::default();
         match &old {
             None => part.items.push(Item::Change(added(&path, &new))),
@@ -90,31 +76,9 @@ impl Walk<'_> {
             return Part::default();
         }
         let mut part = Part::default();
-        let source = dirs.0.map(|dir| list(path, dir, &mut part));
-        let destination = dirs.1.map(|dir| list(path, dir, &mut part));
-        if matches!(source, Some(None)) || matches!(destination, Some(None)) {
-            // What cannot be listed is neither a reason to delete nor a place to write to.
-            part.stays = true;
+        let Some(pairs) = self.pairs(path, dirs, None, &mut part) else {
             return part;
-        }
-        let source = source.flatten().unwrap_or_default();
-        let destination = destination.flatten().unwrap_or_default();
-        part.stays |= destination.hides;
-        let unknown: Vec<Vec<u8>> = [&source, &destination]
-            .iter()
-            .flat_map(|l| l.problems.iter().map(|p| p.path.name().to_vec()))
-            .collect();
-        for listing in [&source, &destination] {
-            self.report(path, listing, &mut part);
-        }
-        let pairs: Vec<Pair> = merge(source.entries, destination.entries)
-            .filter(|pair| !self.is_special(path, pair_name(pair)))
-            .filter(|pair| {
-                let known = !unknown.iter().any(|name| **name == *pair_name(pair));
-                part.stays |= !known && pair.1.is_some();
-                known
-            })
-            .collect();
+        };
         let heavy = pairs.iter().filter(|p| is_heavy(p)).count();
         let parts: Vec<Part> = match heavy {
             0 | 1 => pairs.iter().map(|p| self.pair(path, p, dirs)).collect(),
@@ -128,8 +92,43 @@ impl Walk<'_> {
         part
     }
 
+    /// The names in a pair of directories, all or only some; `None` when one side cannot be listed.
+    pub(super) fn pairs(
+        &self,
+        path: &RelPath,
+        dirs: Dirs<'_>,
+        names: Option<&[&[u8]]>,
+        part: &mut Part,
+    ) -> Option<Vec<Pair>> {
+        let source = dirs.0.map(|dir| list(path, dir, names, part));
+        let destination = dirs.1.map(|dir| list(path, dir, names, part));
+        if matches!(source, Some(None)) || matches!(destination, Some(None)) {
+            // What cannot be listed is neither a reason to delete nor a place to write to.
+            part.stays = true;
+            return None;
+        }
+        let source = source.flatten().unwrap_or_default();
+        let destination = destination.flatten().unwrap_or_default();
+        part.stays |= destination.hides;
+        let unknown: Vec<Vec<u8>> = [&source, &destination]
+            .iter()
+            .flat_map(|l| l.problems.iter().map(|p| p.path.name().to_vec()))
+            .collect();
+        for listing in [&source, &destination] {
+            self.report(path, listing, part);
+        }
+        let pairs = merge(source.entries, destination.entries)
+            .filter(|pair| !self.is_special(path, pair_name(pair)))
+            .filter(|pair| {
+                let known = !unknown.iter().any(|name| **name == *pair_name(pair));
+                part.stays |= !known && pair.1.is_some();
+                known
+            });
+        Some(pairs.collect())
+    }
+
     /// Whether a name at the root is not for plans between directories.
-    fn is_special(&self, parent: &RelPath, name: &[u8]) -> bool {
+    pub(super) fn is_special(&self, parent: &RelPath, name: &[u8]) -> bool {
         parent.is_root() && name == name::SYNC && !self.options.sync_file
     }
 
@@ -154,7 +153,7 @@ impl Walk<'_> {
     }
 
     /// Compares one name.
-    fn pair(&self, parent: &RelPath, pair: &Pair, dirs: Dirs<'_>) -> Part {
+    pub(super) fn pair(&self, parent: &RelPath, pair: &Pair, dirs: Dirs<'_>) -> Part {
         let (source, destination) = (pair.0.as_ref(), pair.1.as_ref());
         let path = || parent.join(pair_name(pair));
         let (source, destination, skipped) = match self.options.filter.is_empty() {
@@ -166,6 +165,10 @@ impl Walk<'_> {
             ..Part::default()
         };
         part.items.extend(skipped.map(Item::Skip));
+        if let Some(over) = self.passed_over(path, (source, destination)) {
+            part.append(over);
+            return part;
+        }
         let rest = match (source, destination) {
             (Some(new), Some(old)) => self.both(&path(), new, old, dirs),
             (Some(new), None) => self.only_source(&path(), new, dirs.0),
@@ -177,7 +180,7 @@ impl Walk<'_> {
     }
 
     /// Takes out what the filter excludes, with the `skip` that says so.
-    fn filtered<'e>(
+    pub(super) fn filtered<'e>(
         &self,
         path: &RelPath,
         source: Option<&'e Entry>,
@@ -202,12 +205,13 @@ impl Walk<'_> {
                 reason: format!("a {} can only be made by root", new.state.kind.word()),
                 rule: None,
                 cause: false,
+                asked: false,
             }));
         }
         let mut part = Part::of(Item::Change(added(path, new)));
         part.links.extend(Linked::of(path, Some(new), None));
         if new.is_dir() {
-            part.append(self.below(path, (Some(new), None), (dir, None)));
+            part.append(self.whole(path, (Some(new), None), (dir, None)));
         }
         part
     }
@@ -220,7 +224,7 @@ impl Walk<'_> {
             };
         }
         let below = match old.is_dir() {
-            true => self.below(path, (None, Some(old)), (None, dir)),
+            true => self.whole(path, (None, Some(old)), (None, dir)),
             false => Part::default(),
         };
         let mut part = Part::default();
@@ -261,7 +265,7 @@ impl Walk<'_> {
         }
         part.stays = true;
         if new.is_dir() {
-            part.append(self.below(path, (Some(new), Some(old)), dirs));
+            part.append(self.whole(path, (Some(new), Some(old)), dirs));
         }
         part
     }
@@ -280,7 +284,10 @@ impl Walk<'_> {
         }
         let (Some(a), Some(b)) = dirs else { return why };
         match (a.xattrs(new), b.xattrs(old)) {
-            (Ok(x), Ok(y)) => why.set(Why::XATTRS, x != y),
+            (Ok(x), Ok(y)) => {
+                let same = same_attributes(&x, &y, self.options.any_mode);
+                why.set(Why::XATTRS, !same);
+            }
             (Err(error), _) | (_, Err(error)) => part.items.push(problem(path, "compare", &error)),
         }
         why
@@ -296,6 +303,7 @@ impl Walk<'_> {
                 reason: reason.to_string(),
                 rule: None,
                 cause,
+                asked: false,
             }))
         };
         if new.state.kind.is_device() && !self.options.devices {
@@ -303,7 +311,7 @@ impl Walk<'_> {
         }
         let mut gone = Part::default();
         if old.is_dir() {
-            gone = self.below(path, (None, Some(old)), (None, dirs.1));
+            gone = self.whole(path, (None, Some(old)), (None, dirs.1));
             if gone.stays {
                 let reason = match self.options.delete {
                     true => "the directory in its place holds what is to stay",
@@ -320,58 +328,47 @@ impl Walk<'_> {
         part.links.extend(Linked::of(path, Some(new), None));
         part.append(gone);
         if new.is_dir() {
-            part.append(self.below(path, (Some(new), None), (dirs.0, None)));
+            part.append(self.whole(path, (Some(new), None), (dirs.0, None)));
         }
         part
     }
 
-    /// Opens the directories of a name and compares what they hold.
-    fn below(
+    fn whole(
         &self,
         path: &RelPath,
         pair: (Option<&Entry>, Option<&Entry>),
         dirs: Dirs<'_>,
     ) -> Part {
+        self.below(path, pair, dirs, Scope::Whole)
+    }
+
+    /// Opens the directories of a name and compares what they hold.
+    pub(super) fn below(
+        &self,
+        path: &RelPath,
+        pair: (Option<&Entry>, Option<&Entry>),
+        dirs: Dirs<'_>,
+        scope: Scope<'_>,
+    ) -> Part {
+        if let Some(part) = self.not_entered(path, pair) {
+            return part;
+        }
         let open = |entry: Option<&Entry>, dir: Option<&dyn Dir>| match (entry, dir) {
             (Some(entry), Some(dir)) => dir.open_dir(entry).map(Some),
             _ => Ok(None),
         };
         match (open(pair.0, dirs.0), open(pair.1, dirs.1)) {
-            (Ok(a), Ok(b)) => self.directories(path, (a.as_deref(), b.as_deref())),
+            (Ok(a), Ok(b)) => {
+                let dirs = (a.as_deref(), b.as_deref());
+                match scope {
+                    Scope::Whole => self.directories(path, dirs),
+                    Scope::Only(paths) => self.listed(path, dirs, paths),
+                }
+            }
             (Err(error), _) | (_, Err(error)) => Part {
                 stays: true,
                 ..Part::of(problem(path, "list", &error))
             },
         }
-    }
-}
-
-/// Lists a directory; `None`, and a problem noted, when it cannot be.
-fn list(path: &RelPath, dir: &dyn Dir, part: &mut Part) -> Option<Listing> {
-    match dir.list() {
-        Ok(listing) => Some(listing),
-        Err(error) => {
-            part.items.push(problem(path, "list", &error));
-            None
-        }
-    }
-}
-
-fn problem(path: &RelPath, operation: &str, error: &Error) -> Item {
-    Item::Problem(Problem {
-        path: path.clone(),
-        operation: operation.into(),
-        message: error.cause(),
-        damaged: error.kind() == ErrorKind::Damaged,
-    })
-}
-
-fn excluded(path: &RelPath, source: Option<&Entry>, rule: &Rule) -> Skip {
-    Skip {
-        path: path.clone(),
-        source: source.map(|e| e.source),
-        reason: "excluded".into(),
-        rule: Some(rule.clone()),
-        cause: false,
     }
 }

@@ -81,11 +81,24 @@ pub struct Options {
     pub owner: bool,
     /// Extended attributes were compared.
     pub xattrs: bool,
+    /// Owners count for nothing: they were not compared and are not set.
+    #[serde(skip_serializing_if = "is_false")]
+    pub no_owner: bool,
+    /// Nor do permission bits.
+    #[serde(skip_serializing_if = "is_false")]
+    pub no_perms: bool,
+    /// Nor do modification times.
+    #[serde(skip_serializing_if = "is_false")]
+    pub no_times: bool,
     /// Times closer than this, in nanoseconds, were taken for equal.
     pub modify_window_ns: u64,
     /// The filter's rules.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// The record `snapshot`.
@@ -660,6 +673,7 @@ fn parse_skip(wire: WireSkip<'_>) -> Result<Record, String> {
         reason: wire.reason.into_owned(),
         rule: wire.rule,
         cause: wire.cause,
+        asked: false,
     }))
 }
 
@@ -831,6 +845,7 @@ mod tests {
                 reason: "r".into(),
                 rule: Some(rule),
                 cause: true,
+                asked: false,
             }),
             Record::Error(Problem {
                 path: path.clone(),

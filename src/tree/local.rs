@@ -12,13 +12,16 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RawDir, Statx, StatxFlags, openat, readlinkat, statx,
+    AtFlags, FileType, Mode, OFlags, RawDir, Statx, StatxAttributes, StatxFlags, openat,
+    readlinkat, statx,
 };
 use rustix::io::Errno;
 
 use crate::model::{
-    Entry, Error, ErrorKind, Inode, Kind, Problem, RelPath, Result, State, Time, Xattrs, name,
+    Entry, Error, ErrorKind, Inode, Kind, Medium, Problem, RelPath, Result, State, Time, Xattrs,
+    name,
 };
+use crate::tree::system::medium;
 use crate::tree::{Contents, Dir, Listing, Tree};
 
 /// What we ask statx(2) for: all that a [`State`] holds, and nothing that costs more (no birth time, no mount id).
@@ -88,6 +91,14 @@ impl Tree for Local {
         let stat = statx(&self.handle, c"", AtFlags::EMPTY_PATH, MASK)
             .map_err(|e| Error::io("cannot examine", self.path.as_os_str().as_bytes(), e))?;
         Ok(Entry::new(b"", state_of(&stat, None)))
+    }
+
+    fn device(&self, _source: u32) -> Option<u64> {
+        self.root().ok()?.state.inode.map(|i| i.dev)
+    }
+
+    fn medium(&self) -> Medium {
+        medium(&self.handle)
     }
 
     fn open(&self) -> Result<Box<dyn Dir>> {
@@ -161,6 +172,7 @@ pub fn examine(dir: BorrowedFd<'_>, name: &CStr) -> Result<Option<Entry>, Errno>
     let state = state_of(&stat, target);
     let inode = state.inode.map(|i| (i.dev, i.ino));
     let mut entry = Entry::new(name.to_bytes(), state);
+    entry.mount = entry.is_dir() && stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT);
     if stat.stx_nlink > 1 && !entry.is_dir() {
         entry.links = inode;
     }

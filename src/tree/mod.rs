@@ -7,8 +7,9 @@ use std::io::Read;
 pub mod cursor;
 pub mod local;
 pub mod overlay;
+pub mod system;
 
-use crate::model::{Entry, NodeId, Problem, Result, Skip, Xattrs};
+use crate::model::{Entry, Medium, NodeId, Problem, RelPath, Result, Skip, Xattrs};
 
 /// A tree that can be walked from its root, by several threads at once.
 pub trait Tree: Send + Sync {
@@ -23,6 +24,16 @@ pub trait Tree: Send + Sync {
     /// # Errors
     /// When it cannot be opened.
     fn open(&self) -> Result<Box<dyn Dir>>;
+
+    /// The device that a source's root lies on: what lies on another is another file system. A snapshot has none.
+    fn device(&self, _source: u32) -> Option<u64> {
+        None
+    }
+
+    /// What its file system keeps of what it is given.
+    fn medium(&self) -> Medium {
+        Medium::default()
+    }
 }
 
 /// One open directory of a tree.
@@ -33,6 +44,26 @@ pub trait Dir: Send + Sync {
     /// # Errors
     /// When it cannot be read at all.
     fn list(&self) -> Result<Listing>;
+
+    /// As [`Dir::list`] with only these names looked for, which are sorted; those that are not there are missing.
+    ///
+    /// # Errors
+    /// When the directory cannot be read at all.
+    fn find(&self, names: &[&[u8]]) -> Result<Listing> {
+        let mut listing = Listing::default();
+        for name in names {
+            match self.entry(name) {
+                Ok(entry) => listing.entries.extend(entry),
+                Err(error) => listing.problems.push(Problem {
+                    path: RelPath::root().join(name),
+                    operation: "examine".into(),
+                    message: error.cause(),
+                    damaged: false,
+                }),
+            }
+        }
+        Ok(listing)
+    }
 
     /// One entry by name; `None` when there is none.
     ///

@@ -28,6 +28,10 @@ impl Tree for Overlay {
         top.ok_or_else(no_layers)
     }
 
+    fn device(&self, source: u32) -> Option<u64> {
+        self.layers.get(source as usize)?.device(0)
+    }
+
     fn open(&self) -> Result<Box<dyn Dir>> {
         let mut dirs = Vec::with_capacity(self.layers.len());
         for (at, layer) in self.layers.iter().enumerate() {
@@ -67,6 +71,7 @@ fn lay(below: Option<Entry>, mut entry: Entry, skips: &mut Vec<Skip>) -> Entry {
     if let Some(below) = below {
         if below.is_dir() && entry.is_dir() {
             layers.extend_from_slice(below.layers.as_deref().unwrap_or_default());
+            entry.mount |= below.mount;
         } else {
             let lost = below
                 .layers
@@ -78,6 +83,7 @@ fn lay(below: Option<Entry>, mut entry: Entry, skips: &mut Vec<Skip>) -> Entry {
                 reason: format!("shadowed by source {}", source + 1),
                 rule: None,
                 cause: false,
+                asked: false,
             }));
         }
     }
@@ -88,12 +94,13 @@ fn lay(below: Option<Entry>, mut entry: Entry, skips: &mut Vec<Skip>) -> Entry {
     entry
 }
 
-impl Dir for OverlayDir {
-    fn list(&self) -> Result<Listing> {
+impl OverlayDir {
+    /// Merges what each layer gives, lowest first.
+    fn merge(&self, look: impl Fn(&dyn Dir) -> Result<Listing>) -> Result<Listing> {
         let mut merged: BTreeMap<Box<[u8]>, Entry> = BTreeMap::new();
         let mut all = Listing::default();
         for (at, dir) in &self.dirs {
-            let mut listing = dir.list()?;
+            let mut listing = look(dir.as_ref())?;
             all.skips.append(&mut listing.skips);
             all.problems
                 .extend(listing.problems.drain(..).map(|p| Problem {
@@ -111,6 +118,16 @@ impl Dir for OverlayDir {
         all.skips
             .sort_by(|a, b| a.path.cmp(&b.path).then(a.source.cmp(&b.source)));
         Ok(all)
+    }
+}
+
+impl Dir for OverlayDir {
+    fn list(&self) -> Result<Listing> {
+        self.merge(|dir| dir.list())
+    }
+
+    fn find(&self, names: &[&[u8]]) -> Result<Listing> {
+        self.merge(|dir| dir.find(names))
     }
 
     fn entry(&self, name: &[u8]) -> Result<Option<Entry>> {

@@ -9,6 +9,8 @@
 mod apply;
 mod archive;
 mod busy;
+mod choose;
+mod clock;
 mod diff;
 mod diff_more;
 mod filter;
@@ -16,6 +18,7 @@ mod forged;
 mod guard;
 mod history;
 mod input;
+mod keep;
 mod kill;
 mod link;
 mod lost;
