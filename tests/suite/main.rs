@@ -9,14 +9,17 @@
 mod apply;
 mod archive;
 mod busy;
+mod deep;
 mod diff;
 mod diff_more;
+mod faithful;
 mod filter;
 mod forged;
 mod guard;
 mod history;
 mod input;
 mod kill;
+mod kinds;
 mod link;
 mod lost;
 mod names;
