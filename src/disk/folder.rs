@@ -90,6 +90,43 @@ impl Folder {
         }
     }
 
+    /// Moves a name to another directory, in the place of what is there, no directory.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn move_over(&self, from: &[u8], folder: &Folder, to: &[u8]) -> Result<(), Errno> {
+        renameat(&self.handle, from, &folder.handle, to)
+    }
+
+    /// Lets two names change places, at once: nothing is lost whenever it is cut short.
+    ///
+    /// # Errors
+    /// The system's; then both are as before.
+    pub fn exchange(&self, name: &[u8], folder: &Folder, other: &[u8]) -> Result<(), Errno> {
+        let flags = RenameFlags::EXCHANGE;
+        match renameat_with(&self.handle, name, &folder.handle, other, flags) {
+            Err(Errno::INVAL | Errno::NOSYS) => self.exchange_by_three(name, folder, other),
+            done => done,
+        }
+    }
+
+    /// The same on file systems without such a call, through a third name that no sweep would remove: cut
+    /// short there, the content is still to be found.
+    fn exchange_by_three(&self, name: &[u8], folder: &Folder, other: &[u8]) -> Result<(), Errno> {
+        let mut third = temporary();
+        third.extend_from_slice(b"-moved");
+        self.move_to(name, self, &third)?;
+        if let Err(e) = folder.move_to(other, self, name) {
+            let _ = self.move_to(&third, self, name);
+            return Err(e);
+        }
+        self.move_to(&third, folder, other).inspect_err(|_| {
+            // Back, each where it was; if even that fails the caller's error tells enough.
+            let _ = self.move_to(name, folder, other);
+            let _ = self.move_to(&third, self, name);
+        })
+    }
+
     /// Puts `temporary` in the place of `name` whatever kind the two are, and removes what was
     /// there: an empty directory, or no directory.
     ///

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use crate::disk::folder::Folder;
 use crate::model::{Kind, State, Time, Xattrs};
-use crate::tree::local::{handle_path, xattrs};
+use crate::tree::local::{examine, handle_path, xattrs};
 
 /// What may be set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,7 +50,12 @@ pub fn set(
         done = true;
     }
     if let Some(attributes) = attributes.filter(|_| policy.xattrs) {
-        done |= set_xattrs(folder.handle(), name, attributes)?;
+        done |= match set_xattrs(folder.handle(), name, attributes) {
+            Err(e) if e.raw_os_error() == Some(Errno::ACCESS.raw_os_error()) => {
+                despite_mode(folder.handle(), name, attributes).map_err(|()| e)?
+            }
+            set => set?,
+        };
     }
     if policy.mtime && current.mtime != wanted.mtime {
         set_mtime(folder.handle(), name, wanted.mtime)?;
@@ -136,6 +141,22 @@ fn set_xattrs(dir: BorrowedFd<'_>, name: &[u8], wanted: &Xattrs) -> Result<bool,
         forgive(key, xattr::set(&path, os(key), value))?;
     }
     Ok(true)
+}
+
+/// The same where the entry's own mode forbids it to its owner: `user.*` needs the permission to write.
+fn despite_mode(dir: BorrowedFd<'_>, name: &[u8], wanted: &Xattrs) -> Result<bool, ()> {
+    let mode = || {
+        let name = std::ffi::CString::new(at(name)).ok()?;
+        let entry = examine(dir, &name).ok().flatten()?;
+        Some(entry.state.mode)
+    };
+    let before = mode().filter(|mode| mode & 0o600 != 0o600).ok_or(())?;
+    set_mode(dir, name, before | 0o600).map_err(drop)?;
+    let set = set_xattrs(dir, name, wanted);
+    // An access list among them has set the other bits, so only the owner's are taken back.
+    let now = mode().ok_or(())? & !0o600 | before & 0o600;
+    set_mode(dir, name, now).map_err(drop)?;
+    set.map_err(drop)
 }
 
 fn forgive(key: &[u8], result: std::io::Result<()>) -> std::io::Result<()> {

@@ -14,6 +14,7 @@ use crate::disk::Root;
 use crate::disk::copy::Copier;
 use crate::disk::meta::Policy;
 use crate::model::{Change, Kind, RelPath, State, Status, Xattrs};
+use crate::ops::circle;
 use crate::ops::outcome::{Outcome, Report};
 use crate::ops::perform::Worker;
 use crate::ops::settle::Settle;
@@ -95,13 +96,15 @@ pub fn apply(job: &Job<'_>, changes: &[Change]) -> Vec<Report> {
     if !job.dry_run {
         settle.prepare(&shared, changes);
     }
-    for pass in [is_directory, is_rename] {
-        let mut worker = Worker::new(&shared);
-        for (at, change) in changes.iter().enumerate().filter(|(_, c)| pass(c)) {
-            reports[at] = worker.perform(change);
-            settle.planned(change, &reports[at], &mut worker);
-        }
+    let mut worker = Worker::new(&shared);
+    for (at, change) in changes.iter().enumerate().filter(|(_, c)| is_directory(c)) {
+        reports[at] = worker.perform(change);
+        settle.planned(change, &reports[at], &mut worker);
     }
+    for at in circle::renames(&mut worker, changes, &mut reports) {
+        settle.planned(&changes[at], &reports[at], &mut worker);
+    }
+    drop(worker);
     contents(&shared, changes, &mut reports);
     deletions(&shared, changes, &mut reports);
     links(&shared, changes, &mut reports);

@@ -103,7 +103,7 @@ pub fn diff(source: &dyn Tree, destination: Option<&dyn Tree>, options: &Options
     } = walk.roots(source, destination)?;
     link::plan(&mut items, &links);
     if options.renames && options.delete {
-        items = rename::find(items, &links, source, destination);
+        items = rename::find(items, &links, source, destination, options);
     }
     Ok(Plan::new(items))
 }

@@ -26,8 +26,12 @@ impl Worker<'_> {
     ) -> Made<()> {
         let shared = self.shared;
         let job = shared.job;
-        for _ in 0..TRIES {
-            let (dir, entry) = self.source(change)?;
+        for attempt in 0..TRIES {
+            let (dir, entry) = self.source(change).map_err(|report| {
+                // It held when the first reading began.
+                let moved = attempt > 0 && report.outcome == Outcome::Stale;
+                if moved { torn() } else { report }
+            })?;
             let unreadable =
                 |e: Error| Report::new(Outcome::Failed, format!("source: {}", e.cause()));
             let contents = match change.kind {
@@ -64,10 +68,7 @@ impl Worker<'_> {
                 return self.place(change, folder, made, now);
             }
         }
-        Err(Report::new(
-            Outcome::Torn,
-            "the source changes while it is read",
-        ))
+        Err(torn())
     }
 
     /// Gives what is complete its name.
@@ -113,6 +114,10 @@ impl Worker<'_> {
             Err(e) => Err(self.failed("cannot put in place", e.into())),
         }
     }
+}
+
+fn torn() -> Report {
+    Report::new(Outcome::Torn, "the source changed while it was read")
 }
 
 /// Whether it takes the place of a directory.

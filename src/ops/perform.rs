@@ -61,7 +61,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Whether a change would destroy what no snapshot has.
-    fn would_be_lost(&self, change: &Change) -> bool {
+    pub(super) fn would_be_lost(&self, change: &Change) -> bool {
         let destroys = !matches!(change.status, Status::Added | Status::Touched);
         let from = change.from.as_deref().map(|(path, _)| path);
         let hit = |path: &RelPath| self.shared.job.unrecorded.iter().any(|u| path.is_within(u));
@@ -169,7 +169,12 @@ impl<'a> Worker<'a> {
         self.same_contents(change, folder, now)
     }
 
-    fn same_contents(&mut self, change: &Change, folder: &Folder, now: &Entry) -> Made<bool> {
+    pub(super) fn same_contents(
+        &mut self,
+        change: &Change,
+        folder: &Folder,
+        now: &Entry,
+    ) -> Made<bool> {
         let unreadable = |e: &Error| Report::new(Outcome::Failed, e.cause());
         let here = crate::tree::local::dir_of(folder.handle())
             .map_err(|e| self.failed("cannot open", e.into()))?;

@@ -164,6 +164,17 @@ fn attributes_and_lists_of_access() {
             dst.file("edited", "e").xattr("edited", "user.gone", b"g");
             dst.file("bare", "b").xattr("bare", "user.gone", b"g");
             src.file("bare", "b");
+            src.file("read only", "r")
+                .xattr("read only", "user.k", b"v")
+                .mode("read only", 0o400);
+            src.dir("closed")
+                .xattr("closed", "user.k", b"v")
+                .mode("closed", 0o500);
+            dst.file("read only", "r").mode("read only", 0o400);
+            dst.dir("closed").mode("closed", 0o500);
+            src.file("new closed", "n")
+                .xattr("new closed", "user.k", b"v")
+                .mode("new closed", 0o400);
             src.file("acl", "a")
                 .dir("defaults")
                 .file("defaults/none", "");

@@ -7,7 +7,11 @@ use crate::support::{Oracle, Person, Told, Traces, Tree, assert_same, faithful, 
 /// Makes one kind of entry.
 fn make(tree: &Tree, kind: &str, name: &str, side: &str) {
     match kind {
-        "file" => drop(tree.file(name, format!("file of {side}")).at(name)),
+        "file" => drop(
+            tree.file(name, format!("file of {side}"))
+                .mtime(name, if side == "src" { 8 } else { 9 }, 1)
+                .at(name),
+        ),
         "empty" => drop(tree.dir(name).at(name)),
         "full" => drop(
             tree.file(format!("{name}/{side}/deep"), side)

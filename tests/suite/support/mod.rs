@@ -12,4 +12,4 @@ pub use person::Person;
 pub use sandbox::Sandbox;
 pub use told::{Told, change, outcomes, plan_line, records};
 pub use tree::{T0, Tree};
-pub use way::{FREE, faithful, faithfully, judge, quiet, trees};
+pub use way::{FREE, faithful, faithfully, quiet, trees};

@@ -1,0 +1,379 @@
+//! Renames: found where they are certain, made by renaming, and never at the cost of a file.
+
+use predicates::prelude::*;
+
+use crate::support::{
+    FREE, Oracle, Person, Sandbox, T0, Told, Tree, assert_same, outcomes, quiet, trees,
+};
+
+/// Where the same inodes were and are to be.
+type Moves = &'static [(&'static str, &'static str)];
+
+/// Builds both trees, expects the plan's lines, and that what moved kept its inode, by every way and for everybody.
+fn moves(lines: &str, moved: Moves, build: impl Fn(&Tree, &Tree) + Sync) {
+    for snapshot in [false, true] {
+        for p in Person::everyone() {
+            eprintln!("snapshot: {snapshot}, root: {}", p.is_root());
+            trees(&p, &build);
+            let source = match snapshot {
+                true => p.sh("fsync-snap src").code(0).text(),
+                false => "src".into(),
+            };
+            p.sh("cp -a dst twin").success();
+            records(&p, &source, lines, moved);
+            by_lines(&p, &source, moved);
+        }
+    }
+}
+
+fn records(p: &Person, source: &str, lines: &str, moved: Moves) {
+    let dst = p.s.tree("dst");
+    let before = Oracle::of(dst.root());
+    let inodes: Vec<u64> = moved.iter().map(|(from, _)| dst.inode(from)).collect();
+    p.sh(&format!("fsync-diff --delete --renames {source} dst"))
+        .code(0)
+        .stdout(lines.to_string());
+    let told = p.sh(&format!(
+        "fsync-diff --json --delete --renames {source} dst | fsync-snap --through > plan; \
+         fsync-apply --json --require-snapshot {FREE} < plan"
+    ));
+    let told = told.code(0).stderr("").records();
+    assert!(
+        outcomes(&told).iter().all(|o| o.ends_with(" done")),
+        "{told:#?}"
+    );
+    p.copied("src").assert_is(dst.root());
+    for ((from, to), inode) in moved.iter().zip(&inodes) {
+        assert_eq!(dst.inode(to), *inode, "{from} -> {to}");
+    }
+    quiet(p, source, "dst");
+    let told = p
+        .sh(&format!("fsync-apply --json {FREE} < plan"))
+        .code(0)
+        .records();
+    assert!(
+        outcomes(&told).iter().all(|o| o.ends_with(" already")),
+        "{told:#?}"
+    );
+    p.copied("src").assert_is(dst.root());
+    p.sh("fsync-revert dst").code(0);
+    before.assert_is(dst.root());
+}
+
+/// The line form, twice: what is done already is not undone.
+fn by_lines(p: &Person, source: &str, moved: Moves) {
+    let twin = p.s.tree("twin");
+    let inodes: Vec<u64> = moved.iter().map(|(from, _)| twin.inode(from)).collect();
+    p.sh(&format!(
+        "fsync-diff --delete --renames {source} twin > lines"
+    ))
+    .code(0);
+    for _ in 0..2 {
+        p.sh(&format!("fsync-apply {FREE} {source} twin < lines"))
+            .code(0)
+            .stderr("");
+        for ((from, to), inode) in moved.iter().zip(&inodes) {
+            assert_eq!(twin.inode(to), *inode, "{from} -> {to}");
+        }
+    }
+    p.sh(&format!(
+        "fsync-diff --json --delete {source} twin | fsync-apply"
+    ))
+    .code(0);
+    p.copied("src").assert_is(twin.root());
+}
+
+/// A file whose content and time are told by a letter.
+fn put(tree: &Tree, name: &str, what: char) {
+    let content = what.to_string().repeat(2000);
+    tree.file(name, content).mtime(name, T0.0 + what as i64, 7);
+}
+
+/// Files, each with what it holds, in settled trees.
+fn pairs(
+    src: &'static [(&str, char)],
+    dst: &'static [(&str, char)],
+) -> impl Fn(&Tree, &Tree) + Sync {
+    move |a, b| {
+        src.iter().for_each(|(name, what)| put(a, name, *what));
+        dst.iter().for_each(|(name, what)| put(b, name, *what));
+        a.settle();
+        b.settle();
+    }
+}
+
+#[test]
+fn conformance_68_a_file() {
+    let build = pairs(
+        &[("d/new", 'x'), ("d/k", 'k')],
+        &[("e/old", 'x'), ("d/k", 'k'), ("e/k", 'l')],
+    );
+    moves(
+        "R\te/old\td/new\nD\te\nD\te/k\n",
+        &[("e/old", "d/new"), ("d/k", "d/k")],
+        build,
+    );
+}
+
+#[test]
+fn conformance_68_a_whole_directory() {
+    moves(
+        "A\tto\nR\td\tto/e\n",
+        &[("d", "to/e"), ("d/x", "to/e/x"), ("d/sub/y", "to/e/sub/y")],
+        |src, dst| {
+            for (tree, top) in [(src, "to/e"), (dst, "d")] {
+                put(tree, &format!("{top}/x"), 'x');
+                put(tree, &format!("{top}/sub/y"), 'y');
+                tree.link(format!("{top}/l"), "x")
+                    .fifo(format!("{top}/p"))
+                    .dir(format!("{top}/hollow"));
+                tree.settle()
+                    .mode(format!("{top}/sub"), 0o555)
+                    .mode(top, 0o500);
+            }
+        },
+    );
+}
+
+#[test]
+fn conformance_68_two_swapped() {
+    let build = pairs(&[("a", 'y'), ("d/b", 'x')], &[("a", 'x'), ("d/b", 'y')]);
+    moves(
+        "R\td/b\ta\nR\ta\td/b\n",
+        &[("a", "d/b"), ("d/b", "a")],
+        build,
+    );
+}
+
+#[test]
+fn conformance_68_three_in_a_circle() {
+    let build = pairs(
+        &[("a", 'z'), ("b", 'x'), ("c/c", 'y')],
+        &[("a", 'x'), ("b", 'y'), ("c/c", 'z')],
+    );
+    moves(
+        "R\tc/c\ta\nR\ta\tb\nR\tb\tc/c\n",
+        &[("a", "b"), ("b", "c/c"), ("c/c", "a")],
+        build,
+    );
+}
+
+#[test]
+fn conformance_68_a_chain() {
+    let build = pairs(&[("b", 'x'), ("c", 'y')], &[("a", 'x'), ("b", 'y')]);
+    moves("R\ta\tb\nR\tb\tc\n", &[("a", "b"), ("b", "c")], build);
+}
+
+#[test]
+fn rotated_logs() {
+    let build = pairs(
+        &[("log", 'n'), ("log.1", 'x'), ("log.2", 'y')],
+        &[("log", 'x'), ("log.1", 'y'), ("log.2", 'z')],
+    );
+    moves(
+        "A\tlog\nR\tlog\tlog.1\nR\tlog.1\tlog.2\n",
+        &[("log", "log.1"), ("log.1", "log.2")],
+        build,
+    );
+}
+
+#[test]
+fn conformance_68_onto_an_existing_name() {
+    let build = pairs(
+        &[("b", 'x'), ("k", 'k')],
+        &[("a", 'x'), ("b", 'y'), ("k", 'k')],
+    );
+    moves("R\ta\tb\n", &[("a", "b")], build);
+}
+
+#[test]
+fn directories_swapped_file_by_file() {
+    let build = pairs(
+        &[
+            ("one/f", 'y'),
+            ("one/g", 'q'),
+            ("two/f", 'x'),
+            ("two/g", 'p'),
+        ],
+        &[
+            ("one/f", 'x'),
+            ("one/g", 'p'),
+            ("two/f", 'y'),
+            ("two/g", 'q'),
+        ],
+    );
+    moves(
+        "R\ttwo/f\tone/f\nR\ttwo/g\tone/g\nR\tone/f\ttwo/f\nR\tone/g\ttwo/g\n",
+        &[("one/f", "two/f"), ("two/g", "one/g")],
+        build,
+    );
+}
+
+#[test]
+fn a_directory_renamed_and_a_name_inside_deleted() {
+    let build = pairs(
+        &[("new/a", 'a'), ("new/b", 'b')],
+        &[("old/a", 'a'), ("old/b", 'b'), ("old/c", 'c')],
+    );
+    moves(
+        "A\tnew\nR\told/a\tnew/a\nR\told/b\tnew/b\nD\told\nD\told/c\n",
+        &[("old/a", "new/a"), ("old/b", "new/b")],
+        build,
+    );
+}
+
+#[test]
+fn what_is_not_certain_is_no_rename() {
+    moves(
+        "A\tnew\nD\told\n",
+        &[],
+        pairs(&[("new", 'x')], &[("old", 'y')]),
+    );
+    moves(
+        "D\ta\nD\tb\nA\tc\n",
+        &[],
+        pairs(&[("c", 'x')], &[("a", 'x'), ("b", 'x')]),
+    );
+    moves(
+        "M\ta\nM\tb\nA\tc\n",
+        &[],
+        pairs(
+            &[("a", 'y'), ("b", 'z'), ("c", 'x')],
+            &[("a", 'x'), ("b", 'x')],
+        ),
+    );
+}
+
+#[test]
+fn a_file_with_several_names() {
+    moves("D\ta\nA\tc\n", &[("a", "c"), ("b", "b")], |src, dst| {
+        put(src, "b", 'x');
+        put(dst, "a", 'x');
+        src.hard("c", "b").settle();
+        dst.hard("b", "a").settle();
+    });
+}
+
+#[test]
+fn metadata_change_with_the_name() {
+    for p in Person::everyone() {
+        trees(&p, |src, dst| {
+            put(src, "new", 'x');
+            put(dst, "old", 'x');
+            put(src, "dir2/f", 'y');
+            put(dst, "dir1/f", 'y');
+            src.mode("new", 0o640)
+                .mtime("new", 5, 5)
+                .xattr("new", "user.k", b"new");
+            src.settle()
+                .mtime("dir2", 6, 6)
+                .xattr("dir2/f", "user.k", b"in");
+            dst.xattr("old", "user.k", b"old").settle();
+        });
+        if p.is_root() {
+            p.s.tree("src").owner("new", 5, 6).owner("dir2/f", 7, 8);
+        }
+        let before = Oracle::of(p.s.path("dst"));
+        p.sh("fsync-diff --json --delete --renames --xattrs src dst | fsync-snap --through | fsync-apply")
+            .code(0)
+            .stderr("");
+        p.copied("src").assert_is(p.s.path("dst"));
+        quiet(&p, "src", "dst");
+        p.sh("fsync-revert dst").code(0);
+        before.assert_is(p.s.path("dst"));
+    }
+}
+
+/// Trees of three in a circle, and a plan that is not performed yet.
+fn circle() -> Sandbox {
+    let s = Sandbox::new();
+    let (a, b) = (s.tree("src"), s.tree("dst"));
+    pairs(
+        &[("a", 'z'), ("b", 'x'), ("c", 'y')],
+        &[("a", 'x'), ("b", 'y'), ("c", 'z')],
+    )(&a, &b);
+    s.sh("fsync-diff --json --delete --renames src dst > plan")
+        .code(0);
+    s
+}
+
+#[test]
+fn a_stale_part_of_a_circle_is_refused_and_nothing_is_lost() {
+    for spoil in [
+        "echo edited >> dst/b",
+        "rm dst/b",
+        "rm dst/b; mkdir dst/b",
+        "echo edited >> src/b",
+    ] {
+        let s = circle();
+        s.sh(spoil).success();
+        let before = Oracle::of(s.path("dst"));
+        let told = s.sh("fsync-apply --json < plan").code(3);
+        assert_eq!(
+            outcomes(&told.records()),
+            ["a stale", "b stale", "c stale"],
+            "{spoil}"
+        );
+        before.assert_is(s.path("dst"));
+    }
+}
+
+#[test]
+fn a_chain_whose_end_is_taken_stops_there() {
+    let s = Sandbox::new();
+    pairs(&[("b", 'x'), ("c", 'y')], &[("a", 'x'), ("b", 'y')])(&s.tree("src"), &s.tree("dst"));
+    s.sh("fsync-diff --json --delete --renames src dst > plan")
+        .code(0);
+    s.sh("fsync-diff --delete --renames src dst > lines")
+        .code(0);
+    s.tree("dst").file("c", "somebody's").settle();
+    let before = Oracle::of(s.path("dst"));
+    let told = s.sh("fsync-apply --json < plan").code(3);
+    assert_eq!(outcomes(&told.records()), ["b stale", "c stale"]);
+    before.assert_is(s.path("dst"));
+}
+
+#[test]
+fn what_a_cut_run_left_of_a_circle_is_finished() {
+    let s = circle();
+    // As after the first of two exchanges: b's content is at a already... of three places one is right.
+    s.sh("cd dst && mv a t && mv c a && mv t c").success();
+    let told = s.sh("fsync-apply --json < plan").code(0);
+    assert_eq!(outcomes(&told.records()), ["a already", "b done", "c done"]);
+    s.tree("dst").settle();
+    assert_same(s.path("src"), s.path("dst"));
+}
+
+#[test]
+fn a_plan_made_here_swaps_in_an_identical_copy() {
+    let s = circle();
+    s.sh("cp -a dst copy; sed \"s,$PWD/dst\\\",$PWD/copy\\\",\" plan > other")
+        .success();
+    for outcome in ["done", "already"] {
+        let told = s.sh("fsync-apply --json < other").code(0);
+        assert_eq!(
+            outcomes(&told.records()),
+            ["a", "b", "c"].map(|n| format!("{n} {outcome}"))
+        );
+        assert_same(s.path("src"), s.path("copy"));
+    }
+}
+
+#[test]
+fn a_dry_run_of_renames_moves_nothing() {
+    let s = circle();
+    let before = crate::support::Traces::of(s.path("dst"));
+    let told = s.sh("fsync-apply --json --dry-run < plan").code(0);
+    assert_eq!(outcomes(&told.records()), ["a done", "b done", "c done"]);
+    before.assert_untouched(s.path("dst"));
+}
+
+#[test]
+fn a_listed_rename_of_something_else_is_refused() {
+    let s = Sandbox::new();
+    pairs(&[("new", 'x')], &[("old", 'y')])(&s.tree("src"), &s.tree("dst"));
+    s.feed("fsync-apply src dst", "R\told\tnew\n")
+        .code(3)
+        .stderr(predicate::str::contains("was to be renamed"));
+    assert!(s.tree("dst").has("old") && !s.tree("dst").has("new"));
+}
