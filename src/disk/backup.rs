@@ -6,7 +6,8 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{
-    AtFlags, Mode, Stat, Timespec, Timestamps, fchmod, fstat, fsync, futimens, unlinkat,
+    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, fchmod, fstat, fsync, futimens, openat,
+    unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::geteuid;
@@ -79,7 +80,27 @@ fn put(dir: BorrowedFd<'_>, id: Option<SnapshotId>) -> Result<()> {
         };
     };
     let text = format!("{id}\n");
-    mark::write(dir, name::BACKUP, name::BACKUP, text.as_bytes(), true)
+    let written = mark::write(dir, name::BACKUP, name::BACKUP, text.as_bytes(), true);
+    let full = [Errno::NOSPC, Errno::DQUOT].map(|e| Some(e.raw_os_error()));
+    match written {
+        // A full disk is what a revert may have to mend, so there it must do without a second file.
+        Err(e) if full.contains(&e.errno()) => overwrite(dir, text.as_bytes()).map_err(|_| e),
+        done => done,
+    }
+}
+
+/// Writes over a BACKUP file that is there, as long as what it is to say, in one write.
+fn overwrite(dir: BorrowedFd<'_>, text: &[u8]) -> Result<(), Errno> {
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = openat(dir, name::BACKUP, flags, Mode::empty())?;
+    let now = fstat(&file)?;
+    if (now.st_size, now.st_nlink) != (text.len() as i64, 1) {
+        return Err(Errno::INVAL);
+    }
+    match rustix::io::pwrite(&file, text, 0)? == text.len() {
+        true => fsync(&file),
+        false => Err(Errno::IO),
+    }
 }
 
 /// Whether a write failed since the directory's mode forbids it to its owner.

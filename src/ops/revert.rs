@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::ops::apply::{Job, apply};
 use crate::ops::diff::{Item, Options, Plan, diff};
-use crate::ops::outcome::Report;
+use crate::ops::outcome::{Outcome, Report};
 use crate::ops::snap::{SnapOptions, snap_locked};
 use crate::ops::stale::Terms;
 use crate::repo::log::{Begin, Work};
@@ -223,8 +223,32 @@ impl Revert<'_> {
             unrecorded,
             dry_run: false,
         };
-        apply(&job, changes)
+        let reports = apply(&job, changes);
+        match reports.iter().any(|r| r.outcome == Outcome::Held) {
+            true => with_room(&job, changes, reports),
+            false => reports,
+        }
     }
+}
+
+/// Tries again after the deletions, which make room where the disk is full: all that they take away is recorded.
+fn with_room(job: &Job<'_>, changes: &[Change], before: Vec<Report>) -> Vec<Report> {
+    let is_deletion = |c: &&Change| c.status == Status::Deleted;
+    let deletions: Vec<Change> = changes.iter().filter(is_deletion).cloned().collect();
+    if deletions.is_empty() {
+        return before;
+    }
+    apply(job, &deletions);
+    let again = apply(job, changes);
+    before
+        .into_iter()
+        .zip(again)
+        .map(|(first, second)| match (first.outcome, second.outcome) {
+            (Outcome::Done, Outcome::Already) => first,
+            (_, Outcome::Already) => Report::plain(Outcome::Done),
+            _ => second,
+        })
+        .collect()
 }
 
 /// Refuses a plan that could not be made whole because the snapshot's manifest is damaged.

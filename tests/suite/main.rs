@@ -15,6 +15,7 @@ mod diff_more;
 mod faithful;
 mod filter;
 mod forged;
+mod full;
 mod guard;
 mod history;
 mod input;

@@ -117,6 +117,38 @@ impl Person {
         Command::from_std(shell).assert()
     }
 
+    /// Mounts as root, in a namespace of its own, and runs scripts there, as he would and as root in turn; `None`,
+    /// and the reason printed, where that is impossible.
+    pub fn mounted(&self, mount: &str, scripts: &[&str]) -> Option<Assert> {
+        let mut command = self.s.plain("unshare");
+        let mut drop_rights = "";
+        if let Some(programs) = &self.programs {
+            let path = format!(
+                "{}:/usr/bin:/bin:/usr/sbin:/sbin",
+                programs.path().display()
+            );
+            command.env("PATH", path);
+            drop_rights = "setpriv --reuid 65534 --regid 65534 --clear-groups";
+        }
+        let mut all = format!("{{ {mount}\n}} >mount.log 2>&1 || exit 99\n");
+        for (n, script) in scripts.iter().enumerate() {
+            let name = format!("script{n}");
+            std::fs::write(self.s.path(&name), script).expect("a script");
+            let rights = if n % 2 == 0 { drop_rights } else { "" };
+            all.push_str(&format!("{rights} sh ./{name}\n"));
+        }
+        let told = Command::from_std(command)
+            .args(["-m", "sh", "-c", &all])
+            .assert();
+        let code = told.get_output().status.code();
+        if !matches!(code, Some(1 | 99 | 127)) {
+            return Some(told.code(0));
+        }
+        let why = std::fs::read_to_string(self.s.path("mount.log")).unwrap_or_default();
+        eprintln!("skipped, since this cannot be mounted here: {mount}: {why}{told}");
+        None
+    }
+
     /// What a tree of somebody else's is when he copies it: the same, but his own.
     pub fn copied(&self, name: &str) -> Oracle {
         let oracle = Oracle::of(self.s.path(name));
