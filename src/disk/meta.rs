@@ -46,6 +46,9 @@ pub fn set(
         done = true;
     }
     if policy.mode && wanted.kind != Kind::Symlink && mode != wanted.mode {
+        if !policy.owner {
+            join(folder.handle(), name, current.gid, wanted);
+        }
         set_mode(folder.handle(), name, wanted.mode)?;
         done = true;
     }
@@ -73,6 +76,24 @@ fn own(dir: BorrowedFd<'_>, name: &[u8], wanted: &State) -> Result<(), Errno> {
         Some(gid),
         AtFlags::SYMLINK_NOFOLLOW,
     )
+}
+
+/// Gives what is to be setgid a group of the caller's, the wanted one where it may be: the kernel drops the bit
+/// silently where the group is none of his, as when it was inherited from the directory above.
+pub fn join(dir: BorrowedFd<'_>, name: &[u8], now: u32, wanted: &State) {
+    let own = rustix::process::getegid();
+    let groups = || rustix::process::getgroups().unwrap_or_default();
+    let is_own = |gid: Gid| gid == own || groups().contains(&gid);
+    if wanted.mode & 0o2000 == 0 || is_own(Gid::from_raw(now)) {
+        return;
+    }
+    for gid in [Gid::from_raw(wanted.gid), own] {
+        // Where none is allowed the entry stays as it is, but for the bit.
+        if is_own(gid) && chownat(dir, at(name), None, Some(gid), AtFlags::SYMLINK_NOFOLLOW).is_ok()
+        {
+            return;
+        }
+    }
 }
 
 /// Sets permission bits without following a link: through an `O_PATH` handle, since fchmodat(2) has no such flag before Linux 6.6.

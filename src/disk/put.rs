@@ -151,6 +151,9 @@ fn finish(
         true => state.mode,
         false => 0o666 & !root.umask(),
     };
+    if !policy.owner && policy.mode {
+        meta::join(made.folder.handle(), &made.name, now.gid, state);
+    }
     if now.mode != mode {
         fchmod(file, Mode::from_raw_mode(mode))?;
     }

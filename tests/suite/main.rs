@@ -9,6 +9,7 @@
 mod apply;
 mod archive;
 mod busy;
+mod closed;
 mod deep;
 mod diff;
 mod diff_more;
@@ -17,6 +18,7 @@ mod filter;
 mod forged;
 mod full;
 mod guard;
+mod guarded;
 mod history;
 mod input;
 mod kill;
