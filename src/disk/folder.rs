@@ -303,6 +303,32 @@ mod tests {
     }
 
     #[test]
+    fn exchanges_with_and_without_the_call() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::write(at("a"), "a").unwrap();
+        std::fs::create_dir(at("d")).unwrap();
+        std::fs::write(at("d/b"), "b").unwrap();
+        let open = |path: &std::path::Path| Folder::new(std::fs::File::open(path).unwrap().into());
+        let (top, below) = (open(dir.path()), open(&at("d")));
+        let read = || [at("a"), at("d/b")].map(|path| std::fs::read(path).unwrap());
+        top.exchange(b"a", &below, b"b").unwrap();
+        assert_eq!(read(), [b"b", b"a"]);
+        top.exchange_by_three(b"a", &below, b"b").unwrap();
+        assert_eq!(read(), [b"a", b"b"]);
+        let missing = top.exchange_by_three(b"a", &below, b"none");
+        assert_eq!(
+            (missing, read()),
+            (Err(Errno::NOENT), [b"a".into(), b"b".into()])
+        );
+        assert_eq!(
+            dir.path().read_dir().unwrap().count(),
+            2,
+            "no third name is left"
+        );
+    }
+
+    #[test]
     fn replaces_across_kinds() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("d")).unwrap();

@@ -159,7 +159,7 @@ fn set_xattrs(dir: BorrowedFd<'_>, name: &[u8], wanted: &Xattrs) -> Result<bool,
         forgive(key, xattr::remove(&path, os(key)))?;
     }
     for (key, value) in wanted.iter().filter(|pair| !current.contains(pair)) {
-        forgive(key, xattr::set(&path, os(key), value))?;
+        forgive(key, xattr::set(&path, os(key), value)).map_err(|e| too_large(key, e))?;
     }
     Ok(true)
 }
@@ -178,6 +178,19 @@ fn despite_mode(dir: BorrowedFd<'_>, name: &[u8], wanted: &Xattrs) -> Result<boo
     let now = mode().ok_or(())? & !0o600 | before & 0o600;
     set_mode(dir, name, now).map_err(drop)?;
     set.map_err(drop)
+}
+
+/// Some file systems have little room for attributes, whatever room is left for files, and say `ENOSPC` then. That
+/// is this entry's trouble alone, so it must not look like a full disk.
+fn too_large(key: &[u8], error: std::io::Error) -> std::io::Error {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    match errno {
+        Some(Errno::NOSPC | Errno::TOOBIG | Errno::RANGE) => std::io::Error::other(format!(
+            "no room for the attribute {} ({error})",
+            crate::model::quote::quote(key)
+        )),
+        _ => error,
+    }
 }
 
 fn forgive(key: &[u8], result: std::io::Result<()>) -> std::io::Result<()> {

@@ -9,6 +9,7 @@
 mod apply;
 mod archive;
 mod busy;
+mod circles;
 mod closed;
 mod deep;
 mod diff;
@@ -25,6 +26,7 @@ mod kill;
 mod kinds;
 mod link;
 mod lost;
+mod mounts;
 mod moves;
 mod names;
 mod pipeline;

@@ -1,10 +1,6 @@
 //! Renames: found where they are certain, made by renaming, and never at the cost of a file.
 
-use predicates::prelude::*;
-
-use crate::support::{
-    FREE, Oracle, Person, Sandbox, T0, Told, Tree, assert_same, outcomes, quiet, trees,
-};
+use crate::support::{FREE, Oracle, Person, T0, Told, Tree, outcomes, quiet, trees};
 
 /// Where the same inodes were and are to be.
 type Moves = &'static [(&'static str, &'static str)];
@@ -90,7 +86,7 @@ fn put(tree: &Tree, name: &str, what: char) {
 }
 
 /// Files, each with what it holds, in settled trees.
-fn pairs(
+pub fn pairs(
     src: &'static [(&str, char)],
     dst: &'static [(&str, char)],
 ) -> impl Fn(&Tree, &Tree) + Sync {
@@ -282,98 +278,4 @@ fn metadata_change_with_the_name() {
         p.sh("fsync-revert dst").code(0);
         before.assert_is(p.s.path("dst"));
     }
-}
-
-/// Trees of three in a circle, and a plan that is not performed yet.
-fn circle() -> Sandbox {
-    let s = Sandbox::new();
-    let (a, b) = (s.tree("src"), s.tree("dst"));
-    pairs(
-        &[("a", 'z'), ("b", 'x'), ("c", 'y')],
-        &[("a", 'x'), ("b", 'y'), ("c", 'z')],
-    )(&a, &b);
-    s.sh("fsync-diff --json --delete --renames src dst > plan")
-        .code(0);
-    s
-}
-
-#[test]
-fn a_stale_part_of_a_circle_is_refused_and_nothing_is_lost() {
-    for spoil in [
-        "echo edited >> dst/b",
-        "rm dst/b",
-        "rm dst/b; mkdir dst/b",
-        "echo edited >> src/b",
-    ] {
-        let s = circle();
-        s.sh(spoil).success();
-        let before = Oracle::of(s.path("dst"));
-        let told = s.sh("fsync-apply --json < plan").code(3);
-        assert_eq!(
-            outcomes(&told.records()),
-            ["a stale", "b stale", "c stale"],
-            "{spoil}"
-        );
-        before.assert_is(s.path("dst"));
-    }
-}
-
-#[test]
-fn a_chain_whose_end_is_taken_stops_there() {
-    let s = Sandbox::new();
-    pairs(&[("b", 'x'), ("c", 'y')], &[("a", 'x'), ("b", 'y')])(&s.tree("src"), &s.tree("dst"));
-    s.sh("fsync-diff --json --delete --renames src dst > plan")
-        .code(0);
-    s.sh("fsync-diff --delete --renames src dst > lines")
-        .code(0);
-    s.tree("dst").file("c", "somebody's").settle();
-    let before = Oracle::of(s.path("dst"));
-    let told = s.sh("fsync-apply --json < plan").code(3);
-    assert_eq!(outcomes(&told.records()), ["b stale", "c stale"]);
-    before.assert_is(s.path("dst"));
-}
-
-#[test]
-fn what_a_cut_run_left_of_a_circle_is_finished() {
-    let s = circle();
-    // As after the first of two exchanges: b's content is at a already... of three places one is right.
-    s.sh("cd dst && mv a t && mv c a && mv t c").success();
-    let told = s.sh("fsync-apply --json < plan").code(0);
-    assert_eq!(outcomes(&told.records()), ["a already", "b done", "c done"]);
-    s.tree("dst").settle();
-    assert_same(s.path("src"), s.path("dst"));
-}
-
-#[test]
-fn a_plan_made_here_swaps_in_an_identical_copy() {
-    let s = circle();
-    s.sh("cp -a dst copy; sed \"s,$PWD/dst\\\",$PWD/copy\\\",\" plan > other")
-        .success();
-    for outcome in ["done", "already"] {
-        let told = s.sh("fsync-apply --json < other").code(0);
-        assert_eq!(
-            outcomes(&told.records()),
-            ["a", "b", "c"].map(|n| format!("{n} {outcome}"))
-        );
-        assert_same(s.path("src"), s.path("copy"));
-    }
-}
-
-#[test]
-fn a_dry_run_of_renames_moves_nothing() {
-    let s = circle();
-    let before = crate::support::Traces::of(s.path("dst"));
-    let told = s.sh("fsync-apply --json --dry-run < plan").code(0);
-    assert_eq!(outcomes(&told.records()), ["a done", "b done", "c done"]);
-    before.assert_untouched(s.path("dst"));
-}
-
-#[test]
-fn a_listed_rename_of_something_else_is_refused() {
-    let s = Sandbox::new();
-    pairs(&[("new", 'x')], &[("old", 'y')])(&s.tree("src"), &s.tree("dst"));
-    s.feed("fsync-apply src dst", "R\told\tnew\n")
-        .code(3)
-        .stderr(predicate::str::contains("was to be renamed"));
-    assert!(s.tree("dst").has("old") && !s.tree("dst").has("new"));
 }
