@@ -2,14 +2,14 @@
 //!
 //! Only when unambiguous: of all contents that go (deleted, or replaced) and all that come (added, or replacing)
 //! there must be exactly one on each side. So two names may swap, and more go round in a circle. Wholly equal
-//! directories are paired when one is deleted and the other added, the topmost first, and before files. Names of
-//! inodes with several links are left alone.
+//! directories are paired when one is deleted and the other added, the topmost first, and before files. Inodes with
+//! several names in a tree are left alone.
 
 use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
-use crate::model::{Change, Kind, RelPath, State, Status, Why};
+use crate::model::{Change, Entry, Kind, LinkKey, RelPath, State, Status, Why};
 use crate::ops::compare::digest;
 use crate::ops::diff::{Item, Options};
 use crate::ops::link::Linked;
@@ -52,11 +52,10 @@ pub fn find(
     let Some(destination) = destination else {
         return items;
     };
-    let linked: HashSet<&RelPath> = links.iter().map(Linked::path).collect();
     let mut marks = Marks {
         source: Cursor::new(source),
         destination: Cursor::new(destination),
-        linked,
+        names: Names::of(&items, links),
         options,
         known: HashMap::new(),
     };
@@ -72,7 +71,7 @@ pub fn find(
 struct Marks<'t> {
     source: Cursor<'t>,
     destination: Cursor<'t>,
-    linked: HashSet<&'t RelPath>,
+    names: Names,
     options: &'t Options,
     known: HashMap<(usize, Side), Mark>,
 }
@@ -82,10 +81,8 @@ impl<'t> Marks<'t> {
     fn fill(&mut self, items: &[Item]) {
         let travels = travelling_sizes(items);
         for (at, change) in changes(items) {
-            if change.kind != Kind::File || self.linked.contains(&change.path) {
-                continue;
-            }
-            for side in Side::BOTH {
+            let is_file = change.kind == Kind::File && change.link_to.is_none();
+            for side in Side::BOTH.into_iter().filter(|_| is_file) {
                 if side.of(change).is_some_and(|s| travels.contains(&s.size)) {
                     let mark = self.file(change, side);
                     self.known.extend(mark.map(|m| ((at, side), m)));
@@ -105,8 +102,12 @@ impl<'t> Marks<'t> {
     }
 
     fn file(&mut self, change: &Change, side: Side) -> Option<Mark> {
-        let (dir, entry) = self.cursor(side).place(&change.path).ok()??;
-        if entry.links.is_some() {
+        let cursor = match side {
+            Side::Gone => &mut self.destination,
+            Side::Come => &mut self.source,
+        };
+        let (dir, entry) = cursor.place(&change.path).ok()??;
+        if self.names.several(side, &entry) {
             return None;
         }
         digest((dir, &entry)).ok().map(|id| id.0)
@@ -168,6 +169,37 @@ impl<'t> Marks<'t> {
         let read = place.and_then(|(dir, entry)| dir.xattrs(&entry).ok());
         hash.update(format!("{read:?}"));
         read.is_some()
+    }
+}
+
+/// How many names inodes have in each tree; names outside of it (of a copy made with `cp -al`, say) do not count.
+#[derive(Default)]
+struct Names(HashMap<(Side, u32, LinkKey), u32>);
+
+impl Names {
+    fn of(items: &[Item], links: &[Linked]) -> Self {
+        let mut names = Names::default();
+        let mut count = |side, source, key: Option<LinkKey>| {
+            if let Some(key) = key {
+                *names.0.entry((side, source, key)).or_default() += 1;
+            }
+        };
+        for linked in links {
+            let (come, gone) = linked.entries();
+            count(Side::Come, come.source, come.links);
+            count(Side::Gone, 0, gone.and_then(|e| e.links));
+        }
+        for (_, change) in changes(items).filter(|(_, c)| c.status == Status::Deleted) {
+            let inode = change.old.as_ref().and_then(|old| old.inode);
+            count(Side::Gone, 0, inode.map(|i| (i.dev, i.ino)));
+        }
+        names
+    }
+
+    fn several(&self, side: Side, entry: &Entry) -> bool {
+        let source = if side == Side::Come { entry.source } else { 0 };
+        let count = |key| self.0.get(&(side, source, key)).copied();
+        entry.links.is_some_and(|key| count(key).unwrap_or(2) > 1)
     }
 }
 

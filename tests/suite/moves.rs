@@ -251,6 +251,29 @@ fn a_file_with_several_names() {
 }
 
 #[test]
+fn files_with_names_outside_of_the_tree() {
+    let build = |src: &Tree, dst: &Tree| {
+        for (tree, files) in [
+            (src, [("b", 'x'), ("c", 'y'), ("k", 'k')]),
+            (dst, [("a", 'x'), ("b", 'y'), ("k", 'k')]),
+        ] {
+            for (name, what) in files {
+                put(tree, name, what);
+                tree.hard(
+                    format!(
+                        "../{what} of {}",
+                        tree.root().display().to_string().replace('/', "-")
+                    ),
+                    name,
+                );
+            }
+            tree.settle();
+        }
+    };
+    moves("R\ta\tb\nR\tb\tc\n", &[("a", "b"), ("b", "c")], build);
+}
+
+#[test]
 fn metadata_change_with_the_name() {
     for p in Person::everyone() {
         trees(&p, |src, dst| {
