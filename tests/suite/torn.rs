@@ -126,7 +126,9 @@ fn a_source_that_vanishes_while_others_are_read() {
         let stop = AtomicBool::new(false);
         let told = std::thread::scope(|scope| {
             scope.spawn(|| {
-                while !stop.load(Ordering::Relaxed) && !p.s.path("dst").is_dir() {}
+                while !stop.load(Ordering::Relaxed) && !p.s.path("dst").is_dir() {
+                    std::hint::spin_loop();
+                }
                 for n in (0..40).rev() {
                     // It may have been read already.
                     let _ = std::fs::remove_file(p.s.path(&format!("src/f{n:02}")));
