@@ -18,7 +18,7 @@ use crate::disk::lock::Lock;
 use crate::disk::meta::Policy;
 use crate::model::{Counts, Error, ErrorKind, Exit, RelPath, Result};
 use crate::ops::apply::{Job, apply};
-use crate::ops::diff::{Plan, diff};
+use crate::ops::diff::{Item, Plan, diff};
 use crate::ops::guard;
 use crate::ops::revert::{Revert, Reverted, inside, only, options, whole};
 use crate::ops::snap::lock_directory;
@@ -253,11 +253,24 @@ impl Args {
             false => plan.changes().try_for_each(|c| out.line(c, false))?,
         }
         out.flush()?;
+        self.tell_missing(plan);
         Ok(if plan.errors + plan.skipped > 0 {
             Exit::Partial
         } else {
             Exit::Done
         })
+    }
+
+    /// Says what the plan could not hold.
+    fn tell_missing(&self, plan: &Plan) {
+        for item in &plan.items {
+            let reason = match item {
+                Item::Skip(skip) if skip.cause => &skip.reason,
+                Item::Problem(problem) => &problem.message,
+                _ => continue,
+            };
+            self.talk().error(&format!("{}: {reason}", item.path()));
+        }
     }
 
     /// Writes a snapshot to a directory of its own.
@@ -308,6 +321,7 @@ impl Args {
             dry_run: false,
         };
         let reports = apply(&job, &changes);
+        self.tell_missing(&plan);
         result::print(&Told {
             talk: self.talk(),
             json: self.json,

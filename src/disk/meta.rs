@@ -40,7 +40,7 @@ pub fn set(
     let mut done = false;
     let mut mode = current.mode;
     if policy.owner && (current.uid, current.gid) != (wanted.uid, wanted.gid) {
-        own(folder.handle(), name, wanted)?;
+        own(folder.handle(), name, current, wanted)?;
         // Changing the owner clears these bits of an executable file (chown(2)).
         mode &= !0o6000;
         done = true;
@@ -67,15 +67,21 @@ pub fn set(
     Ok(done)
 }
 
-fn own(dir: BorrowedFd<'_>, name: &[u8], wanted: &State) -> Result<(), Errno> {
+/// Gives an entry away. The kernel takes a file's capabilities from it then, which nobody asked for.
+fn own(dir: BorrowedFd<'_>, name: &[u8], now: &State, wanted: &State) -> std::io::Result<()> {
+    const CAPABILITY: &str = "security.capability";
+    let path = handle_path(dir, name);
+    let kept = match now.kind {
+        Kind::File => xattr::get(&path, CAPABILITY).ok().flatten(),
+        _ => None,
+    };
     let (uid, gid) = (Uid::from_raw(wanted.uid), Gid::from_raw(wanted.gid));
-    chownat(
-        dir,
-        at(name),
-        Some(uid),
-        Some(gid),
-        AtFlags::SYMLINK_NOFOLLOW,
-    )
+    let flags = AtFlags::SYMLINK_NOFOLLOW;
+    chownat(dir, at(name), Some(uid), Some(gid), flags)?;
+    match kept {
+        Some(value) => forgive(CAPABILITY.as_bytes(), xattr::set(&path, CAPABILITY, &value)),
+        None => Ok(()),
+    }
 }
 
 /// Gives what is to be setgid a group of the caller's, the wanted one where it may be: the kernel drops the bit

@@ -83,6 +83,10 @@ impl Worker<'_> {
         };
         self.movable(change, &now)?;
         if !self.shared.job.dry_run {
+            // Other names of what is replaced see another change time, and so does what is moved.
+            there
+                .iter()
+                .for_each(|entry| self.shared.own.add(&entry.state));
             self.shared.own.add(&now.state);
             self.move_entry(
                 &source,

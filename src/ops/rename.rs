@@ -60,7 +60,8 @@ pub fn find(
         known: HashMap::new(),
     };
     marks.fill(&items);
-    let renames = pair(&items, &marks.known);
+    let mut renames = pair(&items, &marks.known);
+    renames.retain(|(from, to)| marks.one_file_system(&items[*from], items[*to].path()));
     if renames.is_empty() {
         return items;
     }
@@ -111,6 +112,23 @@ impl<'t> Marks<'t> {
             return None;
         }
         digest((dir, &entry)).ok().map(|id| id.0)
+    }
+
+    /// Whether a name of the destination can be renamed to another: a mount may lie between them.
+    fn one_file_system(&mut self, from: &Item, to: &RelPath) -> bool {
+        let Item::Change(gone) = from else {
+            return false;
+        };
+        let device = |state: &State| state.inode.map(|inode| inode.dev);
+        let mut above = to.parent();
+        while let Some(here) = above {
+            // What is not there yet will lie where the directory above it lies.
+            if let Ok(Some(entry)) = self.destination.entry(&here) {
+                return device(&entry.state) == gone.old.as_deref().and_then(device);
+            }
+            above = here.parent();
+        }
+        true
     }
 
     /// A directory's mark covers names, states and marks of all that is below it; deepest first.

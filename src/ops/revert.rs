@@ -273,19 +273,27 @@ pub fn whole(plan: &Plan, snapshot: SnapshotId) -> Result<()> {
     }
 }
 
-/// Leaves of a plan what is at or below `paths`, and the directories that lead there; all when there are none.
+/// Leaves of a plan what is at or below `paths`, and the directories that lead there; all when there are none. What no
+/// rule excludes and is passed over nevertheless (a device that only root can make, say) is not as it was: a skip for cause.
 pub fn only(plan: &mut Plan, paths: &[RelPath]) {
-    if paths.is_empty() {
-        return;
-    }
     let leads = |change: &Change| {
         let made = matches!(change.status, Status::Added | Status::TypeChanged);
         made && paths.iter().any(|p| p.is_within(&change.path))
     };
     plan.items.retain(|item| {
-        paths.iter().any(|p| item.path().is_within(p))
+        paths.is_empty()
+            || paths.iter().any(|p| item.path().is_within(p))
             || matches!(item, Item::Change(c) if leads(c))
     });
+    (plan.errors, plan.skipped) = (0, 0);
+    for item in &mut plan.items {
+        match item {
+            Item::Skip(skip) => skip.cause |= skip.rule.is_none(),
+            Item::Problem(_) => plan.errors += 1,
+            Item::Change(_) => {}
+        }
+        plan.skipped += u64::from(matches!(item, Item::Skip(skip) if skip.cause));
+    }
 }
 
 /// Paths below a directory, as a user names them: relative to it, or absolute inside it.

@@ -196,3 +196,60 @@ fn a_link_or_directory_of_somebody_else_is_left_with_a_word() {
     assert!(told.complaint().contains("Permission denied"), "{told}");
     assert_eq!(Oracle::of(p.s.path("dst")).len(), 3, "no temporary");
 }
+
+#[test]
+fn a_device_that_he_could_not_bring_back_is_not_taken_away() {
+    for source in ["src", "$(fsync-snap src)"] {
+        let Some(p) = nobody() else { return };
+        p.build(|s| {
+            s.tree("src")
+                .file("f", "new")
+                .file("other kind", "f")
+                .settle();
+            s.tree("dst")
+                .file("f", "old one")
+                .file("d/g", "gone")
+                .settle();
+        });
+        let dst = p.s.tree("dst");
+        dst.device("null", 3)
+            .device("d/null", 3)
+            .device("other kind", 3)
+            .settle();
+        let before = Oracle::of(dst.root());
+        let plan = p
+            .sh(&format!("fsync-diff --json --delete {source} dst"))
+            .code(3)
+            .records();
+        for name in ["null", "d/null", "other kind"] {
+            let skip = plan
+                .iter()
+                .find(|r| r["type"] == "skip" && r["path"] == name);
+            assert!(skip.is_some_and(|r| r["cause"] == true), "{plan:#?}");
+        }
+        p.sh(&format!(
+            "fsync-diff --json --delete {source} dst | {THROUGH}"
+        ))
+        .code(3);
+        assert!(dst.has("null") && dst.has("d/null") && !dst.has("d/g"));
+        assert_eq!(dst.read("f"), b"new");
+        p.sh("fsync-revert dst").code(0);
+        before.assert_is(dst.root());
+    }
+}
+
+#[test]
+fn a_device_that_a_revert_cannot_make_is_told() {
+    let Some(p) = nobody() else { return };
+    p.build(|s| s.tree("dst").file("f", "one").settle().at("."));
+    let dst = p.s.tree("dst");
+    dst.device("null", 3).settle();
+    let id = p.sh("fsync-snap dst").code(0).text();
+    dst.remove("null");
+    p.build(|s| s.tree("dst").edit("f", "two").at("."));
+    let told = p.sh(&format!("fsync-revert dst {id}")).code(3);
+    assert!(told.complaint().contains("\"null\""), "{told}");
+    assert_eq!(dst.read("f"), b"one");
+    p.sh(&format!("fsync-revert dst {id} --to out")).code(3);
+    assert_eq!(p.s.tree("out").read("f"), b"one");
+}

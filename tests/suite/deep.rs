@@ -51,6 +51,25 @@ fn read_only_files_and_directories_are_filled_changed_and_emptied() {
 }
 
 #[test]
+fn a_plan_of_read_only_directories_may_be_run_again() {
+    for p in Person::everyone() {
+        trees(&p, |src, dst| {
+            src.file("was file/in", "n").mode("was file", 0o555);
+            src.file("new/in", "n").mode("new", 0o500);
+            src.file("both/in", "n").mode("both", 0o555);
+            dst.file("was file", "f").file("both/gone", "g");
+        });
+        p.sh("fsync-diff --json --delete src dst > plan").code(0);
+        for _ in 0..3 {
+            p.sh(&format!("fsync-apply {FREE} < plan"))
+                .code(0)
+                .stderr("");
+            p.copied("src").assert_is(p.s.path("dst"));
+        }
+    }
+}
+
+#[test]
 fn names_of_255_bytes_of_every_kind() {
     faithful(|p| {
         trees(p, |src, dst| {

@@ -317,3 +317,21 @@ fn special_files_and_empty_directories() {
         p.build(|s| s.tree("src").settle().at("."));
     });
 }
+
+#[test]
+fn another_owner_takes_no_capability_away() {
+    let build = |p: &Person| {
+        trees(p, |src, dst| {
+            for tree in [src, dst] {
+                tree.file("f", "f").settle();
+            }
+            src.file("g", "g").settle();
+        });
+        if p.is_root() {
+            p.s.tree("src").owner("f", 5, 6);
+            p.sh("setcap cap_net_raw+ep src/f; setcap cap_net_raw+ep dst/f")
+                .success();
+        }
+    };
+    faithful(build);
+}

@@ -122,3 +122,32 @@ fn an_attribute_that_the_file_system_has_no_room_for_is_one_entrys_trouble() {
         assert!(told.complaint().contains("user.large"), "{told}");
     }
 }
+
+#[test]
+fn nothing_is_renamed_from_one_file_system_to_another() {
+    for p in Person::everyone() {
+        trees(&p, |src, dst| {
+            src.file("m/new/a", "what moves")
+                .file("m/k", "k")
+                .file("b", "what moves too")
+                .settle();
+            dst.file("a", "what moves").file("m/k", "k").settle();
+        });
+        let mount = "mount -t tmpfs -o mode=755 none dst/m && cp -a src/m/k dst/m && echo -n 'what moves too' > dst/m/b \
+                     && chown -R --reference=src dst/m";
+        let script = "fsync-diff --delete --renames src dst
+            fsync-diff --json --delete --renames src dst | fsync-apply; echo code $?; cp -a dst after";
+        let Some(told) = p.mounted(mount, &[script]) else {
+            return;
+        };
+        assert_eq!(
+            told.text(),
+            "D\ta\nA\tb\nt\tm\nD\tm/b\nA\tm/new\nA\tm/new/a\ncode 0",
+            "{told}"
+        );
+        assert_eq!(
+            p.copied("src").differences(&Oracle::of(p.s.path("after"))),
+            ""
+        );
+    }
+}

@@ -251,6 +251,18 @@ fn a_file_with_several_names() {
 }
 
 #[test]
+fn onto_one_of_several_names() {
+    moves("R\ta\tb\nD\tc\n", &[("a", "b"), ("d", "d")], |src, dst| {
+        put(src, "b", 'x');
+        put(src, "d", 'y');
+        put(dst, "a", 'x');
+        put(dst, "b", 'y');
+        dst.hard("c", "b").hard("d", "b").settle();
+        src.settle();
+    });
+}
+
+#[test]
 fn files_with_names_outside_of_the_tree() {
     let build = |src: &Tree, dst: &Tree| {
         for (tree, files) in [
