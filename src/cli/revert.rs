@@ -17,7 +17,7 @@ use crate::disk::Root;
 use crate::disk::lock::Lock;
 use crate::model::{Counts, Error, ErrorKind, Exit, RelPath, Result};
 use crate::ops::apply::{Job, apply};
-use crate::ops::diff::{Plan, diff};
+use crate::ops::diff::{Item, Plan, diff};
 use crate::ops::guard;
 use crate::ops::revert::{Revert, Reverted, inside, only, options, whole};
 use crate::ops::snap::lock_directory;
@@ -251,11 +251,24 @@ impl Args {
             false => plan.changes().try_for_each(|c| out.line(c, false))?,
         }
         out.flush()?;
+        self.tell_missing(plan);
         Ok(if plan.errors + plan.skipped > 0 {
             Exit::Partial
         } else {
             Exit::Done
         })
+    }
+
+    /// Says what the plan could not hold.
+    fn tell_missing(&self, plan: &Plan) {
+        for item in &plan.items {
+            let reason = match item {
+                Item::Skip(skip) if skip.cause => &skip.reason,
+                Item::Problem(problem) => &problem.message,
+                _ => continue,
+            };
+            self.talk().error(&format!("{}: {reason}", item.path()));
+        }
     }
 
     /// Writes a snapshot to a directory of its own.
@@ -299,6 +312,7 @@ impl Args {
             dry_run: false,
         };
         let reports = apply(&job, &changes);
+        self.tell_missing(&plan);
         let told = Told {
             talk: self.talk(),
             json: self.json,

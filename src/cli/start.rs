@@ -26,6 +26,7 @@ pub trait Program: Parser {
 /// Runs a program from the process's arguments. The whole of every `main`.
 pub fn start<P: Program>() -> ExitCode {
     raise_file_limit();
+    outlive_size_limit();
     let program = P::parse();
     let talk = program.talk();
     let exit = program.run().unwrap_or_else(|error| report(talk, &error));
@@ -51,4 +52,12 @@ fn raise_file_limit() {
     limit.current = limit.maximum;
     // A refusal leaves the limit as it was, which is enough for all but very deep trees.
     let _ = setrlimit(Resource::Nofile, limit);
+}
+
+/// A file that would exceed the process's limit is an error of that file (EFBIG), and no reason to be killed
+/// with a temporary left behind.
+fn outlive_size_limit() {
+    let noticed = std::sync::Arc::default();
+    // Where the handler is refused the signal kills, as it would any program.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, noticed);
 }

@@ -3,10 +3,14 @@
 //! It is read and written relative to the directory's open handle and never through a symbolic
 //! link. Writing it leaves the directory's own times as they were, since they are recorded.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{AtFlags, Timespec, Timestamps, fstat, fsync, futimens, unlinkat};
+use rustix::fs::{
+    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, fchmod, fstat, fsync, futimens, openat,
+    unlinkat,
+};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 
 use crate::disk::mark;
 use crate::model::{Error, ErrorKind, Result, SnapshotId, name};
@@ -42,18 +46,16 @@ pub fn write(dir: impl AsFd, id: Option<SnapshotId>) -> Result<()> {
     }
     let failed = |e: Errno| Error::io("cannot write", name::BACKUP, e);
     let before = fstat(dir).map_err(failed)?;
-    match id {
-        Some(id) => mark::write(
-            dir,
-            name::BACKUP,
-            name::BACKUP,
-            format!("{id}\n").as_bytes(),
-            true,
-        )?,
-        None => match unlinkat(dir, name::BACKUP, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(e) => return Err(Error::io("cannot remove", name::BACKUP, e)),
-        },
+    match put(dir, id) {
+        // The owner's own mode is in the way, which is no reason to go without a snapshot.
+        Err(e) if closed(&before, &e) => {
+            let mode = Mode::from_raw_mode(before.st_mode & 0o7777);
+            fchmod(dir, mode | Mode::RWXU).map_err(failed)?;
+            let done = put(dir, id);
+            fchmod(dir, mode).map_err(failed)?;
+            done?;
+        }
+        done => done?,
     }
     let spec = |sec: i64, nsec: u64| Timespec {
         tv_sec: sec,
@@ -68,6 +70,44 @@ pub fn write(dir: impl AsFd, id: Option<SnapshotId>) -> Result<()> {
         Ok(()) | Err(Errno::PERM) => fsync(dir).map_err(failed),
         Err(e) => Err(failed(e)),
     }
+}
+
+fn put(dir: BorrowedFd<'_>, id: Option<SnapshotId>) -> Result<()> {
+    let Some(id) = id else {
+        return match unlinkat(dir, name::BACKUP, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(e) => Err(Error::io("cannot remove", name::BACKUP, e)),
+        };
+    };
+    let text = format!("{id}\n");
+    let written = mark::write(dir, name::BACKUP, name::BACKUP, text.as_bytes(), true);
+    let full = [Errno::NOSPC, Errno::DQUOT].map(|e| Some(e.raw_os_error()));
+    match written {
+        // A full disk is what a revert may have to mend, so there it must do without a second file.
+        Err(e) if full.contains(&e.errno()) => overwrite(dir, text.as_bytes()).map_err(|_| e),
+        done => done,
+    }
+}
+
+/// Writes over a BACKUP file that is there, as long as what it is to say, in one write.
+fn overwrite(dir: BorrowedFd<'_>, text: &[u8]) -> Result<(), Errno> {
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = openat(dir, name::BACKUP, flags, Mode::empty())?;
+    let now = fstat(&file)?;
+    if (now.st_size, now.st_nlink) != (text.len() as i64, 1) {
+        return Err(Errno::INVAL);
+    }
+    match rustix::io::pwrite(&file, text, 0)? == text.len() {
+        true => fsync(&file),
+        false => Err(Errno::IO),
+    }
+}
+
+/// Whether a write failed since the directory's mode forbids it to its owner.
+fn closed(dir: &Stat, error: &Error) -> bool {
+    let own = dir.st_uid == geteuid().as_raw();
+    let refused = error.errno() == Some(Errno::ACCESS.raw_os_error());
+    own && refused && dir.st_mode & 0o300 != 0o300
 }
 
 #[cfg(test)]

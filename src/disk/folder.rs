@@ -144,6 +144,43 @@ impl Folder {
         }
     }
 
+    /// Moves a name to another directory, in the place of what is there, no directory.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn move_over(&self, from: &[u8], folder: &Folder, to: &[u8]) -> Result<(), Errno> {
+        renameat(&self.handle, from, &folder.handle, to)
+    }
+
+    /// Lets two names change places, at once: nothing is lost whenever it is cut short.
+    ///
+    /// # Errors
+    /// The system's; then both are as before.
+    pub fn exchange(&self, name: &[u8], folder: &Folder, other: &[u8]) -> Result<(), Errno> {
+        let flags = RenameFlags::EXCHANGE;
+        match renameat_with(&self.handle, name, &folder.handle, other, flags) {
+            Err(Errno::INVAL | Errno::NOSYS) => self.exchange_by_three(name, folder, other),
+            done => done,
+        }
+    }
+
+    /// The same on file systems without such a call, through a third name that no sweep would remove: cut
+    /// short there, the content is still to be found.
+    fn exchange_by_three(&self, name: &[u8], folder: &Folder, other: &[u8]) -> Result<(), Errno> {
+        let mut third = temporary();
+        third.extend_from_slice(b"-moved");
+        self.move_to(name, self, &third)?;
+        if let Err(e) = folder.move_to(other, self, name) {
+            let _ = self.move_to(&third, self, name);
+            return Err(e);
+        }
+        self.move_to(&third, folder, other).inspect_err(|_| {
+            // Back, each where it was; if even that fails the caller's error tells enough.
+            let _ = self.move_to(name, folder, other);
+            let _ = self.move_to(&third, self, name);
+        })
+    }
+
     /// Puts `temporary` in the place of `name` whatever kind the two are, and removes what was
     /// there: an empty directory, or no directory.
     ///
@@ -322,6 +359,32 @@ mod tests {
         let mut kept = [".fsync-tmp-x", &mine, "other"];
         kept.sort();
         assert_eq!(left, kept);
+    }
+
+    #[test]
+    fn exchanges_with_and_without_the_call() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::write(at("a"), "a").unwrap();
+        std::fs::create_dir(at("d")).unwrap();
+        std::fs::write(at("d/b"), "b").unwrap();
+        let open = |path: &std::path::Path| Folder::new(std::fs::File::open(path).unwrap().into());
+        let (top, below) = (open(dir.path()), open(&at("d")));
+        let read = || [at("a"), at("d/b")].map(|path| std::fs::read(path).unwrap());
+        top.exchange(b"a", &below, b"b").unwrap();
+        assert_eq!(read(), [b"b", b"a"]);
+        top.exchange_by_three(b"a", &below, b"b").unwrap();
+        assert_eq!(read(), [b"a", b"b"]);
+        let missing = top.exchange_by_three(b"a", &below, b"none");
+        assert_eq!(
+            (missing, read()),
+            (Err(Errno::NOENT), [b"a".into(), b"b".into()])
+        );
+        assert_eq!(
+            dir.path().read_dir().unwrap().count(),
+            2,
+            "no third name is left"
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ use xattr::FileExt;
 
 use crate::disk::folder::Folder;
 use crate::model::{Kind, Medium, State, Time, Xattrs, is_access};
-use crate::tree::local::{handle_path, xattrs, xattrs_of};
+use crate::tree::local::{examine, handle_path, state_of_handle, xattrs, xattrs_of};
 
 /// What may be set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,26 +60,26 @@ pub fn set(
     let mut done = false;
     let mut mode = current.mode;
     if policy.owner && (current.uid, current.gid) != (wanted.uid, wanted.gid) {
-        own(folder.handle(), name, wanted)?;
+        own(folder.handle(), name, current, wanted)?;
         // Changing the owner clears these bits of an executable file (chown(2)).
         mode &= !0o6000;
         done = true;
     }
     if policy.mode && wanted.kind != Kind::Symlink && mode != wanted.mode {
+        if !policy.owner {
+            join(folder.handle(), name, current.gid, wanted);
+        }
         set_mode(folder.handle(), name, wanted.mode)?;
         done = true;
     }
     if let Some(attributes) = attributes.filter(|_| policy.xattrs) {
         let dir = folder.handle();
-        done |= match name.is_empty() {
-            // Not through a path: its new mode may forbid that.
-            true => set_xattrs_of(
-                &File::from(dir.try_clone_to_owned()?),
-                attributes,
-                policy.mode,
-            )?,
-            false => set_xattrs(dir, name, attributes, policy.mode)?,
+        // Of a directory's handle not through a path: its new mode may forbid that.
+        let file = match name.is_empty() {
+            true => Some(File::from(dir.try_clone_to_owned()?)),
+            false => None,
         };
+        done |= bring_xattrs(dir, name, file.as_ref(), attributes, policy.mode)?;
     }
     if policy.mtime && current.mtime != wanted.mtime {
         set_mtime(folder.handle(), name, wanted.mtime, policy.both_times)?;
@@ -88,12 +88,42 @@ pub fn set(
     Ok(done)
 }
 
-fn own(dir: BorrowedFd<'_>, name: &[u8], wanted: &State) -> Result<(), Errno> {
+/// Gives an entry away. The kernel takes a file's capabilities from it then, which nobody asked for.
+fn own(dir: BorrowedFd<'_>, name: &[u8], now: &State, wanted: &State) -> io::Result<()> {
+    const CAPABILITY: &str = "security.capability";
+    let path = handle_path(dir, name);
+    let kept = match now.kind {
+        Kind::File => xattr::get(&path, CAPABILITY).ok().flatten(),
+        _ => None,
+    };
     let (uid, gid) = (Uid::from_raw(wanted.uid), Gid::from_raw(wanted.gid));
+    let flags = AtFlags::SYMLINK_NOFOLLOW;
     match name.is_empty() {
-        true => fchown(dir, Some(uid), Some(gid)),
-        false => chownat(dir, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW),
+        true => fchown(dir, Some(uid), Some(gid))?,
+        false => chownat(dir, name, Some(uid), Some(gid), flags)?,
     }
+    match kept {
+        Some(value) => forgive(CAPABILITY.as_bytes(), xattr::set(&path, CAPABILITY, &value)),
+        None => Ok(()),
+    }
+}
+
+/// Gives what is to be setgid a group of the caller's, the wanted one where it may be: the kernel drops the bit
+/// silently where the group is none of his, as when it was inherited from the directory above.
+pub fn join(dir: BorrowedFd<'_>, name: &[u8], now: u32, wanted: &State) {
+    let own = rustix::process::getegid();
+    let groups = || rustix::process::getgroups().unwrap_or_default();
+    let is_own = |gid: Gid| gid == own || groups().contains(&gid);
+    if wanted.mode & 0o2000 == 0 || is_own(Gid::from_raw(now)) {
+        return;
+    }
+    let give = |gid: Gid| match name.is_empty() {
+        true => fchown(dir, None, Some(gid)),
+        false => chownat(dir, name, None, Some(gid), AtFlags::SYMLINK_NOFOLLOW),
+    };
+    // Where none is allowed the entry stays as it is, but for the bit.
+    let mut candidates = [Gid::from_raw(wanted.gid), own].into_iter();
+    candidates.find(|gid| is_own(*gid) && give(*gid).is_ok());
 }
 
 /// Sets permission bits without following a link: through an `O_PATH` handle, since fchmodat(2) has no such flag before Linux 6.6.
@@ -162,7 +192,7 @@ fn set_xattrs(dir: BorrowedFd<'_>, name: &[u8], wanted: &Xattrs, mode: bool) -> 
 ///
 /// # Errors
 /// The system's.
-pub fn set_xattrs_of(file: &File, wanted: &Xattrs, mode: bool) -> io::Result<bool> {
+fn set_xattrs_of(file: &File, wanted: &Xattrs, mode: bool) -> io::Result<bool> {
     exchange(
         xattrs_of(file)?,
         wanted,
@@ -188,7 +218,7 @@ fn exchange(
     }
     let missing = |pair: &&(Vec<u8>, Vec<u8>)| !current.contains(pair);
     for (key, value) in wanted.iter().filter(counts).filter(missing) {
-        forgive(key, set(OsStr::from_bytes(key), value))?;
+        forgive(key, set(OsStr::from_bytes(key), value)).map_err(|e| too_large(key, e))?;
         done = true;
     }
     Ok(done)
@@ -204,6 +234,64 @@ pub fn add_xattrs(dir: BorrowedFd<'_>, name: &[u8], wanted: &Xattrs) -> io::Resu
         forgive(key, xattr::set(&path, OsStr::from_bytes(key), value))?;
     }
     Ok(())
+}
+
+/// Some file systems have little room for attributes, whatever room is left for files, and say `ENOSPC` then. That
+/// is this entry's trouble alone, so it must not look like a full disk.
+fn too_large(key: &[u8], error: io::Error) -> io::Error {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    match errno {
+        Some(Errno::NOSPC | Errno::TOOBIG | Errno::RANGE) => io::Error::other(format!(
+            "no room for the attribute {} ({error})",
+            crate::model::quote::quote(key)
+        )),
+        _ => error,
+    }
+}
+
+/// Makes the extended attributes of a name, open as `file` where it is, exactly `wanted`; whether anything was done.
+///
+/// # Errors
+/// The system's.
+pub fn bring_xattrs(
+    dir: BorrowedFd<'_>,
+    name: &[u8],
+    file: Option<&File>,
+    wanted: &Xattrs,
+    mode: bool,
+) -> io::Result<bool> {
+    let set = || match file {
+        Some(file) => set_xattrs_of(file, wanted, mode),
+        None => set_xattrs(dir, name, wanted, mode),
+    };
+    match set() {
+        Err(e) if e.raw_os_error() == Some(Errno::ACCESS.raw_os_error()) => {
+            despite_mode(dir, name, set).map_err(|()| e)
+        }
+        done => done,
+    }
+}
+
+/// Does the same where the entry's own mode forbids it to its owner: `user.*` needs the permission to write.
+fn despite_mode(
+    dir: BorrowedFd<'_>,
+    name: &[u8],
+    set: impl Fn() -> io::Result<bool>,
+) -> Result<bool, ()> {
+    let mode = || match name.is_empty() {
+        true => Some(state_of_handle(dir).ok()?.mode),
+        false => {
+            let name = std::ffi::CString::new(name).ok()?;
+            Some(examine(dir, &name).ok().flatten()?.state.mode)
+        }
+    };
+    let before = mode().filter(|mode| mode & 0o600 != 0o600).ok_or(())?;
+    set_mode(dir, name, before | 0o600).map_err(drop)?;
+    let done = set();
+    // An access list among them has set the other bits, so only the owner's are taken back.
+    let now = mode().ok_or(())? & !0o600 | before & 0o600;
+    set_mode(dir, name, now).map_err(drop)?;
+    done.map_err(drop)
 }
 
 fn forgive(key: &[u8], result: io::Result<()>) -> io::Result<()> {

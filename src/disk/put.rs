@@ -139,16 +139,20 @@ impl<'f> Draft<'f> {
     /// The system's.
     pub fn finish(self, wanted: &Wanted<'_>) -> io::Result<Temporary<'f>> {
         let (state, policy) = (wanted.state, wanted.policy);
+        let (folder, name) = (self.made.folder.handle(), &self.made.name);
+        if policy.mode && !policy.owner {
+            meta::join(folder, name, self.born.gid, state);
+        }
         if policy.mode && self.born.mode != state.mode {
             fchmod(&self.file, Mode::from_raw_mode(state.mode))?;
         }
         if let Some(kept) = wanted.keep {
-            kept.give(self.made.folder, &self.made.name)?;
+            kept.give(self.made.folder, name)?;
         }
         if let Some(attributes) = wanted.xattrs.filter(|_| policy.xattrs)
             && (self.born.has_xattrs || !attributes.is_empty())
         {
-            meta::set_xattrs_of(&self.file, attributes, policy.mode)?;
+            meta::bring_xattrs(folder, name, Some(&self.file), attributes, policy.mode)?;
         }
         if policy.mtime {
             let times = meta::times(state.mtime, policy.both_times);

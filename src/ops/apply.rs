@@ -13,6 +13,7 @@ use crate::disk::Root;
 use crate::disk::copy::Copier;
 use crate::disk::meta::Policy;
 use crate::model::{Change, Kind, RelPath, State, Status, Xattrs};
+use crate::ops::circle;
 use crate::ops::outcome::{Outcome, Report};
 use crate::ops::perform::Worker;
 use crate::ops::settle::Settle;
@@ -111,7 +112,12 @@ pub fn apply(job: &Job<'_>, changes: &[Change]) -> Vec<Report> {
         settle.prepare(&shared, changes);
     }
     directories(&shared, changes, &mut reports, &mut settle);
-    renames(&shared, changes, &mut reports, &mut settle);
+    let mut worker = Worker::new(&shared);
+    for at in circle::renames(&mut worker, changes, &mut reports) {
+        let planned = Settle::planned(&changes[at], &reports[at], &mut worker);
+        settle.add(&changes[at].path, planned);
+    }
+    drop(worker);
     contents(&shared, changes, &mut reports);
     deletions(&shared, changes, &mut reports);
     links(&shared, changes, &mut reports);
@@ -168,18 +174,6 @@ fn directories(
             reports[at] = report;
             settle.add(&changes[at].path, planned);
         }
-    }
-}
-
-/// Renames, one after the other: one may make room for the next.
-fn renames(shared: &Shared<'_>, changes: &[Change], reports: &mut [Report], settle: &mut Settle) {
-    let mut worker = Worker::new(shared);
-    for (at, change) in changes.iter().enumerate().filter(|(_, c)| is_rename(c)) {
-        reports[at] = worker.perform(change);
-        settle.add(
-            &change.path,
-            Settle::planned(change, &reports[at], &mut worker),
-        );
     }
 }
 

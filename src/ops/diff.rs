@@ -154,7 +154,7 @@ pub fn diff(source: &dyn Tree, destination: Option<&dyn Tree>, options: &Options
     } = walk.roots()?;
     link::plan(&mut items, &links);
     if options.renames && options.delete {
-        items = rename::find(items, &links, (source, destination), options);
+        items = rename::find(items, &links, source, destination, options);
     }
     Ok(Plan::new(items))
 }

@@ -34,6 +34,11 @@ impl Linked {
         &self.path
     }
 
+    /// What both trees have under that name.
+    pub fn entries(&self) -> (&Entry, Option<&Entry>) {
+        (&self.new, self.old.as_ref())
+    }
+
     fn group(&self) -> Option<(u32, LinkKey)> {
         self.new.links.map(|key| (self.new.source, key))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Change, Entry, LinkKey, RelPath, Result, Status, Why};
+use crate::model::{Change, Entry, Kind, LinkKey, RelPath, Result, Status, Why};
 use crate::ops::compare::{contents, states};
 use crate::ops::diff::Options;
 use crate::ops::outcome::{Outcome, Report};
@@ -62,7 +62,7 @@ impl<'t> Lookup<'t> {
             (Status::Deleted, Some(_), _) => Err(disagrees("the source has it")),
             (_, None, _) => Err(disagrees("the source is not there any more")),
             (Status::Renamed, Some(new), old) => {
-                return self.renamed(path, from, &new, old.is_some());
+                return self.renamed(path, from, &new, old);
             }
             (Status::Added, Some(new), _) => Ok(self.linked(added(path, &new), &new)),
             (_, Some(_), None) => Err(disagrees("it is not there any more")),
@@ -70,26 +70,41 @@ impl<'t> Lookup<'t> {
         })
     }
 
+    /// What is renamed must be what the source has under the new name: else a plan that is run again would undo itself.
     fn renamed(
         &mut self,
         path: &RelPath,
         from: Option<&RelPath>,
         new: &Entry,
-        there: bool,
+        old: Option<Entry>,
     ) -> Result<Found> {
         let origin = match (from, &mut self.destination) {
             (Some(from), Some(cursor)) => cursor.entry(from)?,
             _ => None,
         };
-        Ok(match (from, origin) {
-            (Some(from), Some(origin)) => Ok(Change {
+        if let (Some(from), Some(origin)) = (from, &origin)
+            && self.fits(new, path, origin, from)?
+        {
+            return Ok(Ok(Change {
                 status: Status::Renamed,
-                from: Some(Box::new((from.clone(), origin.state))),
+                from: Some(Box::new((from.clone(), origin.state.clone()))),
+                old: old.map(|entry| Box::new(entry.state)),
                 ..added(path, new)
-            }),
-            _ if there => Err(Report::plain(Outcome::Already)),
-            _ => Err(disagrees("what was to be renamed is not there any more")),
-        })
+            }));
+        }
+        Ok(Err(match old {
+            Some(old) if self.fits(new, path, &old, path)? => Report::plain(Outcome::Already),
+            _ if origin.is_some() => disagrees("what was to be renamed is not what the source has"),
+            _ => disagrees("what was to be renamed is not there any more"),
+        }))
+    }
+
+    /// Whether `old`, at `other` in the destination, holds what `new`, at `path` in the source, does.
+    fn fits(&mut self, new: &Entry, path: &RelPath, old: &Entry, other: &RelPath) -> Result<bool> {
+        if (new.state.kind, new.state.size) != (old.state.kind, old.state.size) {
+            return Ok(false);
+        }
+        Ok(new.state.kind != Kind::File || self.same(path, other)?)
     }
 
     /// Both sides are there: the letter must say how they differ, or they are equal by now.
@@ -115,11 +130,11 @@ impl<'t> Lookup<'t> {
             return Ok(Err(disagrees("a directory cannot be modified")));
         }
         let other = || why.meets(Why::SIZE.with(Why::TARGET));
-        if status == Status::Touched && (other() || verdict.unsure && !self.same(path)?) {
+        if status == Status::Touched && (other() || verdict.unsure && !self.same(path, path)?) {
             return Ok(Err(disagrees("the contents differ by now")));
         }
         if status == Status::Modified {
-            let equal = why.is_empty() && self.same(path)?;
+            let equal = why.is_empty() && self.same(path, path)?;
             let linked = new.links.is_some() || old.links.is_some();
             if equal && !linked {
                 return Ok(Err(Report::plain(Outcome::Already)));
@@ -130,11 +145,12 @@ impl<'t> Lookup<'t> {
         Ok(Ok(self.linked(changed(path, status, new, old, why), new)))
     }
 
-    fn same(&mut self, path: &RelPath) -> Result<bool> {
+    /// Whether a file of the source has the bytes of one of the destination.
+    fn same(&mut self, path: &RelPath, other: &RelPath) -> Result<bool> {
         let Some(destination) = &mut self.destination else {
             return Ok(false);
         };
-        match (self.source.place(path)?, destination.place(path)?) {
+        match (self.source.place(path)?, destination.place(other)?) {
             (Some((a, new)), Some((b, old))) => contents((a, &new), (b, &old)),
             _ => Ok(false),
         }
@@ -180,7 +196,7 @@ impl<'t> Lookup<'t> {
                 return false;
             };
             let verdict = states(&new, &old, self.options);
-            verdict.why.is_empty() && (!verdict.unsure || self.same(name).unwrap_or(false))
+            verdict.why.is_empty() && (!verdict.unsure || self.same(name, name).unwrap_or(false))
         })
     }
 }

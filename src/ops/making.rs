@@ -27,6 +27,16 @@ struct Goal<'g> {
     keep: Option<&'g Kept<'g>>,
 }
 
+/// What became of copying a local file.
+enum Copied<'f> {
+    /// It is complete.
+    Whole(Temporary<'f>),
+    /// It is not as planned.
+    Stale,
+    /// It was as planned, and then changed.
+    Torn,
+}
+
 impl Worker<'_> {
     /// Makes an entry that is no directory, or a directory in the place of something else.
     pub(super) fn put(
@@ -42,21 +52,21 @@ impl Worker<'_> {
             new,
             keep: keep.as_ref(),
         };
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             let made = match change.kind {
-                Kind::File => self.draft(change, &goal)?,
-                _ => Some(self.node(change, &goal)?),
+                Kind::File => self.draft(change, &goal),
+                _ => self.node(change, &goal).map(Some),
             };
+            let made = made.map_err(|report| {
+                // It held when the first reading began.
+                let moved = attempt > 0 && report.outcome == Outcome::Stale;
+                if moved { torn() } else { report }
+            })?;
             if let Some(made) = made {
                 return self.place(change, folder, made, now);
             }
-            // Whether it changed since the plan was made, or only now.
-            self.source(change)?;
         }
-        Err(Report::new(
-            Outcome::Torn,
-            "the source changes while it is read",
-        ))
+        Err(torn())
     }
 
     fn node<'f>(&mut self, change: &Change, goal: &Goal<'f>) -> Made<Temporary<'f>> {
@@ -70,12 +80,21 @@ impl Worker<'_> {
         put::node(goal.folder, &wanted).map_err(|e| self.failed("cannot make", e))
     }
 
-    /// A complete file under a temporary name; `None` when the source was not as planned, or not to the end.
+    /// A complete file under a temporary name; `None` when the source changed while it was read.
     fn draft<'f>(&mut self, change: &Change, goal: &Goal<'f>) -> Made<Option<Temporary<'f>>> {
         let new = goal.new;
         let mut stream = match self.open_source(change, new)? {
-            Contents::Local(file) if new.size <= SMALL => return self.copy_small(&file, goal),
-            Contents::Local(file) => return self.copy_large(&file, goal),
+            Contents::Local(file) => {
+                let copied = match new.size <= SMALL {
+                    true => self.copy_small(&file, goal)?,
+                    false => self.copy_large(&file, goal)?,
+                };
+                return match copied {
+                    Copied::Whole(made) => Ok(Some(made)),
+                    Copied::Torn => Ok(None),
+                    Copied::Stale => self.source(change).map(|_| None),
+                };
+            }
             Contents::Stream(stream) => stream,
         };
         let (dir, entry) = self.source(change)?;
@@ -106,31 +125,31 @@ impl Worker<'_> {
     }
 
     /// Through memory; one look at the source after the reading proves that it was as planned all the time.
-    fn copy_small<'f>(&self, file: &File, goal: &Goal<'f>) -> Made<Option<Temporary<'f>>> {
+    fn copy_small<'f>(&self, file: &File, goal: &Goal<'f>) -> Made<Copied<'f>> {
         let new = goal.new;
         let copied = copy::small(file, new.size, |bytes| {
             let Some((_, sparse)) = self.as_planned(file, new)? else {
-                return Ok(None);
+                return Ok(Copied::Stale);
             };
             let xattrs = self.xattrs_of(file)?;
             let wanted = self.wanted(goal, xattrs.as_ref());
             let draft = self.begin(goal.folder, &wanted)?;
             copy::write_small(draft.file(), bytes, sparse)
                 .map_err(|e| self.fault(Fault::Destination(e)))?;
-            self.finish(draft, &wanted).map(Some)
+            self.finish(draft, &wanted).map(Copied::Whole)
         });
         match copied {
-            Ok(made) => made.unwrap_or(Ok(None)),
+            Ok(made) => made.unwrap_or(Ok(Copied::Stale)),
             // A directory has taken its place.
-            Err(e) if e.raw_os_error() == Some(Errno::ISDIR.raw_os_error()) => Ok(None),
+            Err(e) if e.raw_os_error() == Some(Errno::ISDIR.raw_os_error()) => Ok(Copied::Stale),
             Err(e) => Err(self.fault(Fault::Source(e))),
         }
     }
 
-    fn copy_large<'f>(&self, file: &File, goal: &Goal<'f>) -> Made<Option<Temporary<'f>>> {
+    fn copy_large<'f>(&self, file: &File, goal: &Goal<'f>) -> Made<Copied<'f>> {
         let new = goal.new;
         let Some((before, sparse)) = self.as_planned(file, new)? else {
-            return Ok(None);
+            return Ok(Copied::Stale);
         };
         let xattrs = self.xattrs_of(file)?;
         let wanted = self.wanted(goal, xattrs.as_ref());
@@ -145,8 +164,8 @@ impl Worker<'_> {
         let written = self.shared.copier.copy(job).map_err(|f| self.fault(f))?;
         let after = self.examine(file)?.0;
         match written == new.size && after == before {
-            true => self.finish(draft, &wanted).map(Some),
-            false => Ok(None),
+            true => self.finish(draft, &wanted).map(Copied::Whole),
+            false => Ok(Copied::Torn),
         }
     }
 
@@ -247,6 +266,10 @@ impl Worker<'_> {
             Err(e) => Err(self.failed("cannot put in place", e.into())),
         }
     }
+}
+
+fn torn() -> Report {
+    Report::new(Outcome::Torn, "the source changed while it was read")
 }
 
 /// Whether it takes the place of a directory.

@@ -2,6 +2,7 @@
 
 pub mod apply;
 mod choose;
+pub mod circle;
 pub mod compare;
 pub mod diff;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use rustix::io::Errno;
 
 use crate::disk::{Folder, meta, put};
-use crate::model::{Change, Entry, Outcome, RelPath, State, Status};
+use crate::model::{Change, Entry, Kind, Outcome, RelPath, State, Status};
 use crate::ops::outcome::Report;
 use crate::ops::perform::{Made, Worker, stale};
 use crate::ops::stale::{Check, expected, is_like};
@@ -61,55 +61,122 @@ impl Worker<'_> {
         folder: &Folder,
         there: Option<&Entry>,
     ) -> Made {
-        let (Some((from, old)), Some(new)) = (change.from.as_deref(), &change.new) else {
-            return Err(Report::new(
-                Outcome::Failed,
-                "the plan does not say from where",
-            ));
+        let Some((from, old)) = change.from.as_deref() else {
+            let message = "the plan does not say from where";
+            return Err(Report::new(Outcome::Failed, message));
         };
         self.source(change)?;
-        let root = self.shared.job.root;
+        if let Some(there) = there {
+            if is_inode(old, &there.state) {
+                return self.settled(change, folder, &there.state);
+            }
+            if expected(change, &there.state, &self.shared.own) != Check::Go {
+                return match self.is_renamed(change, folder, there)? {
+                    true => self.settled(change, folder, &there.state),
+                    false => Err(stale("something is there already")),
+                };
+            }
+        }
         let parent = from.parent().unwrap_or_else(RelPath::root);
-        let source = root.folder(&parent).ok();
+        let source = self.shared.job.root.folder(&parent).ok();
         let now = source
             .as_ref()
             .and_then(|s| s.entry(from.name()).ok().flatten());
-        let id = |s: &State| s.inode.map(|i| (i.dev, i.ino));
-        let moved = |e: &Entry| old.inode.is_some() && id(&e.state) == id(old);
-        let state = match (source, now, there) {
-            (_, None, Some(there)) if moved(there) => there.state.clone(),
-            (_, _, Some(_)) => return Err(stale("something is there already")),
-            (Some(source), Some(now), None) => {
-                self.movable(change, &now)?;
-                if !self.shared.job.dry_run {
-                    let moved = source.move_to(from.name(), folder, change.path.name());
-                    moved.map_err(|e| match e {
-                        Errno::EXIST | Errno::NOTEMPTY => stale("something is there already"),
-                        e => self.failed("cannot rename", e.into()),
-                    })?;
-                }
-                now.state
-            }
-            _ => return Err(stale("what was to be renamed is not there any more")),
+        let (Some(source), Some(mut now)) = (source, now) else {
+            return Err(stale("what was to be renamed is not there any more"));
         };
-        if there.is_none() && self.shared.job.dry_run {
-            return Ok(Report::plain(Outcome::Done));
+        self.movable(change, &now)?;
+        if !self.shared.job.dry_run {
+            // Other names of what is replaced see another change time, and so does what is moved.
+            there
+                .iter()
+                .for_each(|entry| self.shared.own.add(&entry.state));
+            self.shared.own.add(&now.state);
+            self.move_entry(
+                &source,
+                &mut now,
+                folder,
+                change.path.name(),
+                there.is_some(),
+            )?;
+            self.dress(change, folder, &now.state)?;
         }
-        let policy = self.shared.job.policy;
-        // Attributes came along; a directory's metadata are set here too, nothing is made in it.
-        let set = meta::set(folder, change.path.name(), &state, new, None, policy);
-        let set = set.map_err(|e| self.failed("cannot set its metadata", e))?;
-        let like = is_like(new, &state, self.shared.job.terms);
-        let outcome = if there.is_some() && (!set || like) {
-            Outcome::Already
-        } else {
-            Outcome::Done
+        Ok(Report::plain(Outcome::Done))
+    }
+
+    /// Moves an entry, onto what is there where that is so planned.
+    fn move_entry(
+        &self,
+        source: &Folder,
+        now: &mut Entry,
+        folder: &Folder,
+        to: &[u8],
+        onto: bool,
+    ) -> Made<()> {
+        let go = |now: &Entry| match onto {
+            true => source.move_over(&now.name, folder, to),
+            false => source.move_to(&now.name, folder, to),
+        };
+        let mut moved = go(now);
+        let before = now.state.mode;
+        // A directory knows the one above it, so its own mode may forbid that it moves.
+        if moved == Err(Errno::ACCESS) && now.is_dir() && before & 0o200 == 0 {
+            if meta::set_mode(source.handle(), &now.name, before | 0o700).is_ok() {
+                now.state.mode = before | 0o700;
+                moved = go(now);
+            }
+            if moved.is_err() {
+                let _ = meta::set_mode(source.handle(), &now.name, before);
+            }
+        }
+        moved.map_err(|e| match e {
+            Errno::EXIST | Errno::NOTEMPTY => stale("something is there already"),
+            e => self.failed("cannot rename", e.into()),
+        })
+    }
+
+    /// What has its name already only gets what else the plan says.
+    fn settled(&mut self, change: &Change, folder: &Folder, now: &State) -> Made {
+        let set = !self.shared.job.dry_run && self.dress(change, folder, now)?;
+        let terms = self.shared.job.terms;
+        let like = change
+            .new
+            .as_deref()
+            .is_some_and(|new| is_like(new, now, terms));
+        let outcome = match set && !like {
+            true => Outcome::Done,
+            false => Outcome::Already,
         };
         Ok(Report::plain(outcome))
     }
 
+    /// Sets the metadata of what was renamed, attributes too. Whether anything was done.
+    pub(super) fn dress(&mut self, change: &Change, folder: &Folder, now: &State) -> Made<bool> {
+        let Some(new) = &change.new else {
+            return Ok(false);
+        };
+        let xattrs = self.source_xattrs(change);
+        let (name, policy) = (change.path.name(), self.shared.job.policy);
+        meta::set(folder, name, now, new, xattrs.as_ref(), policy)
+            .map_err(|e| self.failed("cannot set its metadata", e))
+    }
+
+    /// Whether a file, though not the inode that the plan saw, is what the rename was to bring.
+    pub(super) fn is_renamed(
+        &mut self,
+        change: &Change,
+        folder: &Folder,
+        there: &Entry,
+    ) -> Made<bool> {
+        let like = |new: &State| is_like(new, &there.state, self.shared.job.terms);
+        match change.kind == Kind::File && change.new.as_deref().is_some_and(like) {
+            true => self.same_contents(change, folder, there),
+            false => Ok(false),
+        }
+    }
+
     /// Whether what is to be renamed still is as the plan expects.
-    fn movable(&self, change: &Change, now: &Entry) -> Made<()> {
+    pub(super) fn movable(&self, change: &Change, now: &Entry) -> Made<()> {
         let old = change.from.as_deref().map(|(_, old)| Box::new(old.clone()));
         let probe = Change {
             old,
@@ -161,4 +228,10 @@ impl Worker<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether two states are of one inode, whatever became of it.
+pub(super) fn is_inode(a: &State, b: &State) -> bool {
+    let id = |s: &State| s.inode.map(|i| (i.dev, i.ino));
+    id(a).is_some() && id(a) == id(b)
 }

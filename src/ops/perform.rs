@@ -69,7 +69,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Whether a change would destroy what no snapshot has.
-    fn would_be_lost(&self, change: &Change) -> bool {
+    pub(super) fn would_be_lost(&self, change: &Change) -> bool {
         let destroys = !matches!(change.status, Status::Added | Status::Touched);
         let from = change.from.as_deref().map(|(path, _)| path);
         let hit = |path: &RelPath| self.shared.job.unrecorded.iter().any(|u| path.is_within(u));

@@ -12,7 +12,7 @@ use crate::model::{
 };
 use crate::ops::apply::{Job, apply};
 use crate::ops::diff::{Item, Options, Plan, diff};
-use crate::ops::outcome::Report;
+use crate::ops::outcome::{Outcome, Report};
 use crate::ops::snap::{SnapOptions, snap_locked};
 use crate::ops::stale::{Terms, is_like};
 use crate::repo::log::{Begin, Work};
@@ -231,8 +231,32 @@ impl Revert<'_> {
             unrecorded,
             dry_run: false,
         };
-        apply(&job, changes)
+        let reports = apply(&job, changes);
+        match reports.iter().any(|r| r.outcome == Outcome::Held) {
+            true => with_room(&job, changes, reports),
+            false => reports,
+        }
     }
+}
+
+/// Tries again after the deletions, which make room where the disk is full: all that they take away is recorded.
+fn with_room(job: &Job<'_>, changes: &[Change], before: Vec<Report>) -> Vec<Report> {
+    let is_deletion = |c: &&Change| c.status == Status::Deleted;
+    let deletions: Vec<Change> = changes.iter().filter(is_deletion).cloned().collect();
+    if deletions.is_empty() {
+        return before;
+    }
+    apply(job, &deletions);
+    let again = apply(job, changes);
+    before
+        .into_iter()
+        .zip(again)
+        .map(|(first, second)| match (first.outcome, second.outcome) {
+            (Outcome::Done, Outcome::Already) => first,
+            (_, Outcome::Already) => Report::plain(Outcome::Done),
+            _ => second,
+        })
+        .collect()
 }
 
 /// Refuses a plan that could not be made whole because the snapshot's manifest is damaged.
@@ -257,19 +281,27 @@ pub fn whole(plan: &Plan, snapshot: SnapshotId) -> Result<()> {
     }
 }
 
-/// Leaves of a plan what is at or below `paths`, and the directories that lead there; all when there are none.
+/// Leaves of a plan what is at or below `paths`, and the directories that lead there; all when there are none. What no
+/// rule excludes and is passed over nevertheless (a device that only root can make, say) is not as it was: a skip for cause.
 pub fn only(plan: &mut Plan, paths: &[RelPath]) {
-    if paths.is_empty() {
-        return;
-    }
     let leads = |change: &Change| {
         let made = matches!(change.status, Status::Added | Status::TypeChanged);
         made && paths.iter().any(|p| p.is_within(&change.path))
     };
     plan.items.retain(|item| {
-        paths.iter().any(|p| item.path().is_within(p))
+        paths.is_empty()
+            || paths.iter().any(|p| item.path().is_within(p))
             || matches!(item, Item::Change(c) if leads(c))
     });
+    (plan.errors, plan.skipped) = (0, 0);
+    for item in &mut plan.items {
+        match item {
+            Item::Skip(skip) => skip.cause |= skip.rule.is_none(),
+            Item::Problem(_) => plan.errors += 1,
+            Item::Change(_) => {}
+        }
+        plan.skipped += u64::from(matches!(item, Item::Skip(skip) if skip.cause));
+    }
 }
 
 /// Paths below a directory, as a user names them: relative to it, or absolute inside it.

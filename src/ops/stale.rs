@@ -81,7 +81,7 @@ pub fn check(change: &Change, now: Option<&Entry>, own: &Own, terms: Terms) -> C
         _ => {}
     }
     if let Some(new) = change.new.as_deref()
-        && is_like(new, now, terms)
+        && (is_like(new, now, terms) || is_opened(new, now, own, terms))
     {
         return already(change, new, now, terms);
     }
@@ -115,6 +115,15 @@ pub fn is_halfway(change: &Change, now: &State) -> bool {
         && (is_dir || same_inode && one_of(|s| (s.mtime.nanos.into(), s.mtime.secs)))
         && one_of(|s| (s.mode.into(), 0))
         && one_of(|s| (s.uid.into(), s.gid.into()))
+}
+
+/// A directory that is as planned, but for the mode by which this run made it writable.
+fn is_opened(new: &State, now: &State, own: &Own, terms: Terms) -> bool {
+    let closed = State {
+        mode: new.mode,
+        ..now.clone()
+    };
+    now.kind == Kind::Directory && own.has(now) && is_like(new, &closed, terms)
 }
 
 fn already(change: &Change, new: &State, now: &State, terms: Terms) -> Check {

@@ -223,6 +223,9 @@ impl Walk<'_> {
                 ..Part::default()
             };
         }
+        if let Some(kept) = self.irreplaceable(path, old) {
+            return kept;
+        }
         let below = match old.is_dir() {
             true => self.whole(path, (None, Some(old)), (None, dir)),
             false => Part::default(),
@@ -233,6 +236,24 @@ impl Walk<'_> {
         }
         part.append(below);
         part
+    }
+
+    /// What an ordinary user could take away and never bring back stays, and that is said.
+    fn irreplaceable(&self, path: &RelPath, old: &Entry) -> Option<Part> {
+        let kind = old.state.kind;
+        let reason = format!("a {} stays: only root could bring it back", kind.word());
+        let skip = Skip {
+            path: path.clone(),
+            source: None,
+            reason,
+            rule: None,
+            cause: true,
+            asked: false,
+        };
+        (kind.is_device() && !self.options.devices).then(|| Part {
+            stays: true,
+            ..Part::of(Item::Skip(skip))
+        })
     }
 
     fn both(&self, path: &RelPath, new: &Entry, old: &Entry, dirs: Dirs<'_>) -> Part {
@@ -308,6 +329,9 @@ impl Walk<'_> {
         };
         if new.state.kind.is_device() && !self.options.devices {
             return skip("a device can only be made by root", false);
+        }
+        if let Some(kept) = self.irreplaceable(path, old) {
+            return kept;
         }
         let mut gone = Part::default();
         if old.is_dir() {

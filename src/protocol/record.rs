@@ -503,7 +503,10 @@ fn coherent(change: &Change) -> Result<(), String> {
         }
         Status::TypeChanged => matches!((old, new), (Some(o), Some(n)) if o.kind != n.kind),
         Status::Deleted => old.is_some() && new.is_none(),
-        Status::Renamed => new.is_some(),
+        // Only a file may be renamed onto something, which is a file as well.
+        Status::Renamed => {
+            new.is_some_and(|n| old.is_none_or(|o| o.kind == Kind::File && n.kind == Kind::File))
+        }
     };
     if !fits {
         return Err("old and new do not fit the status".into());

@@ -1,64 +1,12 @@
-//! As an ordinary user: what root never sees. Programs and sandbox are made reachable for `nobody`.
+//! As an ordinary user: what root never sees. Some of it needs root to build what an ordinary user cannot.
 
-use std::os::unix::process::CommandExt;
-
-use assert_cmd::Command;
-use assert_cmd::assert::Assert;
 use predicates::prelude::*;
-use tempfile::TempDir;
 
-use crate::support::{Oracle, Sandbox, Told, outcomes};
-
-const NOBODY: u32 = 65_534;
-const PLUMBING: [&str; 4] = ["fsync-diff", "fsync-snap", "fsync-apply", "fsync-revert"];
-
-/// A sandbox that belongs to `nobody`, and copies of the programs that it may run.
-struct Nobody {
-    s: Sandbox,
-    programs: TempDir,
-}
-
-impl Nobody {
-    fn new() -> Self {
-        let s = Sandbox::new();
-        let programs = tempfile::Builder::new()
-            .prefix("fsync-programs-")
-            .tempdir()
-            .expect("a folder");
-        for name in PLUMBING {
-            std::fs::copy(Sandbox::programs().join(name), programs.path().join(name))
-                .expect("a program");
-        }
-        let nobody = Nobody { s, programs };
-        nobody
-            .s
-            .sh(&format!("chmod 755 . {}", nobody.programs.path().display()))
-            .success();
-        nobody.own();
-        nobody
-    }
-
-    /// Gives everything away.
-    fn own(&self) {
-        self.s.sh("chown -R 65534:65534 .").success();
-    }
-
-    /// A pipeline as `nobody`.
-    fn sh(&self, script: &str) -> Assert {
-        let mut shell = self.s.plain("sh");
-        let path = format!("{}:/usr/bin:/bin", self.programs.path().display());
-        shell
-            .env("PATH", path)
-            .uid(NOBODY)
-            .gid(NOBODY)
-            .args(["-c", script]);
-        Command::from_std(shell).assert()
-    }
-}
+use crate::support::{Oracle, Person, Told, outcomes};
 
 #[test]
 fn conformance_27_deletions_below_an_unreadable_source_directory_are_held_back() {
-    let n = Nobody::new();
+    let n = Person::nobody();
     n.s.tree("src")
         .file("closed/a", "")
         .file("open", "")
@@ -94,7 +42,7 @@ fn conformance_27_deletions_below_an_unreadable_source_directory_are_held_back()
 
 #[test]
 fn an_unreadable_file_is_one_entrys_trouble() {
-    let n = Nobody::new();
+    let n = Person::nobody();
     n.s.tree("src")
         .file("a", "a")
         .file("secret", "s")
@@ -119,7 +67,7 @@ fn an_unreadable_file_is_one_entrys_trouble() {
 
 #[test]
 fn what_a_snapshot_could_not_read_its_revert_leaves_alone() {
-    let n = Nobody::new();
+    let n = Person::nobody();
     n.s.tree("dst")
         .file("secret", "kept")
         .file("f", "one")
@@ -148,7 +96,7 @@ fn what_a_snapshot_could_not_read_its_revert_leaves_alone() {
 
 #[test]
 fn conformance_46_devices_are_skipped_with_a_record() {
-    let n = Nobody::new();
+    let n = Person::nobody();
     n.s.tree("src").fifo("pipe").file("z", "z");
     n.s.sh("mknod src/null c 1 3").success();
     n.own();
@@ -166,7 +114,7 @@ fn conformance_46_devices_are_skipped_with_a_record() {
 
 #[test]
 fn conformance_49_foreign_owners_become_own_files_quietly() {
-    let n = Nobody::new();
+    let n = Person::nobody();
     n.s.tree("src").file("f", "root's").file("d/g", "");
     n.own();
     n.s.tree("src")
@@ -183,7 +131,7 @@ fn conformance_49_foreign_owners_become_own_files_quietly() {
 
 #[test]
 fn a_directory_without_write_permission_is_filled_and_emptied() {
-    let n = Nobody::new();
+    let n = Person::nobody();
     n.s.tree("src")
         .file("locked/new", "n")
         .file("locked/sub/x", "x")
@@ -203,7 +151,7 @@ fn a_directory_without_write_permission_is_filled_and_emptied() {
 
 #[test]
 fn a_destination_that_is_not_writable() {
-    let n = Nobody::new();
+    let n = Person::nobody();
     n.s.tree("src").file("f", "new").file("d/x", "");
     n.s.tree("dst").file("f", "old one").dir("d");
     n.own();
@@ -223,7 +171,7 @@ fn a_destination_that_is_not_writable() {
 
 #[test]
 fn a_repository_that_is_not_writable() {
-    let n = Nobody::new();
+    let n = Person::nobody();
     n.s.tree("dst").file("f", "");
     n.own();
     n.s.tree("repo").owner(".", 0, 0);
@@ -236,7 +184,7 @@ fn a_repository_that_is_not_writable() {
 
 #[test]
 fn what_no_snapshot_could_read_is_neither_deleted_nor_replaced() {
-    let n = Nobody::new();
+    let n = Person::nobody();
     n.s.tree("src").file("f", "longer than before");
     n.s.tree("dst")
         .file("d/p", "secret")
@@ -253,7 +201,7 @@ fn what_no_snapshot_could_read_is_neither_deleted_nor_replaced() {
 
 #[test]
 fn a_directory_that_could_not_be_searched_is_not_emptied_by_a_revert() {
-    let n = Nobody::new();
+    let n = Person::nobody();
     let t = n.s.tree("t");
     t.file("k/z", "precious").file("g", "1").mode("k", 0o600);
     n.own();
@@ -266,7 +214,7 @@ fn a_directory_that_could_not_be_searched_is_not_emptied_by_a_revert() {
 
 #[test]
 fn directories_get_their_metadata_whatever_their_own_mode() {
-    let n = Nobody::new();
+    let n = Person::nobody();
     n.s.tree("u").dir("zz").settle();
     n.s.tree("u").mode("zz", 0).mtime("zz", 978_307_200, 5);
     n.s.tree("v");
@@ -278,7 +226,7 @@ fn directories_get_their_metadata_whatever_their_own_mode() {
 
 #[test]
 fn a_destination_that_cannot_be_opened_is_no_success() {
-    let n = Nobody::new();
+    let n = Person::nobody();
     n.s.tree("s").file("x", "x");
     n.s.tree("d").mode(".", 0o311);
     n.own();

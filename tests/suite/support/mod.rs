@@ -1,11 +1,15 @@
 //! What the tests stand on: a sandbox for each, trees to build, and a comparer of trees of their own.
 
 mod oracle;
+mod person;
 mod sandbox;
 mod told;
 mod tree;
+mod way;
 
 pub use oracle::{Oracle, Traces, assert_same};
+pub use person::Person;
 pub use sandbox::Sandbox;
 pub use told::{Told, change, outcomes, plan_line, records};
 pub use tree::{T0, Tree};
+pub use way::{FREE, faithful, faithfully, quiet, trees};

@@ -67,6 +67,15 @@ impl Oracle {
         rough
     }
 
+    /// The same, but everything is somebody's own.
+    pub fn owned(&self, uid: u32, gid: u32) -> Self {
+        let mut owned = self.clone();
+        for item in owned.entries.values_mut() {
+            item.owner = (uid, gid);
+        }
+        owned
+    }
+
     /// Without the entries below (and at) a name of the root.
     pub fn without(&self, name: &str) -> Self {
         let mut rest = self.clone();

@@ -87,6 +87,21 @@ impl Tree {
         self.mtime(name, T0.0, T0.1)
     }
 
+    /// A socket's name, at time [`T0`].
+    pub fn socket(&self, name: impl AsRef<[u8]>) -> &Self {
+        let path = self.ready(name.as_ref());
+        mknodat(CWD, &path, FileType::Socket, Mode::from_raw_mode(0o644), 0).expect("a socket");
+        self.mtime(name, T0.0, T0.1)
+    }
+
+    /// A character device, at time [`T0`]; root's alone.
+    pub fn device(&self, name: impl AsRef<[u8]>, minor: u32) -> &Self {
+        let (path, device) = (self.ready(name.as_ref()), rustix::fs::makedev(1, minor));
+        let mode = Mode::from_raw_mode(0o644);
+        mknodat(CWD, &path, FileType::CharacterDevice, mode, device).expect("a device");
+        self.mtime(name, T0.0, T0.1)
+    }
+
     /// A file of `size` bytes of which only `data` (at `offset`) is written.
     pub fn sparse(&self, name: impl AsRef<[u8]>, size: u64, offset: u64, data: &[u8]) -> &Self {
         use std::os::unix::fs::FileExt;
