@@ -66,14 +66,15 @@ fn once(p: &Person, source: &str, limit: &Limit) -> Option<()> {
     Some(())
 }
 
+/// What became of each path. The directory's time, which cannot be set back, is noted with the first file in it; of
+/// that file it says nothing.
 fn words_of(told: &std::path::Path) -> Words {
     let told = records(&std::fs::read(told).expect("results"));
-    outcomes(&told)
-        .iter()
-        .map(|line| {
-            let (path, word) = line.rsplit_once(' ').expect("a word");
-            (path.to_string(), word.to_string())
-        })
+    let of = |r: &serde_json::Value, key: &str| r[key].as_str().unwrap_or_default().to_string();
+    told.iter()
+        .filter(|r| r["type"] == "result")
+        .filter(|r| !of(r, "message").contains("metadata of its directory"))
+        .map(|r| (of(r, "path"), of(r, "outcome")))
         .collect()
 }
 
