@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{
-    AtFlags, Mode, RawDir, RenameFlags, linkat, mkdirat, renameat, renameat_with, unlinkat,
+    AtFlags, Mode, OFlags, RawDir, RenameFlags, linkat, mkdirat, openat, renameat, renameat_with,
+    unlinkat,
 };
 use rustix::io::Errno;
 
@@ -219,32 +220,54 @@ impl Folder {
         linkat(&self.handle, name, &folder.handle, to, AtFlags::empty())
     }
 
+    /// Opens a directory here, through no symbolic link.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn below(&self, name: &[u8]) -> Result<Folder, Errno> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        openat(&self.handle, name, flags, Mode::empty()).map(Folder::new)
+    }
+
+    /// Removes a temporary, and the files in it where it is a directory. What cannot be removed stays until a sweep
+    /// can: it is never part of a tree.
+    pub fn discard(&self, name: &[u8]) {
+        if self.unlink(name) != Err(Errno::ISDIR) {
+            return;
+        }
+        if let Ok(inside) = self.below(name) {
+            let _ = inside.names(|_| true).map(|names| {
+                for file in names {
+                    let _ = unlinkat(&inside.handle, &file, AtFlags::empty());
+                }
+            });
+        }
+        let _ = self.remove_dir(name);
+    }
+
+    /// The names in it that are wanted.
+    fn names(&self, wanted: impl Fn(&[u8]) -> bool) -> Result<Vec<CString>, Errno> {
+        let mut space = [MaybeUninit::<u8>::uninit(); 8 * 1024];
+        let listed = self.below(b".")?;
+        let mut names: Vec<CString> = Vec::new();
+        let mut dir = RawDir::new(&listed.handle, &mut space);
+        while let Some(item) = dir.next() {
+            let name = item?.file_name().to_owned();
+            if !matches!(name.to_bytes(), b"." | b"..") && wanted(name.to_bytes()) {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
     /// Removes temporaries that a process which is no more has left here.
     ///
     /// # Errors
     /// The system's, on listing; a temporary that cannot be removed stays.
     pub fn sweep(&self) -> Result<(), Errno> {
-        let mut space = [MaybeUninit::<u8>::uninit(); 8 * 1024];
-        let mut left: Vec<CString> = Vec::new();
-        let listed = rustix::fs::openat(
-            &self.handle,
-            c".",
-            rustix::fs::OFlags::RDONLY
-                | rustix::fs::OFlags::DIRECTORY
-                | rustix::fs::OFlags::CLOEXEC,
-            Mode::empty(),
-        )?;
-        let mut dir = RawDir::new(&listed, &mut space);
-        while let Some(item) = dir.next() {
-            let item = item?;
-            if is_abandoned(item.file_name().to_bytes()) {
-                left.push(item.file_name().to_owned());
-            }
-        }
+        let left = self.names(is_abandoned)?;
         for name in left {
-            if unlinkat(&self.handle, &name, AtFlags::empty()) == Err(Errno::ISDIR) {
-                let _ = unlinkat(&self.handle, &name, AtFlags::REMOVEDIR);
-            }
+            self.discard(name.to_bytes());
         }
         Ok(())
     }

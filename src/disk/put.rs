@@ -22,6 +22,11 @@ pub struct Temporary<'f> {
 }
 
 impl Temporary<'_> {
+    /// Leaves it as it is: the name that it was made under is its own.
+    pub fn keep(mut self) {
+        self.placed = true;
+    }
+
     /// Gives it its name, replacing what is there (no directory).
     ///
     /// # Errors
@@ -56,8 +61,8 @@ impl Temporary<'_> {
 impl Drop for Temporary<'_> {
     fn drop(&mut self) {
         // What cannot be removed now is swept by the next run.
-        if !self.placed && self.folder.unlink(&self.name) == Err(Errno::ISDIR) {
-            let _ = self.folder.remove_dir(&self.name);
+        if !self.placed {
+            self.folder.discard(&self.name);
         }
     }
 }
@@ -72,9 +77,15 @@ pub struct Wanted<'a> {
     pub policy: Policy,
     /// What it keeps of the entry whose place it takes.
     pub keep: Option<&'a Kept<'a>>,
+    /// The name that it is made under; a temporary one where there is none.
+    pub name: Option<&'a [u8]>,
 }
 
 impl Wanted<'_> {
+    fn name(&self) -> Vec<u8> {
+        self.name.map_or_else(temporary, <[u8]>::to_vec)
+    }
+
     /// The bits that it is made with where the source's are not brought along; the system takes the umask off.
     fn bits(&self) -> u32 {
         match self.keep {
@@ -104,7 +115,7 @@ pub fn begin<'f>(root: &Root, folder: &'f Folder, wanted: &Wanted<'_>) -> io::Re
         true if policy.owner && owner != folder.owner_of_new(root) => 0o600,
         true => state.mode & 0o777 | 0o600,
     };
-    let name = temporary();
+    let name = wanted.name();
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = openat(folder.handle(), &*name, flags, Mode::from_raw_mode(bits))?;
     let made = Temporary {
@@ -162,12 +173,28 @@ impl<'f> Draft<'f> {
     }
 }
 
+/// Makes a directory under a temporary name, to be filled before it gets its own. Only its owner can look into it.
+///
+/// # Errors
+/// The system's.
+pub fn staging(folder: &Folder) -> Result<(Temporary<'_>, Folder), Errno> {
+    let name = temporary();
+    folder.make_dir(&name, 0o700)?;
+    let made = Temporary {
+        folder,
+        name,
+        placed: false,
+    };
+    let inside = folder.below(&made.name)?;
+    Ok((made, inside))
+}
+
 /// Makes anything but a regular file: a symbolic link, a fifo, a socket's name, a device, an empty directory.
 ///
 /// # Errors
 /// The system's.
 pub fn node<'f>(folder: &'f Folder, wanted: &Wanted<'_>) -> io::Result<Temporary<'f>> {
-    let name = temporary();
+    let name = wanted.name();
     let state = wanted.state;
     let bits = if wanted.policy.mode {
         0o600

@@ -1,9 +1,9 @@
 //! Performing a plan: every change that still holds, each entry whole or not at all.
 //!
-//! Order: directories, renames, contents (in parallel, by directory), deletions and what takes a
-//! directory's place, deepest first, hard links, and the directories' metadata last.
+//! Order: directories (new ones with the files in them), renames, contents (in parallel, by directory), deletions
+//! and what takes a directory's place, deepest first, hard links, and the directories' metadata last.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, RwLock};
 
@@ -16,7 +16,7 @@ use crate::model::{Change, Kind, RelPath, State, Status, Xattrs};
 use crate::ops::circle;
 use crate::ops::outcome::{Outcome, Report};
 use crate::ops::perform::Worker;
-use crate::ops::settle::Settle;
+use crate::ops::settle::{Final, Settle};
 use crate::ops::stale::{Own, Terms};
 use crate::tree::Tree;
 
@@ -111,14 +111,14 @@ pub fn apply(job: &Job<'_>, changes: &[Change]) -> Vec<Report> {
     if !job.dry_run {
         settle.prepare(&shared, changes);
     }
-    directories(&shared, changes, &mut reports, &mut settle);
+    let made = directories(&shared, changes, &mut reports, &mut settle);
     let mut worker = Worker::new(&shared);
     for at in circle::renames(&mut worker, changes, &mut reports) {
         let planned = Settle::planned(&changes[at], &reports[at], &mut worker);
         settle.add(&changes[at].path, planned);
     }
     drop(worker);
-    contents(&shared, changes, &mut reports);
+    contents(&shared, changes, &mut reports, &made);
     deletions(&shared, changes, &mut reports);
     links(&shared, changes, &mut reports);
     if !job.dry_run {
@@ -153,57 +153,110 @@ fn is_content(change: &Change) -> bool {
     !apart && change.link_to.is_none()
 }
 
-/// Directories, from the top: those of one depth in parallel.
+/// A directory that was made or kept: what became of it, what is to be set on it at the end, and, where files were
+/// made with it, those of them that were not.
+type MadeDir = (Report, Option<Final>, Option<Vec<(usize, Report)>>);
+
+/// Directories, from the top, those of one depth in parallel; new ones with the files that lie in them. Which
+/// changes were these files.
 fn directories(
     shared: &Shared<'_>,
     changes: &[Change],
     reports: &mut [Report],
     settle: &mut Settle,
-) {
+) -> Vec<bool> {
     let mut levels: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (at, change) in changes.iter().enumerate().filter(|(_, c)| is_directory(c)) {
         levels.entry(change.path.depth()).or_default().push(at);
     }
+    let mut fills = match shared.job.dry_run {
+        true => HashMap::new(),
+        false => fills(changes),
+    };
+    let mut made = vec![false; changes.len()];
     for level in levels.into_values() {
-        let done = spread(shared, changes, &level, |worker, change| {
-            let report = worker.perform(change);
+        let weight = |at: usize| 1 + fills.get(&at).map_or(0, Vec::len);
+        let batches = batches(&level, BATCH / 4, weight, |_, _| true);
+        let done: Vec<(usize, MadeDir)> = spread(shared, &batches, |worker, at| {
+            let change = &changes[at];
+            let (report, not_made) = match fills.get(&at) {
+                Some(files) => worker.fill(change, changes, files),
+                None => (worker.perform(change), None),
+            };
             let planned = Settle::planned(change, &report, worker);
-            Some((report, planned))
+            Some((report, planned, not_made))
         });
-        for (at, (report, planned)) in done {
+        for (at, (report, planned, not_made)) in done {
             reports[at] = report;
             settle.add(&changes[at].path, planned);
+            if let (Some(not_made), Some(files)) = (not_made, fills.remove(&at)) {
+                note(reports, &files, not_made);
+                files.iter().for_each(|file| made[*file] = true);
+            }
         }
     }
+    made
 }
 
-/// Contents and metadata of what is no directory, in parallel.
-fn contents(shared: &Shared<'_>, changes: &[Change], reports: &mut [Report]) {
+/// For each new directory the files that the plan puts straight into it, unless they are many or large: a run that
+/// is cut short loses what it has put into a directory that has no name yet.
+fn fills(changes: &[Change]) -> HashMap<usize, Vec<usize>> {
+    const FILES: usize = 512;
+    const BYTES: u64 = 16 << 20;
+    let mut fills: HashMap<usize, Vec<usize>> = HashMap::new();
+    let mut above: Vec<usize> = Vec::new();
+    for (at, change) in changes.iter().enumerate() {
+        while above
+            .pop_if(|dir| !change.path.is_within(&changes[*dir].path))
+            .is_some()
+        {}
+        let new = change.status == Status::Added;
+        if new && is_directory(change) && !change.path.is_root() {
+            above.push(at);
+        } else if new
+            && is_content(change)
+            && let Some(dir) = above.last()
+            && change.path.dir() == changes[*dir].path.as_bytes()
+        {
+            fills.entry(*dir).or_default().push(at);
+        }
+    }
+    let bytes = |files: &[usize]| files.iter().map(|at| changes[*at].bytes()).sum::<u64>();
+    fills.retain(|_, files| files.len() <= FILES && bytes(files) <= BYTES);
+    fills
+}
+
+/// Contents and metadata of what is no directory, in parallel, but for what was made with its directory.
+fn contents(shared: &Shared<'_>, changes: &[Change], reports: &mut [Report], made: &[bool]) {
     let which: Vec<usize> = (0..changes.len())
-        .filter(|at| is_content(&changes[*at]))
+        .filter(|at| is_content(&changes[*at]) && !made[*at])
         .collect();
-    let not_done = spread(shared, changes, &which, |worker, change| {
-        let report = worker.perform(change);
+    let other_dir = |a: usize, b: usize| changes[a].path.dir() != changes[b].path.dir();
+    let batches = batches(&which, BATCH, |_| 1, other_dir);
+    let not_done = spread(shared, &batches, |worker, at| {
+        let report = worker.perform(&changes[at]);
         // Most are done; only the others are kept twice.
         (report.outcome != Outcome::Done).then_some(report)
     });
+    note(reports, &which, not_done);
+}
+
+/// Notes that changes were made, but for some.
+fn note(reports: &mut [Report], which: &[usize], not_done: Vec<(usize, Report)>) {
     for at in which {
-        reports[at] = Report::plain(Outcome::Done);
+        reports[*at] = Report::plain(Outcome::Done);
     }
     for (at, report) in not_done {
         reports[at] = report;
     }
 }
 
-/// Does something with changes that do not depend on each other, on every thread, and gathers what comes of it;
-/// `which` is in path order.
+/// Does something with changes that do not depend on each other, on every thread, and gathers what comes of it.
 fn spread<'a, T: Send>(
     shared: &'a Shared<'a>,
-    changes: &'a [Change],
-    which: &[usize],
-    work: impl Fn(&mut Worker<'a>, &'a Change) -> Option<T> + Sync,
+    batches: &[&[usize]],
+    work: impl Fn(&mut Worker<'a>, usize) -> Option<T> + Sync,
 ) -> Vec<(usize, T)> {
-    let batches = batches(changes, which);
     let next = AtomicUsize::new(0);
     // One worker a thread, which keeps its directories open from one batch to the next.
     let turn = || {
@@ -211,7 +264,7 @@ fn spread<'a, T: Send>(
         let mut done = Vec::new();
         while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
             for at in *batch {
-                done.extend(work(&mut worker, &changes[*at]).map(|made| (*at, made)));
+                done.extend(work(&mut worker, *at).map(|made| (*at, made)));
             }
         }
         done
@@ -222,16 +275,20 @@ fn spread<'a, T: Send>(
     }
 }
 
-/// Cuts a list of changes where a directory ends, or in the middle of one that is very large.
-fn batches<'w>(changes: &[Change], which: &'w [usize]) -> Vec<&'w [usize]> {
+/// Cuts a list into pieces of about `size`, where it may be cut, or where one has become very large.
+fn batches(
+    which: &[usize],
+    size: usize,
+    weight: impl Fn(usize) -> usize,
+    may_cut: impl Fn(usize, usize) -> bool,
+) -> Vec<&[usize]> {
     let mut batches = Vec::new();
-    let mut start = 0;
-    for at in 1..which.len() {
-        let (last, this) = (&changes[which[at - 1]].path, &changes[which[at]].path);
-        let long = at - start;
-        if long >= 8 * BATCH || long >= BATCH && last.dir() != this.dir() {
-            batches.push(&which[start..at]);
-            start = at;
+    let (mut start, mut load) = (0, 0);
+    for (at, pair) in which.windows(2).enumerate() {
+        load += weight(pair[0]);
+        if load >= 8 * size || load >= size && may_cut(pair[0], pair[1]) {
+            batches.push(&which[start..=at]);
+            (start, load) = (at + 1, 0);
         }
     }
     if start < which.len() {

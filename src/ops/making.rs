@@ -1,7 +1,9 @@
 //! Making an entry: read from the source while that holds still, complete under a temporary name, then put in place.
 
 use std::fs::File;
+use std::io;
 use std::os::fd::AsFd;
+use std::sync::atomic::Ordering;
 
 use rustix::io::Errno;
 
@@ -25,6 +27,8 @@ struct Goal<'g> {
     new: &'g State,
     /// What it keeps of the entry whose place it takes.
     keep: Option<&'g Kept<'g>>,
+    /// It is made under this name, not under a temporary one.
+    name: Option<&'g [u8]>,
 }
 
 /// What became of copying a local file.
@@ -51,11 +55,75 @@ impl Worker<'_> {
             folder,
             new,
             keep: keep.as_ref(),
+            name: None,
         };
+        let made = self.make(change, &goal)?;
+        self.place(change, folder, made, now)
+    }
+
+    /// Makes an entry in a directory that has no name of its own yet, so that nobody takes it for what it is to be.
+    fn put_inside(&mut self, change: &Change, folder: &Folder) -> Made {
+        let (Some(new), false) = (&change.new, self.shared.stopped.load(Ordering::Relaxed)) else {
+            return Ok(Report::held());
+        };
+        let goal = Goal {
+            folder,
+            new,
+            keep: None,
+            name: Some(change.path.name()),
+        };
+        self.make(change, &goal)?.keep();
+        Ok(Report::plain(Outcome::Done))
+    }
+
+    /// Makes a directory with files that the plan puts straight into it (by their places in `changes`). It gets its
+    /// name when they are whole, which saves each of them a name of its own before. What became of the directory;
+    /// and of those files that were not made, or `None` when they are still to be made.
+    pub fn fill(
+        &mut self,
+        change: &Change,
+        changes: &[Change],
+        files: &[usize],
+    ) -> (Report, Option<Vec<(usize, Report)>>) {
+        match self.try_fill(change, changes, files) {
+            Some(not_made) => (Report::plain(Outcome::Done), Some(not_made)),
+            None => (self.perform(change), None),
+        }
+    }
+
+    fn try_fill(
+        &mut self,
+        change: &Change,
+        changes: &[Change],
+        files: &[usize],
+    ) -> Option<Vec<(usize, Report)>> {
+        let last = self.enter(&change.path.parent()?).ok()?;
+        let name = change.path.name();
+        let free = last.fresh || matches!(last.folder.entry(name), Ok(None));
+        if !free || self.shared.stopped.load(Ordering::Relaxed) || self.source(change).is_err() {
+            return None;
+        }
+        let (made, inside) = put::staging(&last.folder).ok()?;
+        let mut not_made = Vec::new();
+        for at in files {
+            let put = self.put_inside(&changes[*at], &inside);
+            let report = put.unwrap_or_else(|report| report);
+            if report.outcome != Outcome::Done {
+                not_made.push((*at, report));
+            }
+        }
+        made.place_new(name).ok()?;
+        self.shared.add_fresh(&change.path);
+        self.keep_open(last);
+        Some(not_made)
+    }
+
+    /// Makes an entry, complete, under the name that the goal says.
+    fn make<'f>(&mut self, change: &Change, goal: &Goal<'f>) -> Made<Temporary<'f>> {
         for attempt in 0..TRIES {
             let made = match change.kind {
-                Kind::File => self.draft(change, &goal),
-                _ => self.node(change, &goal).map(Some),
+                Kind::File => self.draft(change, goal),
+                _ => self.node(change, goal).map(Some),
             };
             let made = made.map_err(|report| {
                 // It held when the first reading began.
@@ -63,7 +131,7 @@ impl Worker<'_> {
                 if moved { torn() } else { report }
             })?;
             if let Some(made) = made {
-                return self.place(change, folder, made, now);
+                return Ok(made);
             }
         }
         Err(torn())
@@ -77,7 +145,10 @@ impl Worker<'_> {
             false => None,
         };
         let wanted = self.wanted(goal, xattrs.as_ref());
-        put::node(goal.folder, &wanted).map_err(|e| self.failed("cannot make", e))
+        put::node(goal.folder, &wanted).map_err(|e| match e.kind() {
+            io::ErrorKind::AlreadyExists => in_the_way(),
+            _ => self.failed("cannot make", e),
+        })
     }
 
     /// A complete file under a temporary name; `None` when the source changed while it was read.
@@ -195,12 +266,15 @@ impl Worker<'_> {
             xattrs,
             policy: self.shared.job.policy,
             keep: goal.keep,
+            name: goal.name,
         }
     }
 
     fn begin<'f>(&self, folder: &'f Folder, wanted: &Wanted<'_>) -> Made<Draft<'f>> {
-        put::begin(self.shared.job.root, folder, wanted)
-            .map_err(|e| self.fault(Fault::Destination(e)))
+        put::begin(self.shared.job.root, folder, wanted).map_err(|e| match e.kind() {
+            io::ErrorKind::AlreadyExists => in_the_way(),
+            _ => self.fault(Fault::Destination(e)),
+        })
     }
 
     fn finish<'f>(&self, draft: Draft<'f>, wanted: &Wanted<'_>) -> Made<Temporary<'f>> {
@@ -257,15 +331,17 @@ impl Worker<'_> {
         };
         match result {
             Ok(()) => Ok(()),
-            Err(Errno::EXIST) if change.status == Status::Added => {
-                Err(stale("something is there already"))
-            }
+            Err(Errno::EXIST) if change.status == Status::Added => Err(in_the_way()),
             Err(Errno::NOTEMPTY | Errno::EXIST) => {
                 Err(stale("the directory in its place is not empty"))
             }
             Err(e) => Err(self.failed("cannot put in place", e.into())),
         }
     }
+}
+
+fn in_the_way() -> Report {
+    stale("something is there already")
 }
 
 fn torn() -> Report {

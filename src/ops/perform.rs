@@ -27,11 +27,12 @@ pub struct Worker<'a> {
 }
 
 /// The directory that was last written to.
-struct Last {
+pub(super) struct Last {
     path: RelPath,
-    folder: Folder,
+    /// It, open.
+    pub(super) folder: Folder,
     /// This run has made it.
-    fresh: bool,
+    pub(super) fresh: bool,
 }
 
 impl<'a> Worker<'a> {
@@ -100,7 +101,7 @@ impl<'a> Worker<'a> {
             Err(e) => return Err(self.failed("cannot open its directory", e.into())),
         };
         let report = self.in_folder(change, &last);
-        self.last = Some(last);
+        self.keep_open(last);
         report
     }
 
@@ -117,7 +118,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Opens a directory of the destination; the last one is still open.
-    fn enter(&mut self, path: &RelPath) -> Result<Last, Errno> {
+    pub(super) fn enter(&mut self, path: &RelPath) -> Result<Last, Errno> {
         match self.last.take() {
             Some(last) if last.path == *path => Ok(last),
             _ => Ok(Last {
@@ -126,6 +127,11 @@ impl<'a> Worker<'a> {
                 path: path.clone(),
             }),
         }
+    }
+
+    /// Keeps it open for the next change.
+    pub(super) fn keep_open(&mut self, last: Last) {
+        self.last = Some(last);
     }
 
     fn in_folder(&mut self, change: &Change, last: &Last) -> Made {
