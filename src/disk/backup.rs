@@ -12,7 +12,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use crate::disk::mark;
+use crate::disk::{Folder, mark};
 use crate::model::{Error, ErrorKind, Result, SnapshotId, name};
 
 /// Reads the BACKUP file of the open directory `dir`; `None` when there is none.
@@ -79,6 +79,15 @@ fn put(dir: BorrowedFd<'_>, id: Option<SnapshotId>) -> Result<()> {
             Err(e) => Err(Error::io("cannot remove", name::BACKUP, e)),
         };
     };
+    // What a run that was killed at this very place has left.
+    if let Ok(here) = openat(
+        dir,
+        c".",
+        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    ) {
+        let _ = Folder::new(here).sweep();
+    }
     let text = format!("{id}\n");
     let written = mark::write(dir, name::BACKUP, name::BACKUP, text.as_bytes(), true);
     let full = [Errno::NOSPC, Errno::DQUOT].map(|e| Some(e.raw_os_error()));
@@ -131,6 +140,16 @@ mod tests {
         assert_eq!(read(&handle).unwrap(), None);
         assert_eq!(handle.metadata().unwrap().mtime(), 77);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn sweeps_what_a_killed_run_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let handle = std::fs::File::open(dir.path()).unwrap();
+        // No process has this number: pid_max is at most 2^22.
+        std::fs::write(dir.path().join(".fsync-tmp-4194999-0-0"), "").unwrap();
+        write(&handle, Some(SnapshotId([7; 20]))).unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -372,6 +372,9 @@ mod tests {
         for file in [".fsync-tmp-4194999-0-0", ".fsync-tmp-x", &mine, "other"] {
             std::fs::write(dir.path().join(file), "").unwrap();
         }
+        // A directory that was being filled.
+        std::fs::create_dir(dir.path().join(".fsync-tmp-4194999-0-1")).unwrap();
+        std::fs::write(dir.path().join(".fsync-tmp-4194999-0-1/file"), "").unwrap();
         let handle = std::fs::File::open(dir.path()).unwrap();
         Folder::new(handle.into()).sweep().unwrap();
         let mut left: Vec<_> = std::fs::read_dir(dir.path())
