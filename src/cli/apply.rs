@@ -259,6 +259,7 @@ impl Args {
             root,
             policy: Policy {
                 owner: able.owner && !ready.no_owner,
+                group: able.group && !ready.no_owner,
                 mode: able.mode && !ready.terms.any_mode,
                 mtime: !ready.terms.clock.ignored,
                 ..able

@@ -61,6 +61,7 @@ impl<'a> Kept<'a> {
         }
         let policy = Policy {
             owner: self.owner,
+            group: false,
             mode: self.mode,
             mtime: false,
             xattrs: false,

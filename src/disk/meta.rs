@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::sync::LazyLock;
 
 use rustix::fs::{
     AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, Uid, chmod, chownat,
@@ -22,6 +23,8 @@ use crate::tree::local::{examine, handle_path, state_of_handle, xattrs, xattrs_o
 pub struct Policy {
     /// Owner and group.
     pub owner: bool,
+    /// The group alone, where the caller is a member: as far as an ordinary user gets.
+    pub group: bool,
     /// Permission bits.
     pub mode: bool,
     /// Modification times.
@@ -38,6 +41,7 @@ impl Policy {
     pub fn on(self, medium: Medium) -> Self {
         Policy {
             owner: self.owner && medium.owners,
+            group: self.group && medium.owners,
             mode: self.mode && medium.modes,
             both_times: medium.both_times,
             ..self
@@ -62,6 +66,9 @@ pub fn set(
     if policy.owner && (current.uid, current.gid) != (wanted.uid, wanted.gid) {
         own(folder.handle(), name, current, wanted)?;
         // Changing the owner clears these bits of an executable file (chown(2)).
+        mode &= !0o6000;
+        done = true;
+    } else if policy.group && regroup(folder.handle(), name, current.gid, wanted.gid) {
         mode &= !0o6000;
         done = true;
     }
@@ -108,22 +115,34 @@ fn own(dir: BorrowedFd<'_>, name: &[u8], now: &State, wanted: &State) -> io::Res
     }
 }
 
-/// Gives what is to be setgid a group of the caller's, the wanted one where it may be: the kernel drops the bit
-/// silently where the group is none of his, as when it was inherited from the directory above.
-pub fn join(dir: BorrowedFd<'_>, name: &[u8], now: u32, wanted: &State) {
-    let own = rustix::process::getegid();
-    let groups = || rustix::process::getgroups().unwrap_or_default();
-    let is_own = |gid: Gid| gid == own || groups().contains(&gid);
-    if wanted.mode & 0o2000 == 0 || is_own(Gid::from_raw(now)) {
-        return;
-    }
-    let give = |gid: Gid| match name.is_empty() {
-        true => fchown(dir, None, Some(gid)),
-        false => chownat(dir, name, None, Some(gid), AtFlags::SYMLINK_NOFOLLOW),
+/// Whether the caller may give what is his to that group.
+fn is_member(gid: u32) -> bool {
+    static GROUPS: LazyLock<Vec<u32>> = LazyLock::new(|| {
+        let own = rustix::process::getegid();
+        let more = rustix::process::getgroups().unwrap_or_default();
+        more.into_iter().chain([own]).map(Gid::as_raw).collect()
+    });
+    GROUPS.contains(&gid)
+}
+
+/// Brings a group along where an ordinary user may; whether it did.
+pub fn regroup(dir: BorrowedFd<'_>, name: &[u8], now: u32, wanted: u32) -> bool {
+    let gid = Some(Gid::from_raw(wanted));
+    let give = || match name.is_empty() {
+        true => fchown(dir, None, gid),
+        false => chownat(dir, name, None, gid, AtFlags::SYMLINK_NOFOLLOW),
     };
-    // Where none is allowed the entry stays as it is, but for the bit.
-    let mut candidates = [Gid::from_raw(wanted.gid), own].into_iter();
-    candidates.find(|gid| is_own(*gid) && give(*gid).is_ok());
+    now != wanted && is_member(wanted) && give().is_ok()
+}
+
+/// Gives what is to be setgid a group of the caller's: the kernel drops the bit silently where the group is none of
+/// his, as when it was inherited from the directory above.
+pub fn join(dir: BorrowedFd<'_>, name: &[u8], now: u32, wanted: &State) {
+    if wanted.mode & 0o2000 != 0 && !is_member(now) {
+        let own = rustix::process::getegid().as_raw();
+        // Where that is not allowed the entry stays as it is, but for the bit.
+        let _ = regroup(dir, name, now, wanted.gid) || regroup(dir, name, now, own);
+    }
 }
 
 /// Sets permission bits without following a link: through an `O_PATH` handle, since fchmodat(2) has no such flag before Linux 6.6.

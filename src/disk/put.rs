@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 
 use rustix::fs::{
     FileType, Gid, Mode, OFlags, Uid, fchmod, fchown, futimens, mknodat, openat, symlinkat,
@@ -129,6 +130,8 @@ pub fn begin<'f>(root: &Root, folder: &'f Folder, wanted: &Wanted<'_>) -> io::Re
         let (uid, gid) = (Uid::from_raw(state.uid), Gid::from_raw(state.gid));
         fchown(&file, Some(uid), Some(gid))?;
         (born.uid, born.gid) = owner;
+    } else if policy.group && meta::regroup(file.as_fd(), b"", born.gid, state.gid) {
+        born.gid = state.gid;
     }
     Ok(Draft { made, file, born })
 }

@@ -89,6 +89,7 @@ impl Root {
     pub fn able(&self) -> Policy {
         let all = Policy {
             owner: self.is_privileged(),
+            group: !self.is_privileged(),
             mode: true,
             mtime: true,
             xattrs: true,

@@ -60,6 +60,7 @@ impl Settle {
             }
             let policy = Policy {
                 owner: false,
+                group: false,
                 mode: opened,
                 mtime: shared.job.policy.mtime,
                 xattrs: false,

@@ -130,6 +130,39 @@ fn conformance_49_foreign_owners_become_own_files_quietly() {
 }
 
 #[test]
+fn conformance_49_an_allowed_group_is_kept() {
+    let p = Person::nobody();
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root can give a user a second group");
+        return;
+    }
+    p.s.tree("src")
+        .file("one/his", "x")
+        .file("one/other", "y")
+        .file("touched", "z")
+        .link("l", "one");
+    p.s.tree("dst").file("touched", "z").mode("touched", 0o600);
+    p.own();
+    p.s.sh("chgrp -h 77 src/one src/one/his src/touched src/l && chgrp 78 src/one/other")
+        .success();
+    let run = "setpriv --reuid 65534 --regid 65534 --groups 77 --no-new-privs sh -c";
+    let programs = p.programs_path();
+    let cp = "fsync-diff --json src dst | fsync-apply; fsync-diff src dst | grep -v '^t.\\.$'";
+    p.s.sh(&format!("PATH={programs}:$PATH {run} \"{cp}\""))
+        .nothing();
+    let groups = "cd dst && stat -c '%n %g' one one/his one/other touched l";
+    assert_eq!(
+        p.s.sh(groups).text(),
+        "one 77\none/his 77\none/other 65534\ntouched 77\nl 77"
+    );
+    p.s.tree("dst").remove("one").remove("l");
+    let cp = "fsync-diff --json --no-owner src dst | fsync-apply";
+    p.s.sh(&format!("PATH={programs}:$PATH {run} \"{cp}\""))
+        .code(0);
+    assert_eq!(p.s.sh("stat -c %g dst/one/his").text(), "65534");
+}
+
+#[test]
 fn a_directory_without_write_permission_is_filled_and_emptied() {
     let n = Person::nobody();
     n.s.tree("src")

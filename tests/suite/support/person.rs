@@ -80,6 +80,12 @@ impl Person {
         self.programs.is_none() && rustix::process::geteuid().is_root()
     }
 
+    /// The folder with the programs that he may run.
+    pub fn programs_path(&self) -> String {
+        let own = self.programs.as_ref().map(|p| p.path().to_path_buf());
+        own.unwrap_or_else(Sandbox::programs).display().to_string()
+    }
+
     /// Gives him everything (which clears setuid bits).
     pub fn own(&self) {
         if self.programs.is_some() {
