@@ -68,7 +68,7 @@ pub fn set(
         // Changing the owner clears these bits of an executable file (chown(2)).
         mode &= !0o6000;
         done = true;
-    } else if policy.group && regroup(folder.handle(), name, current.gid, wanted.gid) {
+    } else if policy.group && join_source(folder.handle(), name, current.gid, wanted.gid) {
         mode &= !0o6000;
         done = true;
     }
@@ -125,8 +125,14 @@ fn is_member(gid: u32) -> bool {
     GROUPS.contains(&gid)
 }
 
-/// Brings a group along where an ordinary user may; whether it did.
-pub fn regroup(dir: BorrowedFd<'_>, name: &[u8], now: u32, wanted: u32) -> bool {
+/// Brings a group along where an ordinary user may; whether it did. One that a directory hands down, as those that
+/// are shared do, stays.
+pub fn join_source(dir: BorrowedFd<'_>, name: &[u8], now: u32, wanted: u32) -> bool {
+    now == rustix::process::getegid().as_raw() && regroup(dir, name, now, wanted)
+}
+
+/// Gives it to another group of the caller's; whether that was done.
+fn regroup(dir: BorrowedFd<'_>, name: &[u8], now: u32, wanted: u32) -> bool {
     let gid = Some(Gid::from_raw(wanted));
     let give = || match name.is_empty() {
         true => fchown(dir, None, gid),

@@ -130,7 +130,7 @@ pub fn begin<'f>(root: &Root, folder: &'f Folder, wanted: &Wanted<'_>) -> io::Re
         let (uid, gid) = (Uid::from_raw(state.uid), Gid::from_raw(state.gid));
         fchown(&file, Some(uid), Some(gid))?;
         (born.uid, born.gid) = owner;
-    } else if policy.group && meta::regroup(file.as_fd(), b"", born.gid, state.gid) {
+    } else if policy.group && meta::join_source(file.as_fd(), b"", born.gid, state.gid) {
         born.gid = state.gid;
     }
     Ok(Draft { made, file, born })
