@@ -49,7 +49,7 @@ class Place:
         mount.mkdir(exist_ok=True)
         with open(image, "wb") as out:
             out.truncate(8 << 30)
-        subprocess.run(["mkfs.btrfs", "-q", "-f", image], check=True)
+        subprocess.run(["mkfs.btrfs", "-q", "-f", image], check=True, capture_output=True)
         subprocess.run(["mount", "-o", "loop", image, mount], check=True)
         for name in ["src", "dst"]:
             (mount / name).mkdir()
