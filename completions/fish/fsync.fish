@@ -282,6 +282,7 @@ complete -c fsync -n "__fish_fsync_using_subcommand snap" -s v -l verbose -d 'Sa
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l full -d 'Make an archive that holds the whole tree, whatever others hold already'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l through -d 'Read a plan (NDJSON) on standard input; if it holds a change, record its destination before passing on its end'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l guard -d 'Refuse what fsync-apply would refuse, before anything is recorded; takes its options'
+complete -c fsync -n "__fish_fsync_using_subcommand snap" -l one-file-system -d 'Do not record what is mounted below the directory; a plan made with this option brings it along'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l allow-empty-source -d 'Allow deletions although the source is empty'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l allow-unmounted -d 'Allow a source that was a mount point at the last run and is none now'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l allow-root -d 'Allow deletions in / or in a home directory'

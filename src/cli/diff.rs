@@ -212,6 +212,7 @@ pub fn header(sources: &[Place], destination: &Place, options: &Options) -> Head
             no_owner: options.no_owner,
             no_perms: options.any_mode,
             no_times: options.clock.ignored,
+            one_file_system: options.choice.one_file_system,
             rules: options.filter.rules().to_vec(),
         },
     }

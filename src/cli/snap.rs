@@ -12,8 +12,10 @@ use crate::cli::place::Places;
 use crate::cli::start::Program;
 use crate::cli::talk::Talk;
 use crate::cli::through;
+use crate::disk::mount::Mounts;
+use crate::model::filter::only_directory;
 use crate::model::quote::quote;
-use crate::model::{Error, ErrorKind, Exit};
+use crate::model::{Error, ErrorKind, Exit, Filter, Rule};
 use crate::ops::snap::{SnapOptions, Snapped, is_inside, snap};
 use crate::protocol::{Record, SnapshotRecord, Writer};
 use crate::repo::Repo;
@@ -50,6 +52,9 @@ pub struct Snap {
     /// Where to write the zip [default: standard output]
     #[arg(short, long, value_name = "FILE", requires = "export")]
     output: Option<PathBuf>,
+    /// Do not record what is mounted below the directory; a plan made with this option brings it along
+    #[arg(long, conflicts_with = "export")]
+    one_file_system: bool,
     #[command(flatten)]
     filter: FilterArgs,
     #[command(flatten)]
@@ -71,7 +76,7 @@ impl Program for Snap {
         if let Some(spec) = &self.export {
             return self.export(spec.as_bytes());
         }
-        let options = SnapOptions {
+        let mut options = SnapOptions {
             full: self.full,
             tag: self.tag.clone(),
             filter: self.filter.filter()?,
@@ -83,6 +88,7 @@ impl Program for Snap {
             let run = through::Through {
                 places: Places::new(&self.common)?,
                 options,
+                one_file_system: self.one_file_system,
                 guard: self.guard,
                 allowed: self.guards.clone(),
                 talk: self.talk(),
@@ -91,6 +97,9 @@ impl Program for Snap {
         }
         let dir = self.dir.as_deref().unwrap_or(Path::new("."));
         let dir = Local::open(dir)?;
+        if self.one_file_system {
+            options.filter = without_mounts(&options.filter, dir.path())?;
+        }
         let repo = open_for(&self.common.repository()?, &dir)?;
         let dir = dir.hide(repo.identity());
         let done = snap(&repo, &dir, &options)?;
@@ -98,6 +107,26 @@ impl Program for Snap {
         self.print(&dir, &done)?;
         Ok(exit_of(&done))
     }
+}
+
+/// Rules that also leave out what is mounted below a directory, so that a revert leaves it alone as well.
+///
+/// # Errors
+/// [`ErrorKind::Refused`] for a mount point that no rule can name.
+pub fn without_mounts(filter: &Filter, dir: &Path) -> crate::model::Result<Filter> {
+    let mut rules = filter.rules().to_vec();
+    for point in Mounts::read().below(dir) {
+        let name = point.to_str().ok_or_else(|| {
+            let message = "is mounted below and has no UTF-8 name, so no rule can leave it out";
+            Error::at(ErrorKind::Refused, point.as_os_str().as_bytes(), message)
+        })?;
+        rules.push(Rule {
+            pattern: only_directory(name),
+            origin: "--one-file-system".into(),
+            line: 0,
+        });
+    }
+    Filter::new(rules)
 }
 
 impl Snap {

@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::cli::guard::Guarded;
 use crate::cli::option::GuardArgs;
 use crate::cli::place::{Place, Places};
-use crate::cli::snap::{exit_of, open_for, record_of, report};
+use crate::cli::snap::{exit_of, open_for, record_of, report, without_mounts};
 use crate::cli::talk::Talk;
 use crate::model::{Change, Error, ErrorKind, Exit, Result, Status};
 use crate::ops::guard;
@@ -25,6 +25,8 @@ pub struct Through {
     pub places: Places,
     /// How to record.
     pub options: SnapOptions,
+    /// Whether what is mounted below is left out; a plan's header may ask for it too.
+    pub one_file_system: bool,
     /// Whether every guard of apply is asked first.
     pub guard: bool,
     /// What is allowed.
@@ -92,7 +94,11 @@ impl Through {
         let repo = open_for(self.places.repository(), &dir)?;
         let dir = dir.hide(repo.identity());
         let held = lock_directory(&dir)?;
-        let done = snap_locked(&repo, &dir, &self.options, &held)?;
+        let mut options = self.options.clone();
+        if self.one_file_system || plan.header.options.one_file_system {
+            options.filter = without_mounts(&options.filter, dir.path())?;
+        }
+        let done = snap_locked(&repo, &dir, &options, &held)?;
         drop(held);
         report(self.talk, &repo, &done);
         out.record(&record_of(&dir, &done))?;

@@ -39,6 +39,13 @@ impl Mounts {
         self.0.iter().any(|m| m.point == path)
     }
 
+    /// The mount points below an absolute path, links resolved, relative to it.
+    pub fn below<'p>(&'p self, path: &'p Path) -> impl Iterator<Item = &'p Path> {
+        let inside = move |m: &'p Mount| m.point.strip_prefix(path).ok();
+        let inside = self.0.iter().filter_map(inside);
+        inside.filter(|rest| !rest.as_os_str().is_empty())
+    }
+
     /// The device that an absolute path lies on, and its path inside that file system.
     fn place(&self, path: &Path) -> Option<(&[u8], PathBuf)> {
         let over = self.0.iter().filter(|m| path.starts_with(&m.point));
@@ -91,5 +98,7 @@ mod tests {
         assert!(!mounts.overlap(p("/home/c"), p("/mnt/x")));
         assert!(!mounts.overlap(p("/home"), p("/usb")));
         assert!(mounts.is_mount_point(p("/usb")) && !mounts.is_mount_point(p("/home")));
+        assert_eq!(mounts.below(p("/mnt")).collect::<Vec<_>>(), [p("x")]);
+        assert_eq!(mounts.below(p("/mnt/x")).count(), 0);
     }
 }

@@ -106,6 +106,18 @@ impl Filter {
     }
 }
 
+/// The pattern that matches one directory and nothing else, by its path from the root.
+pub fn only_directory(path: &str) -> String {
+    let mut pattern = String::from("/");
+    for c in path.chars() {
+        if matches!(c, '\\' | '*' | '?' | '[') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern + "/"
+}
+
 /// Git takes braces as they are; the matcher would take them for alternatives. So they are escaped, but for
 /// those in a class, where nothing is special, and those that are escaped already.
 fn literal_braces(pattern: &str) -> String {
@@ -164,6 +176,24 @@ mod tests {
         assert!(out(&f, "top", false) && !out(&f, "x/top", false));
         assert!(out(&f, "x/build/deep", false) && !out(&f, "x/build", false));
         assert!(out(&f, "a/b/c/z", false));
+    }
+
+    #[test]
+    fn one_directory_is_no_pattern() {
+        for name in ["a/b", "*", "[x]", "a\\b ", "!{x,y}", "# ?"] {
+            let rule = Rule {
+                pattern: only_directory(name),
+                origin: String::new(),
+                line: 0,
+            };
+            let filter = Filter::new(vec![rule]).unwrap();
+            let path = |s: &str| RelPath::parse(s.as_bytes()).unwrap();
+            assert!(filter.excludes(&path(name), true).is_some(), "{name}");
+            assert!(filter.excludes(&path(name), false).is_none(), "{name}");
+            let deeper = path(&format!("x/{name}"));
+            assert!(filter.excludes(&deeper, true).is_none(), "{name}");
+            assert!(filter.excludes(&path("x"), true).is_none(), "{name}");
+        }
     }
 
     #[test]

@@ -92,6 +92,9 @@ pub struct Options {
     pub no_times: bool,
     /// Times closer than this, in nanoseconds, were taken for equal.
     pub modify_window_ns: u64,
+    /// Mount points were not entered, so they need not be recorded.
+    #[serde(skip_serializing_if = "is_false")]
+    pub one_file_system: bool,
     /// The filter's rules.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,

@@ -299,7 +299,7 @@ fn newer_files_are_kept() {
 }
 
 /// Whether mount(2) works in a namespace of our own.
-fn can_mount(s: &Sandbox) -> bool {
+pub fn can_mount(s: &Sandbox) -> bool {
     let works = s
         .sh("unshare -m mount -t tmpfs none home")
         .get_output()

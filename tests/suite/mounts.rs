@@ -1,6 +1,6 @@
 //! Other file systems as destination: whatever they do differently, trees come out the same.
 
-use crate::support::{FREE, Oracle, Person, Told, outcomes, records, trees};
+use crate::support::{FREE, Oracle, Person, Sandbox, Told, outcomes, records, trees};
 
 const KINDS: [(&str, &str); 3] = [
     (
@@ -150,4 +150,32 @@ fn nothing_is_renamed_from_one_file_system_to_another() {
             ""
         );
     }
+}
+
+#[test]
+fn what_is_mounted_below_the_destination_is_not_recorded() {
+    let s = Sandbox::new();
+    if !crate::choose::can_mount(&s) {
+        return;
+    }
+    s.tree("src").file("f", "new").file("a/g", "new").settle();
+    s.tree("dst").file("f", "old one").dir("a/*[x").settle();
+    let script = "mount -t tmpfs none 'dst/a/*[x' && echo secret >'dst/a/*[x/private' || exit 99
+        fsync cp -q --one-file-system src dst; echo code $?
+        fsync-snap --export \"$(cat dst/.fsync-backup)\" | grep -c private
+        echo more >'dst/a/*[x/private'; touch 'dst/a/*[x/other'
+        fsync-revert -q dst; echo code $?; cat dst/f 'dst/a/*[x/private'; ls -A dst/a dst/a/*
+        fsync-snap --one-file-system dst >id; fsync-snap --export \"$(cat id)\" | grep -c private
+        fsync-snap dst >id; fsync-snap --export \"$(cat id)\" | grep -c private";
+    let told = s
+        .cmd("unshare")
+        .args(["-m", "sh", "-c", script])
+        .assert()
+        .code(0);
+    assert_eq!(
+        told.text(),
+        "code 0\n0\ncode 0\nold onemore\ndst/a:\n*[x\n\ndst/a/*[x:\nother\nprivate\n0\n2",
+        "{}",
+        told.complaint()
+    );
 }
