@@ -5,10 +5,13 @@
 
 use assert_cmd::assert::Assert;
 
-use crate::support::{Sandbox, T0};
+use crate::support::{Sandbox, T0, as_root};
 
 /// Makes `disk` with `make`, mounts it on `dst` with `mount`, and runs a script; `None` where that cannot be done.
 fn on(s: &Sandbox, make: &str, mount: &str, script: &str) -> Option<Assert> {
+    if !as_root() {
+        return None;
+    }
     let whole = format!(
         "truncate -s 16M disk && {make} disk >made 2>&1 && mkdir -p dst && {mount} >mounted 2>&1 || exit 99\n\
          trap 'code=$?; umount dst; test ! -d below || umount -l below; exit $code' EXIT\n{script}"

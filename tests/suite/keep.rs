@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use crate::support::{Sandbox, Told, change, outcomes};
+use crate::support::{Sandbox, Told, as_root, change, outcomes};
 
 fn mode(s: &Sandbox, path: &str) -> u32 {
     std::fs::metadata(s.path(path)).expect("an entry").mode() & 0o7777
@@ -38,6 +38,9 @@ fn new_entries_get_what_the_umask_leaves() {
 
 #[test]
 fn modes_make_no_plan_and_changed_files_keep_theirs() {
+    if !as_root() {
+        return;
+    }
     let s = Sandbox::new();
     s.tree("src")
         .file("f", "new bytes")
@@ -81,6 +84,9 @@ fn modes_make_no_plan_and_changed_files_keep_theirs() {
 
 #[test]
 fn a_setuid_bit_that_is_kept_never_meets_another_owner() {
+    if !as_root() {
+        return;
+    }
     let s = Sandbox::new();
     s.tree("src").file("f", "new bytes").owner("f", 77, 77);
     s.tree("dst").file("f", "old").mode("f", 0o4755);
@@ -120,6 +126,9 @@ fn access_lists_go_with_the_mode() {
 
 #[test]
 fn owners_are_not_set() {
+    if !as_root() {
+        return;
+    }
     let s = Sandbox::new();
     s.tree("src")
         .file("d/f", "f")
@@ -175,6 +184,9 @@ fn without_times_contents_are_compared() {
 
 #[test]
 fn the_line_form_can_be_told() {
+    if !as_root() {
+        return;
+    }
     let s = Sandbox::new();
     s.tree("src")
         .file("f", "new")
@@ -196,6 +208,9 @@ fn the_line_form_can_be_told() {
 
 #[test]
 fn cp_hands_them_on() {
+    if !as_root() {
+        return;
+    }
     let s = Sandbox::new();
     s.tree("src")
         .file("f", "f")

@@ -8,7 +8,7 @@ use std::time::Duration;
 use predicates::prelude::*;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use crate::support::{Oracle, Sandbox, Told, Traces, assert_same};
+use crate::support::{Oracle, Sandbox, Told, Traces, as_root, assert_same};
 
 /// Runs `work` while `nuisance` is repeated in another thread.
 fn meanwhile<T>(nuisance: impl Fn() + Sync, work: impl FnOnce() -> T) -> T {
@@ -149,6 +149,9 @@ fn a_tree_that_changes_while_it_is_recorded() {
 
 #[test]
 fn conformance_60_a_destination_that_is_full() {
+    if !as_root() {
+        return;
+    }
     let s = Sandbox::new();
     let src = s.tree("src");
     for n in 0..6 {
@@ -180,6 +183,9 @@ fn conformance_60_a_destination_that_is_full() {
 
 #[test]
 fn a_repository_that_is_full_ends_the_run_before_anything_changes() {
+    if !as_root() {
+        return;
+    }
     let s = Sandbox::new();
     let mut noise = 1u64;
     let mut roll = || {
@@ -206,6 +212,9 @@ fn a_repository_that_is_full_ends_the_run_before_anything_changes() {
 
 #[test]
 fn a_read_only_destination_is_reported() {
+    if !as_root() {
+        return;
+    }
     let s = Sandbox::new();
     s.tree("src").file("f", "new");
     s.tree("dst").file("f", "old one");
@@ -222,6 +231,9 @@ fn a_read_only_destination_is_reported() {
 
 #[test]
 fn a_mount_inside_is_compared_and_kept() {
+    if !as_root() {
+        return;
+    }
     let s = Sandbox::new();
     s.tree("src").file("m/f", "").file("g", "").settle();
     s.tree("dst").dir("m").settle();

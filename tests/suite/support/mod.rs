@@ -9,7 +9,7 @@ mod way;
 
 pub use oracle::{Oracle, Traces, assert_same};
 pub use person::Person;
-pub use sandbox::Sandbox;
+pub use sandbox::{Sandbox, as_root};
 pub use told::{Told, change, outcomes, plan_line, records};
 pub use tree::{T0, Tree};
 pub use way::{FREE, faithful, faithfully, quiet, trees};

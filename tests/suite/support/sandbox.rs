@@ -145,6 +145,15 @@ impl Sandbox {
 }
 
 /// An id is 40 lower-case hex digits.
+/// Whether the tests run as root; says so where they do not.
+pub fn as_root() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        eprintln!("skipped: only root can set this up");
+    }
+    root
+}
+
 fn assert_id(id: &str) {
     let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     assert!(id.len() == 40 && id.chars().all(hex), "not an id: {id:?}");
