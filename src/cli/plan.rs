@@ -51,7 +51,7 @@ pub fn read(from: impl Read) -> Result<Given> {
         troubles: 0,
     };
     let mut ended = false;
-    while let Some(record) = reader.next_record()? {
+    reader.each(|record| {
         if ended && !matches!(record, Record::Foreign(_) | Record::Progress(_)) {
             return Err(bad("there are records after the end"));
         }
@@ -67,7 +67,8 @@ pub fn read(from: impl Read) -> Result<Given> {
             Record::End(_) => ended = true,
             Record::Result(_) | Record::Progress(_) | Record::Foreign(_) => {}
         }
-    }
+        Ok(())
+    })?;
     if !ended {
         return Err(bad(
             "the plan has no end: it was cut short, or the program before this one failed",

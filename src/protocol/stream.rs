@@ -2,12 +2,17 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 
+use rayon::prelude::*;
+
 use crate::model::{Change, Error, ErrorKind, Result};
 use crate::protocol::line::{self, Line};
 use crate::protocol::record::{Record, write_change};
 
 /// The longest line that is read, in bytes: far above two paths of `PATH_MAX` in hex, far below memory.
 pub const MAX_LINE: usize = 1 << 20;
+
+/// How much is read before it is parsed.
+const BATCH: usize = 512 * 1024;
 
 /// How much is gathered before it is written.
 const BUFFER: usize = 64 * 1024;
@@ -61,26 +66,67 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// [`ErrorKind::BadInput`] for a line that is malformed, too long or cut.
     pub fn next_record(&mut self) -> Result<Option<Record>> {
-        self.buffer.clear();
+        let mut line = std::mem::take(&mut self.buffer);
+        line.clear();
+        let there = self.line(&mut line);
+        self.buffer = line;
+        match there? {
+            false => Ok(None),
+            true => Record::parse(&self.buffer)
+                .map(Some)
+                .map_err(|why| bad_line(self.at, &why)),
+        }
+    }
+
+    /// Hands on every record that is left, in order. Lines are parsed on all threads, a batch at a time.
+    ///
+    /// # Errors
+    /// As [`Self::next_record`]; and whatever `take` gives.
+    pub fn each(mut self, mut take: impl FnMut(Record) -> Result<()>) -> Result<()> {
+        let (mut text, mut lines) = (Vec::new(), Vec::new());
+        loop {
+            text.clear();
+            lines.clear();
+            let before = self.at;
+            while text.len() < BATCH {
+                let start = text.len();
+                if !self.line(&mut text)? {
+                    break;
+                }
+                lines.push(start..text.len());
+            }
+            if lines.is_empty() {
+                return Ok(());
+            }
+            let records: Vec<_> = lines
+                .par_iter()
+                .with_min_len(64)
+                .map(|line| Record::parse(&text[line.clone()]))
+                .collect();
+            for (at, record) in (before + 1..).zip(records) {
+                take(record.map_err(|why| bad_line(at, &why))?)?;
+            }
+        }
+    }
+
+    /// Appends the next line, without its newline; whether there was one.
+    fn line(&mut self, text: &mut Vec<u8>) -> Result<bool> {
         self.at += 1;
+        let start = text.len();
         let limit = MAX_LINE as u64 + 1;
-        let read = (&mut self.from)
-            .take(limit)
-            .read_until(b'\n', &mut self.buffer);
+        let read = (&mut self.from).take(limit).read_until(b'\n', text);
         match read.map_err(read_error)? {
-            0 => Ok(None),
-            _ if self.buffer.last() != Some(&b'\n') => Err(bad_line(
+            0 => Ok(false),
+            _ if text.last() != Some(&b'\n') => Err(bad_line(
                 self.at,
-                match self.buffer.len() > MAX_LINE {
+                match text.len() - start > MAX_LINE {
                     true => "longer than 1 MiB",
                     false => "the last line has no end: the input was cut",
                 },
             )),
             _ => {
-                self.buffer.pop();
-                Record::parse(&self.buffer)
-                    .map(Some)
-                    .map_err(|why| bad_line(self.at, &why))
+                text.pop();
+                Ok(true)
             }
         }
     }
