@@ -15,7 +15,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::disk::Root;
-use crate::model::{Entry, RelPath, Time, name};
+use crate::model::{Entry, RelPath, Time, is_access, name};
 use crate::tree::local::{examine, state_of_handle, xattrs_of};
 
 /// An open directory.
@@ -40,6 +40,8 @@ pub struct Born {
     pub dev: u64,
     /// It has extended attributes that nobody gave it.
     pub has_xattrs: bool,
+    /// An access list among them lets others in.
+    listed: bool,
 }
 
 impl Folder {
@@ -60,13 +62,15 @@ impl Folder {
             return Ok(born);
         }
         let state = state_of_handle(file.as_fd())?;
+        let attributes = xattrs_of(file)?;
         let born = Born {
             bits,
             mode: state.mode,
             uid: state.uid,
             gid: state.gid,
             dev: state.inode.map_or(0, |i| i.dev),
-            has_xattrs: !xattrs_of(file)?.is_empty(),
+            has_xattrs: !attributes.is_empty(),
+            listed: attributes.iter().any(|(key, _)| is_access(key)),
         };
         self.born.set(Some(born));
         Ok(born)
@@ -77,6 +81,11 @@ impl Folder {
         self.born
             .get()
             .map_or((root.user(), root.group()), |born| (born.uid, born.gid))
+    }
+
+    /// Whether it is known that a file that is made here has no access list that it was not given.
+    pub fn lists_nobody(&self) -> bool {
+        self.born.get().is_some_and(|born| !born.listed)
     }
 
     /// Its handle.
@@ -229,13 +238,16 @@ impl Folder {
         openat(&self.handle, name, flags, Mode::empty()).map(Folder::new)
     }
 
-    /// Removes a temporary, and the files in it where it is a directory. What cannot be removed stays until a sweep
-    /// can: it is never part of a tree.
+    /// Removes a temporary, with the files in it where it is a directory that was being filled. What cannot be
+    /// removed stays until a sweep can: it is never part of a tree. Any other directory may be one that was exchanged
+    /// for something else, so what is in it is not ours.
     pub fn discard(&self, name: &[u8]) {
         if self.unlink(name) != Err(Errno::ISDIR) {
             return;
         }
-        if let Ok(inside) = self.below(name) {
+        if name.ends_with(FILLED)
+            && let Ok(inside) = self.below(name)
+        {
             let _ = inside.names(|_| true).map(|names| {
                 for file in names {
                     let _ = unlinkat(&inside.handle, &file, AtFlags::empty());
@@ -300,6 +312,14 @@ pub fn sweep_below(root: &Root) {
     }
 }
 
+/// How the temporary name of a directory ends that is filled before it gets its own.
+const FILLED: &[u8] = b"-filled";
+
+/// The temporary name of a directory that is to be filled.
+pub fn temporary_filled() -> Vec<u8> {
+    [&temporary(), FILLED].concat()
+}
+
 /// A temporary's name that nothing else has: the process, when it began, and a number.
 pub fn temporary() -> Vec<u8> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -320,6 +340,7 @@ fn is_abandoned(name: &[u8]) -> bool {
     let Some(rest) = name.strip_prefix(name::TEMPORARY_PREFIX) else {
         return false;
     };
+    let rest = rest.strip_suffix(FILLED).unwrap_or(rest);
     let mut parts = rest.split(|b| *b == b'-');
     let number = |part: Option<&[u8]>, radix| {
         let text = std::str::from_utf8(part?).ok()?;
@@ -372,9 +393,11 @@ mod tests {
         for file in [".fsync-tmp-4194999-0-0", ".fsync-tmp-x", &mine, "other"] {
             std::fs::write(dir.path().join(file), "").unwrap();
         }
-        // A directory that was being filled.
-        std::fs::create_dir(dir.path().join(".fsync-tmp-4194999-0-1")).unwrap();
-        std::fs::write(dir.path().join(".fsync-tmp-4194999-0-1/file"), "").unwrap();
+        // A directory that was being filled, and one that was exchanged for something else.
+        for name in [".fsync-tmp-4194999-0-1-filled", ".fsync-tmp-4194999-0-2"] {
+            std::fs::create_dir(dir.path().join(name)).unwrap();
+            std::fs::write(dir.path().join(name).join("file"), "").unwrap();
+        }
         let handle = std::fs::File::open(dir.path()).unwrap();
         Folder::new(handle.into()).sweep().unwrap();
         let mut left: Vec<_> = std::fs::read_dir(dir.path())
@@ -382,7 +405,7 @@ mod tests {
             .map(|e| e.unwrap().file_name())
             .collect();
         left.sort();
-        let mut kept = [".fsync-tmp-x", &mine, "other"];
+        let mut kept = [".fsync-tmp-4194999-0-2", ".fsync-tmp-x", &mine, "other"];
         kept.sort();
         assert_eq!(left, kept);
     }

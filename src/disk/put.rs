@@ -9,7 +9,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::disk::folder::{Born, Folder, temporary};
+use crate::disk::folder::{Born, Folder, temporary, temporary_filled};
 use crate::disk::keep::Kept;
 use crate::disk::meta::{self, Policy};
 use crate::disk::root::Root;
@@ -114,6 +114,10 @@ pub fn begin<'f>(root: &Root, folder: &'f Folder, wanted: &Wanted<'_>) -> io::Re
     let bits = match policy.mode {
         false => wanted.bits(),
         true if policy.owner && owner != folder.owner_of_new(root) => 0o600,
+        true if policy.group && owner.1 != folder.owner_of_new(root).1 => 0o600,
+        // Until one was looked at, a setgid directory or a default access list may let others in; but nobody gets
+        // into a directory that has no name of its own yet.
+        true if wanted.name.is_none() && !folder.lists_nobody() => 0o600,
         true => state.mode & 0o777 | 0o600,
     };
     let name = wanted.name();
@@ -181,7 +185,7 @@ impl<'f> Draft<'f> {
 /// # Errors
 /// The system's.
 pub fn staging(folder: &Folder) -> Result<(Temporary<'_>, Folder), Errno> {
-    let name = temporary();
+    let name = temporary_filled();
     folder.make_dir(&name, 0o700)?;
     let made = Temporary {
         folder,

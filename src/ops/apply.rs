@@ -221,7 +221,11 @@ fn fills(changes: &[Change]) -> HashMap<usize, Vec<usize>> {
             fills.entry(*dir).or_default().push(at);
         }
     }
-    let bytes = |files: &[usize]| files.iter().map(|at| changes[*at].bytes()).sum::<u64>();
+    let bytes = |files: &[usize]| {
+        let sizes = files.iter().map(|at| changes[*at].bytes());
+        // A plan may say anything.
+        sizes.fold(0, u64::saturating_add)
+    };
     fills.retain(|_, files| files.len() <= FILES && bytes(files) <= BYTES);
     fills
 }

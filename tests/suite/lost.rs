@@ -263,3 +263,47 @@ fn lines_link_to_names_that_are_not_listed() {
         .code(0)
         .nothing();
 }
+
+#[test]
+fn a_directory_that_was_exchanged_when_a_run_was_cut_short_is_not_emptied() {
+    let s = Sandbox::new();
+    s.tree("src").file("f", "x");
+    // No process has this number: pid_max is at most 2^22.
+    let (theirs, ours) = (".fsync-tmp-4194999-0-0", ".fsync-tmp-4194999-0-1-filled");
+    s.tree("dst")
+        .file(format!("{theirs}/precious"), "keep")
+        .file(format!("{ours}/file"), "");
+    s.run("fsync cp src dst").code(0);
+    assert!(s.tree("dst").has(format!("{theirs}/precious")));
+    assert!(!s.tree("dst").has(ours));
+}
+
+#[test]
+fn nobody_reads_a_file_on_its_way_who_may_not_read_it_at_the_end() {
+    for open in [
+        "setfacl -d -m u:65534:r,m::r dst",
+        "chgrp 65534 dst && chmod 2775 dst",
+    ] {
+        let s = Sandbox::new();
+        s.tree("src").file("f", "secret").mode("f", 0o640);
+        s.tree("dst").file("g", "");
+        if !s.sh(open).get_output().status.success() {
+            eprintln!("skipped: it needs root and access lists");
+            continue;
+        }
+        s.sh("fsync-diff --json src dst > plan && strace -f -e trace=openat -o log fsync-apply < plan")
+            .code(0);
+        s.sh("grep -c 'fsync-tmp.*O_CREAT.*0600' log").stdout("1\n");
+    }
+}
+
+#[test]
+fn a_plan_may_say_any_size() {
+    let s = Sandbox::new();
+    s.tree("src").file("d/a", "1\n").file("d/b", "2\n");
+    s.tree("dst").file("g", "");
+    let plan = forged(&s, |plan| {
+        plan.replace("\"size_bytes\":2", "\"size_bytes\":9223372036854775808")
+    });
+    s.feed("fsync-apply", plan.as_bytes()).code(3);
+}
