@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::RwLock;
 
 use rustix::fs::{SeekFrom, copy_file_range, fstatfs, ftruncate, ioctl_ficlone, seek};
-use rustix::io::{Errno, pread, pwrite, read};
+use rustix::io::{Errno, pread, pwrite};
 
 /// Files up to this size are copied through memory.
 pub const SMALL: u64 = 128 * 1024;
@@ -88,8 +88,9 @@ impl Copier {
     }
 }
 
-/// Reads a small file, open at its start, and hands on its bytes; `None` when it is not `size` bytes long. One
-/// read is enough: of a regular file less comes only at its end.
+/// Reads a small file and hands on its bytes; `None` when it is not `size` bytes long. A file on a local file system
+/// is read by one call. At a position, which a fifo or a terminal that has taken the file's place refuses
+/// (`ESPIPE`), so that nothing is taken from it.
 ///
 /// # Errors
 /// The system's, of reading.
@@ -97,12 +98,17 @@ pub fn small<T>(from: &File, size: u64, then: impl FnOnce(&[u8]) -> T) -> io::Re
     let length = usize::try_from(size).unwrap_or(BLOCK).min(BLOCK - 1);
     BUFFER.with_borrow_mut(|buffer| {
         buffer.resize(BLOCK, 0);
-        // One more than there should be, to see that there is no more.
-        let n = match size {
-            0 => 0,
-            _ => read(from, &mut buffer[..=length])?,
-        };
-        Ok((n as u64 == size).then(|| then(&buffer[..n])))
+        let mut at = 0;
+        while at < length {
+            // One more than there should be, to see that there is no more.
+            match pread(from, &mut buffer[at..=length], at as u64) {
+                Ok(0) => break,
+                Ok(n) => at += n,
+                Err(Errno::INTR) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Ok((at as u64 == size).then(|| then(&buffer[..at])))
     })
 }
 

@@ -151,26 +151,27 @@ impl<'f> Draft<'f> {
         self.born.dev
     }
 
-    /// Sets mode, attributes and time, in this order, now that it has been written.
+    /// Sets attributes, mode and time, in this order, now that it has been written.
     ///
     /// # Errors
     /// The system's.
     pub fn finish(self, wanted: &Wanted<'_>) -> io::Result<Temporary<'f>> {
         let (state, policy) = (wanted.state, wanted.policy);
         let (folder, name) = (self.made.folder.handle(), &self.made.name);
-        if policy.mode && !policy.owner {
-            meta::join(folder, name, self.born.gid, state);
-        }
-        if policy.mode && self.born.mode != state.mode {
-            fchmod(&self.file, Mode::from_raw_mode(state.mode))?;
-        }
+        // Another owner clears bits, so it comes before them; and access lists that were inherited go before them.
         if let Some(kept) = wanted.keep {
             kept.give(self.made.folder, name)?;
+        }
+        if policy.mode && !policy.owner {
+            meta::join(folder, name, self.born.gid, state);
         }
         if let Some(attributes) = wanted.xattrs.filter(|_| policy.xattrs)
             && (self.born.has_xattrs || !attributes.is_empty())
         {
             meta::bring_xattrs(folder, name, Some(&self.file), attributes, policy.mode)?;
+        }
+        if policy.mode && self.born.mode != state.mode {
+            fchmod(&self.file, Mode::from_raw_mode(state.mode))?;
         }
         if policy.mtime {
             let times = meta::times(state.mtime, policy.both_times);

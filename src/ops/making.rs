@@ -211,8 +211,14 @@ impl Worker<'_> {
         });
         match copied {
             Ok(made) => made.unwrap_or(Ok(Copied::Stale)),
-            // A directory has taken its place.
-            Err(e) if e.raw_os_error() == Some(Errno::ISDIR.raw_os_error()) => Ok(Copied::Stale),
+            // Something else has taken its place.
+            Err(e)
+                if [Errno::ISDIR, Errno::SPIPE]
+                    .map(|e| Some(e.raw_os_error()))
+                    .contains(&e.raw_os_error()) =>
+            {
+                Ok(Copied::Stale)
+            }
             Err(e) => Err(self.fault(Fault::Source(e))),
         }
     }

@@ -192,7 +192,7 @@ impl Worker<'_> {
     }
 
     /// Makes the parents that the plan does not hold, with the source's metadata.
-    pub(super) fn make_parents(&mut self, change: &Change, parent: &RelPath) -> Made<()> {
+    pub(super) fn make_parents(&mut self, parent: &RelPath) -> Made<()> {
         let mut missing = vec![parent.clone()];
         while let Some(above) = missing.last().and_then(RelPath::parent) {
             match self.shared.job.root.folder(&above) {
@@ -201,16 +201,19 @@ impl Worker<'_> {
             }
         }
         for path in missing.into_iter().rev() {
-            let (Some(above), Some(cursor)) =
-                (path.parent(), self.cursors.get_mut(change.source as usize))
-            else {
+            let Some(above) = path.parent() else {
                 return Err(stale("its directory is not there any more"));
             };
-            let found = cursor.place(&path).ok().flatten();
-            let Some((dir, entry)) = found.filter(|(_, entry)| entry.is_dir()) else {
+            // Of several sources the last one's metadata count, as in a plan that holds the directory.
+            let mut found = self.cursors.iter_mut().rev().filter_map(|cursor| {
+                let (dir, entry) = cursor.place(&path).ok().flatten()?;
+                let xattrs = dir.xattrs(&entry).ok();
+                entry.is_dir().then_some((entry, xattrs))
+            });
+            let Some((entry, xattrs)) = found.next() else {
                 return Err(stale("its directory is in neither source nor destination"));
             };
-            let xattrs = dir.xattrs(&entry).ok();
+            drop(found);
             let folder = self
                 .shared
                 .job

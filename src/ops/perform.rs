@@ -90,7 +90,7 @@ impl<'a> Worker<'a> {
                 if self.shared.job.dry_run {
                     return Ok(Report::plain(Outcome::Done));
                 }
-                self.make_parents(change, &parent)?;
+                self.make_parents(&parent)?;
                 self.enter(&parent)
                     .map_err(|e| self.failed("cannot open its directory", e.into()))?
             }

@@ -20,6 +20,8 @@ pub struct Final {
     state: State,
     xattrs: Option<Xattrs>,
     policy: Policy,
+    /// It keeps the setgid bit that it was made with.
+    inherits: bool,
 }
 
 /// The directories that need attention at the end.
@@ -72,6 +74,7 @@ impl Settle {
                     state,
                     xattrs: None,
                     policy,
+                    inherits: false,
                 },
             );
         }
@@ -96,6 +99,7 @@ impl Settle {
             state: State::clone(new),
             xattrs,
             policy: job.policy,
+            inherits: false,
         })
     }
 
@@ -114,6 +118,7 @@ impl Settle {
                 state,
                 xattrs,
                 policy,
+                inherits: false,
             });
         }
         if !policy.mode {
@@ -169,6 +174,7 @@ impl Final {
     fn masked(&mut self, root: &Root) {
         self.state.mode &= 0o777 & !root.umask();
         self.policy.mode = root.medium().modes;
+        self.inherits = true;
     }
 
     /// Sets them through a handle of the directory; where its own mode forbids that, by name, through the one above.
@@ -198,6 +204,10 @@ impl Final {
 
     fn bring(&self, folder: &Folder, name: &[u8], now: &State) -> std::io::Result<()> {
         let xattrs = self.xattrs.as_ref();
-        meta::set(folder, name, now, &self.state, xattrs, self.policy).map(|_| ())
+        let mut state = self.state.clone();
+        if self.inherits {
+            state.mode |= now.mode & 0o2000;
+        }
+        meta::set(folder, name, now, &state, xattrs, self.policy).map(|_| ())
     }
 }

@@ -326,3 +326,16 @@ fn nothing_to_do_is_done() {
         .nothing();
     before.assert_untouched(s.path("dst"));
 }
+
+#[test]
+fn a_dropped_parent_is_as_the_last_source_has_it() {
+    let s = Sandbox::new();
+    s.tree("one").file("p/x/a", "a").mode("p", 0o700);
+    s.tree("two").file("p/y/b", "b").mode("p", 0o755);
+    s.tree("dst");
+    s.sh(
+        "fsync-diff --json one two dst | grep -v '\"path\":\"p\"' | fsync-apply; stat -c %a dst/p",
+    )
+    .code(0)
+    .stdout("755\n");
+}

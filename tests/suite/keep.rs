@@ -223,3 +223,29 @@ fn cp_hands_them_on() {
         .code(0)
         .stderr("fsync: nothing to do\n");
 }
+
+#[test]
+fn a_new_directory_keeps_the_setgid_bit_that_it_inherits() {
+    let s = Sandbox::new();
+    s.tree("src").file("n/f", "x");
+    s.tree("dst").dir("ref").mode(".", 0o2775);
+    s.sh("fsync-diff --no-perms --json src dst | fsync-apply; mkdir dst/after")
+        .code(0);
+    let mode = |name: &str| s.sh(&format!("stat -c %a dst/{name}")).text();
+    assert_eq!(mode("n"), mode("after"));
+    s.sh("fsync-diff --no-perms --no-times src dst").nothing();
+}
+
+#[test]
+fn a_setuid_bit_survives_an_owner_that_is_kept() {
+    if !as_root() {
+        return;
+    }
+    let s = Sandbox::new();
+    s.tree("src").file("f", "new").mode("f", 0o4755).settle();
+    s.tree("dst").file("f", "b").owner("f", 65_534, 0).settle();
+    s.sh("fsync-diff --no-owner --json src dst | fsync-apply --no-owner; fsync-diff --no-owner src dst")
+        .code(0)
+        .nothing();
+    assert_eq!(s.sh("stat -c '%a %u' dst/f").text(), "4755 65534");
+}

@@ -246,3 +246,14 @@ fn a_source_file_that_grows_while_it_is_recorded() {
         p.sh("cmp src/large kept").code(0);
     }
 }
+
+#[test]
+fn a_fifo_in_the_place_of_a_source_file_loses_nothing() {
+    let s = Sandbox::new();
+    s.tree("src").file("f", "abc").file("g", "g").settle();
+    s.tree("dst").settle();
+    let told = s
+        .sh("fsync-diff --json src dst >plan; rm src/f; mkfifo src/f; exec 9<>src/f; printf xyz >&9
+            fsync-apply --json <plan | jq -r 'select(.type == \"result\") | .path + \" \" + .outcome'; head -c3 <&9");
+    assert_eq!(told.text(), "f stale\ng done\nxyz");
+}
