@@ -115,7 +115,7 @@ pub fn sweep_after_crash(repo: &Repo, directory: &Path, root: &Root) -> Result<(
         .first()
         .is_some_and(|last| last.finished.is_none())
     {
-        crate::disk::folder::sweep_below(root);
+        crate::disk::temporary::sweep_below(root);
     }
     Ok(())
 }

@@ -13,6 +13,8 @@ use std::sync::RwLock;
 use rustix::fs::{SeekFrom, copy_file_range, fstatfs, ftruncate, ioctl_ficlone, seek};
 use rustix::io::{Errno, pread, pwrite};
 
+use crate::model::medium::FUSE;
+
 /// Files up to this size are copied through memory.
 pub const SMALL: u64 = 128 * 1024;
 /// The block in memory.
@@ -251,7 +253,7 @@ fn in_kernel(mut from: &File, to: &File) -> Result<u64, Fault> {
 /// Whether a file lies where copying can happen elsewhere: on a server that both files are on (statfs(2)'s types of
 /// NFS, SMB, Ceph and FUSE).
 fn is_remote(file: &File) -> bool {
-    const REMOTE: [u64; 5] = [0x6969, 0xff53_4d42, 0xfe53_4d42, 0x00c3_6400, 0x6573_5546];
+    const REMOTE: [u64; 5] = [0x6969, 0xff53_4d42, 0xfe53_4d42, 0x00c3_6400, FUSE];
     fstatfs(file).is_ok_and(|fs| REMOTE.contains(&(fs.f_type as u64 & 0xffff_ffff)))
 }
 

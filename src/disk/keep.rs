@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use crate::disk::folder::Folder;
 use crate::disk::meta::{self, Policy};
 use crate::model::{State, Xattrs, is_access};
-use crate::tree::local::xattrs;
+use crate::tree::attribute::xattrs;
 
 /// What was there.
 pub struct Kept<'a> {

@@ -11,7 +11,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::disk::folder::temporary;
+use crate::disk::temporary::temporary;
 use crate::model::{Error, ErrorKind, Result};
 
 /// The largest mark that is read, in bytes: a SYNC file of thousands of sources.

@@ -16,7 +16,8 @@ use xattr::FileExt;
 
 use crate::disk::folder::Folder;
 use crate::model::{Kind, Medium, State, Time, Xattrs, is_access};
-use crate::tree::local::{examine, handle_path, state_of_handle, xattrs, xattrs_of};
+use crate::tree::attribute::{handle_path, xattrs, xattrs_of};
+use crate::tree::local::{examine, state_of_handle};
 
 /// What may be set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

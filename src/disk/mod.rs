@@ -11,6 +11,7 @@ pub mod meta;
 pub mod mount;
 pub mod put;
 pub mod root;
+pub mod temporary;
 
 pub use folder::Folder;
 pub use root::Root;

@@ -9,10 +9,11 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::disk::folder::{Born, Folder, temporary, temporary_filled};
+use crate::disk::folder::{Born, Folder};
 use crate::disk::keep::Kept;
 use crate::disk::meta::{self, Policy};
 use crate::disk::root::Root;
+use crate::disk::temporary::{temporary, temporary_filled};
 use crate::model::{Kind, State, Xattrs};
 
 /// An entry under its temporary name. Dropped without [`Temporary::place`] it is removed again.

@@ -16,7 +16,8 @@ use crate::ops::outcome::Report;
 use crate::ops::perform::{Made, Worker, stale};
 use crate::ops::stale::source_holds;
 use crate::tree::Contents;
-use crate::tree::local::{examine_handle, xattrs_of};
+use crate::tree::attribute::xattrs_of;
+use crate::tree::local::examine_handle;
 
 /// How often a source that changes while it is read is read again.
 const TRIES: u32 = 3;

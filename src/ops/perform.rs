@@ -13,8 +13,9 @@ use crate::ops::compare::{self, same_attributes};
 use crate::ops::outcome::{Outcome, Report};
 use crate::ops::stale::{Check, check, expected, is_halfway, needs_contents, source_holds};
 use crate::tree::Dir;
+use crate::tree::attribute::xattrs;
 use crate::tree::cursor::Cursor;
-use crate::tree::local::{state_of_handle, xattrs};
+use crate::tree::local::state_of_handle;
 
 /// Why a change was not made: already a report.
 pub(super) type Made<T = Report> = Result<T, Report>;

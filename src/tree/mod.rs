@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::Read;
 
+pub mod attribute;
 pub mod cursor;
 pub mod local;
 pub mod overlay;

@@ -1,0 +1,71 @@
+//! Reading extended attributes, by a name in an open directory and of an open file.
+
+use std::fs::File;
+use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use rustix::io::Errno;
+
+use crate::model::Xattrs;
+
+/// The extended attributes of `name` in `dir` (of `dir` itself when the name is empty), sorted.
+///
+/// There is no `lgetxattrat` before Linux 6.13, so the path goes through the handle's entry in
+/// `/proc/self/fd`, which resolves nothing but the handle; without /proc there are none.
+///
+/// # Errors
+/// The system's; a file system that keeps none has none.
+pub fn xattrs(dir: BorrowedFd<'_>, name: &[u8]) -> Result<Xattrs, std::io::Error> {
+    let path = handle_path(dir, name);
+    collect(xattr::list(&path), |key| xattr::get(&path, key))
+}
+
+/// The extended attributes of an open file, sorted: no path is resolved.
+///
+/// # Errors
+/// The system's; a file system that keeps none has none.
+pub fn xattrs_of(file: &File) -> Result<Xattrs, std::io::Error> {
+    use xattr::FileExt;
+    collect(file.list_xattr(), |key| file.get_xattr(key))
+}
+
+fn collect(
+    names: Result<xattr::XAttrs, std::io::Error>,
+    get: impl Fn(&std::ffi::OsStr) -> Result<Option<Vec<u8>>, std::io::Error>,
+) -> Result<Xattrs, std::io::Error> {
+    let names = match names {
+        Ok(names) => names,
+        Err(e) if no_xattrs(&e) => return Ok(Vec::new()),
+        Err(e) => return Err(e),
+    };
+    let mut all = Vec::new();
+    // XFS shows root its access lists a second time, in a form of its own.
+    for name in names.filter(|name| !name.as_bytes().starts_with(b"trusted.SGI_ACL_")) {
+        match get(&name) {
+            Ok(Some(value)) => all.push((name.as_bytes().to_vec(), value)),
+            Ok(None) => {}
+            Err(e) if no_xattrs(&e) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    all.sort();
+    Ok(all)
+}
+
+/// A path of `name` in an open directory that resolves nothing but the handle.
+pub fn handle_path(dir: BorrowedFd<'_>, name: &[u8]) -> PathBuf {
+    use std::os::fd::AsRawFd;
+    let mut path = format!("/proc/self/fd/{}/", dir.as_raw_fd()).into_bytes();
+    path.extend_from_slice(if name.is_empty() { b"." } else { name });
+    std::ffi::OsString::from_vec(path).into()
+}
+
+/// The file system keeps none, or the entry went away.
+fn no_xattrs(error: &std::io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(
+        errno,
+        Some(Errno::OPNOTSUPP | Errno::NOENT | Errno::NODATA | Errno::PERM)
+    )
+}
