@@ -126,7 +126,7 @@ impl Revert<'_> {
         // A chain is a directory's own; one that was moved walks on in the chain that its head is from.
         let own = self.target.directory == directory_of(self.dir) || head == Some(self.target.id);
         let head = match complete && own && self.paths.is_empty() {
-            true => self.target.parent,
+            true => self.repo.parent(self.target)?,
             false => Some(present.id),
         };
         self.repo.set_head(self.dir, head)?;

@@ -15,6 +15,7 @@ use crate::model::quote::quote;
 use crate::model::{Error, ErrorKind, Filter, NodeId, Problem, Result, SnapshotId, Time};
 use crate::ops::record::{Found, Walk};
 use crate::repo::archive::{Archive, Purpose};
+use crate::repo::index::What;
 use crate::repo::info::FORMAT;
 use crate::repo::{Extent, Head, Info, PathText, Repo, directory_of, stat, tag};
 use crate::tree::Tree;
@@ -100,7 +101,7 @@ pub fn snap_locked(
         }
         None => {
             let info = info(&directory, &head, tree, full, start, options, &found);
-            commit(repo, dir, archive, &info, &changes)?
+            commit(repo, dir, archive, info, &changes)?
         }
     };
     Ok(Snapped {
@@ -125,12 +126,13 @@ fn commit(
     repo: &Repo,
     dir: &Local,
     archive: Archive,
-    info: &Info,
+    info: Info,
     changes: &Changes<'_>,
 ) -> Result<SnapshotId> {
-    let index = archive.commit(info)?;
-    let id = index.info.id;
-    repo.log_snapshot(id, &info.directory, info.tag.as_deref())?;
+    let tag = info.tag.clone();
+    let index = archive.commit(&What::Snapshot(Box::new(info)))?;
+    let id = index.id;
+    repo.log_snapshot(id, changes.directory, tag.as_deref())?;
     repo.enter_archive(&index, |tx| changes.write(tx))?;
     repo.catch_up()?;
     backup::write(dir.handle(), Some(id))?;

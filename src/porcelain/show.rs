@@ -128,6 +128,7 @@ fn place(history: &History, archive: &Path) -> String {
     let extent = match history.extent {
         Extent::Full => "full",
         Extent::Thin => "thin",
+        Extent::Pack => "pack",
     };
     let size = archive.metadata().map(|m| m.len()).unwrap_or_default();
     let name = quote(archive.as_os_str().as_bytes());

@@ -16,9 +16,9 @@ use crate::model::{
     ContentId, Error, ErrorKind, Kind, NodeId, RelPath, Result, SnapshotId, State, Time, name,
 };
 use crate::repo::deflate::pack;
-use crate::repo::index::{self, Index};
-use crate::repo::info::Info;
+use crate::repo::index::{self, Index, What};
 use crate::repo::manifest;
+use crate::repo::pack;
 use crate::repo::store::Repo;
 use crate::repo::writer::{Header, Method, Sizes, Writer};
 
@@ -256,16 +256,22 @@ impl Archive {
     ///
     /// # Errors
     /// When it cannot be written, or is not what was written.
-    pub fn commit(self, info: &Info) -> Result<Index> {
+    pub fn commit(self, what: &What) -> Result<Index> {
         let folder = &self.purpose.folder;
         let mut state = self.state();
         let pieces = std::mem::take(&mut state.pieces);
-        let json = serde_json::to_vec(info).unwrap_or_default();
+        let (name, text, comment) = match what {
+            What::Snapshot(info) => {
+                let json = serde_json::to_vec(info).unwrap_or_default();
+                ("snapshot.json", json, info.comment(folder))
+            }
+            What::Pack(pack) => (pack::ENTRY, pack.encode(), pack.comment(folder)),
+        };
         self.with(&mut state, |w| {
             if !pieces.is_empty() {
                 self.plain(w, &format!("{folder}/pieces"), None, &pieces)?;
             }
-            self.plain(w, &format!("{folder}/snapshot.json"), None, &json)
+            self.plain(w, &format!("{folder}/{name}"), None, &text)
         })?;
         let Some((file, writer)) = state.open.take() else {
             return Err(Error::new(ErrorKind::Failed, "an archive without entries"));
@@ -273,19 +279,17 @@ impl Archive {
         let path = file.path().to_path_buf();
         let name = path.as_os_str().as_bytes();
         let cannot = |e| Error::io("cannot write", name, e);
-        let comment = serde_json::to_vec(&info.comment(folder)).unwrap_or_default();
+        let comment = serde_json::to_vec(&comment).unwrap_or_default();
         let (handle, digest) = writer.finish(&comment).map_err(cannot)?;
         let readable = PermissionsExt::from_mode(0o400);
         handle.set_permissions(readable).map_err(cannot)?;
         handle.sync_all().map_err(cannot)?;
         let id = SnapshotId(digest);
         let index = index::read(&handle, id, name)?;
-        if index.info.tree != info.tree {
-            return Err(Error::at(
-                ErrorKind::Failed,
-                name,
-                "reads back as another tree",
-            ));
+        let read = index.what.snapshots().iter().map(|info| info.tree);
+        if !read.eq(what.snapshots().iter().map(|info| info.tree)) {
+            let message = "reads back as another tree";
+            return Err(Error::at(ErrorKind::Failed, name, message));
         }
         self.repo.install(file, id)?;
         Ok(index)

@@ -7,20 +7,28 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
-use rusqlite_migration::{M, Migrations};
 
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
+use crate::repo::index::Index;
 use crate::repo::info::{Extent, Info};
+use crate::repo::pack::Gone;
 
 /// How long a writer waits for another.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The schema's number. A catalog of another is made anew: it is an index, and nothing in it is lost.
+const VERSION: i64 = 2;
+
 const SCHEMA: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE archives (n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE);
 CREATE TABLE snapshots (
-    n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, directory BLOB NOT NULL, tree BLOB NOT NULL,
+    n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, archive INTEGER NOT NULL, directory BLOB NOT NULL, tree BLOB NOT NULL,
     parent BLOB, full INTEGER NOT NULL, secs INTEGER NOT NULL, nanos INTEGER NOT NULL, info TEXT NOT NULL);
 CREATE INDEX snapshots_by_directory ON snapshots (directory, secs, nanos);
+CREATE TABLE gone (
+    id BLOB PRIMARY KEY, archive INTEGER NOT NULL, parent BLOB, instead BLOB, directory BLOB NOT NULL,
+    secs INTEGER NOT NULL, nanos INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE places (
     id BLOB PRIMARY KEY, archive INTEGER NOT NULL, offset INTEGER NOT NULL, form INTEGER NOT NULL,
     packed INTEGER NOT NULL, size INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
@@ -104,6 +112,20 @@ pub fn failed(e: rusqlite::Error) -> Error {
     Error::at(kind, "catalog.db", e.to_string())
 }
 
+fn version(db: &Connection) -> rusqlite::Result<i64> {
+    db.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// Makes the tables, unless another process just did.
+fn make(db: &mut Connection) -> rusqlite::Result<()> {
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if version(&tx)? == 0 {
+        tx.execute_batch(SCHEMA)?;
+        tx.pragma_update(None, "user_version", VERSION)?;
+    }
+    tx.commit()
+}
+
 impl Catalog {
     /// Opens or makes the catalog in a file.
     ///
@@ -119,15 +141,11 @@ impl Catalog {
             Ok(db)
         };
         let mut db = open().map_err(|e| e.to_string())?;
-        let version: i64 = db
-            .query_row("PRAGMA user_version", [], |row| row.get(0))
-            .map_err(|e| e.to_string())?;
-        // Asked first, because the migration takes the write lock even when there is nothing to do.
-        if version != 1 {
-            let steps = [M::up(SCHEMA)];
-            Migrations::from_slice(&steps)
-                .to_latest(&mut db)
-                .map_err(|e| e.to_string())?;
+        let version = version(&db).map_err(|e| e.to_string())?;
+        match version {
+            VERSION => {}
+            0 => make(&mut db).map_err(|e| e.to_string())?,
+            other => return Err(format!("it has the schema number {other}, not {VERSION}")),
         }
         Ok(Catalog { db })
     }
@@ -163,7 +181,7 @@ impl Catalog {
         self.db
             .prepare_cached(
                 "SELECT s.id, p.offset, p.form, p.packed, p.size, p.crc FROM places p
-                 JOIN snapshots s ON s.n = p.archive WHERE p.id = ?1",
+                 JOIN archives s ON s.n = p.archive WHERE p.id = ?1",
             )
             .and_then(|mut q| q.query_row([&id[..]], read_place).optional())
             .map_err(failed)
@@ -180,13 +198,13 @@ impl Catalog {
             .map_err(failed)
     }
 
-    /// The ids of all snapshots.
+    /// The ids of all archives.
     ///
     /// # Errors
     /// SQLite's.
-    pub fn ids(&self) -> Result<Vec<SnapshotId>> {
+    pub fn archives(&self) -> Result<Vec<SnapshotId>> {
         self.db
-            .prepare_cached("SELECT id FROM snapshots")
+            .prepare_cached("SELECT id FROM archives")
             .and_then(|mut q| {
                 q.query_map([], |row| row.get(0).map(snapshot_id))?
                     .collect()
@@ -212,36 +230,30 @@ pub fn snapshot_id(raw: Vec<u8>) -> SnapshotId {
     SnapshotId::from_slice(&raw).unwrap_or(SnapshotId([0; 20]))
 }
 
-/// Enters a snapshot and what its archive holds. One that is there already stays.
+/// Enters an archive: the snapshots that it speaks for, and what lies in it. One that is there already stays.
 ///
 /// # Errors
 /// SQLite's.
-pub fn enter(tx: &Transaction<'_>, info: &Info, places: &[NewPlace]) -> rusqlite::Result<()> {
-    let text = serde_json::to_string(info)
-        .map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
+pub fn enter(tx: &Transaction<'_>, index: &Index) -> rusqlite::Result<()> {
     let added = tx.execute(
-        "INSERT OR IGNORE INTO snapshots (id, directory, tree, parent, full, secs, nanos, info)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        params![
-            info.id.as_bytes(),
-            info.directory.0,
-            info.tree.as_bytes(),
-            info.parent.as_ref().map(SnapshotId::as_bytes),
-            info.extent == Extent::Full,
-            info.time.secs,
-            info.time.nanos,
-            text
-        ],
+        "INSERT OR IGNORE INTO archives (id) VALUES (?1)",
+        [index.id.as_bytes()],
     )?;
     if added == 0 {
         return Ok(());
     }
     let archive = tx.last_insert_rowid();
+    for info in index.what.snapshots() {
+        enter_snapshot(tx, archive, info)?;
+    }
+    for gone in index.what.gone() {
+        enter_gone(tx, archive, gone)?;
+    }
     let mut insert = tx.prepare_cached(
         "INSERT OR IGNORE INTO places (id, archive, offset, form, packed, size, crc)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    for (id, place) in places {
+    for (id, place) in &index.places {
         insert.execute(params![
             &id[..],
             archive,
@@ -252,6 +264,44 @@ pub fn enter(tx: &Transaction<'_>, info: &Info, places: &[NewPlace]) -> rusqlite
             place.crc
         ])?;
     }
+    Ok(())
+}
+
+fn enter_snapshot(tx: &Transaction<'_>, archive: i64, info: &Info) -> rusqlite::Result<()> {
+    let text = serde_json::to_string(info)
+        .map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
+    tx.execute(
+        "INSERT OR IGNORE INTO snapshots (id, archive, directory, tree, parent, full, secs, nanos, info)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            info.id.as_bytes(),
+            archive,
+            info.directory.0,
+            info.tree.as_bytes(),
+            info.parent.as_ref().map(SnapshotId::as_bytes),
+            info.extent == Extent::Full,
+            info.time.secs,
+            info.time.nanos,
+            text
+        ],
+    )?;
+    Ok(())
+}
+
+fn enter_gone(tx: &Transaction<'_>, archive: i64, gone: &Gone) -> rusqlite::Result<()> {
+    tx.execute(
+        "INSERT OR REPLACE INTO gone (id, archive, parent, instead, directory, secs, nanos)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            gone.gone.as_bytes(),
+            archive,
+            gone.parent.as_ref().map(SnapshotId::as_bytes),
+            gone.instead.as_ref().map(SnapshotId::as_bytes),
+            gone.directory.0,
+            gone.time.secs,
+            gone.time.nanos
+        ],
+    )?;
     Ok(())
 }
 
@@ -278,7 +328,9 @@ pub fn set_meta(
 pub fn clear(tx: &Transaction<'_>) -> rusqlite::Result<()> {
     for table in [
         "meta",
+        "archives",
         "snapshots",
+        "gone",
         "places",
         "heads",
         "tags",

@@ -1,5 +1,6 @@
 //! What happened to a directory: its snapshots, its head, the operations on it, and what can be redone.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use rusqlite::{OptionalExtension, params};
@@ -9,6 +10,7 @@ use crate::model::{Error, ErrorKind, NodeId, Result, SnapshotId, Time};
 use crate::repo::catalog::{failed, snapshot_id};
 use crate::repo::info::Info;
 use crate::repo::log::{Begin, Finish, Line};
+use crate::repo::pack::Gone;
 use crate::repo::store::Repo;
 use crate::repo::tag::tag_line;
 use crate::repo::text::PathText;
@@ -53,10 +55,63 @@ impl Repo {
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is none of that id.
     pub fn snapshot(&self, id: SnapshotId) -> Result<Info> {
-        self.find(id)?.ok_or_else(|| {
-            let message = format!("there is no snapshot {id} in this repository");
-            Error::new(ErrorKind::NotFound, message)
-        })
+        if let Some(info) = self.find(id)? {
+            return Ok(info);
+        }
+        let message = match (self.gone(id)?, self.living(id)?) {
+            (None, _) => format!("there is no snapshot {id} in this repository"),
+            (Some(_), None) => format!("snapshot {id} is gone, and so is all before it"),
+            (Some(_), Some(next)) => format!("snapshot {id} is gone; {next} is what is left there"),
+        };
+        Err(Error::new(ErrorKind::NotFound, message))
+    }
+
+    /// What a pack remembers of a snapshot that is gone.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn gone(&self, id: SnapshotId) -> Result<Option<Gone>> {
+        self.catalog()
+            .db
+            .prepare_cached(
+                "SELECT parent, instead, directory, secs, nanos FROM gone WHERE id = ?1",
+            )
+            .and_then(|mut q| {
+                q.query_row([id.as_bytes()], |r| read_gone(id, r))
+                    .optional()
+            })
+            .map_err(failed)
+    }
+
+    /// What `id` stands for: itself; of one that is gone, what was made instead of it, or else its nearest
+    /// ancestor that is there.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn living(&self, id: SnapshotId) -> Result<Option<SnapshotId>> {
+        let mut rest = vec![id];
+        let mut seen = HashSet::new();
+        while let Some(id) = rest.pop() {
+            // Packs are not ours to trust: what they say may go round in a circle.
+            if !seen.insert(id) {
+                continue;
+            }
+            if self.find(id)?.is_some() {
+                return Ok(Some(id));
+            }
+            if let Some(gone) = self.gone(id)? {
+                rest.extend(gone.parent.into_iter().chain(gone.instead));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The nearest ancestor of a snapshot that is there.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn parent(&self, info: &Info) -> Result<Option<SnapshotId>> {
+        info.parent.map_or(Ok(None), |id| self.living(id))
     }
 
     /// The same, `None` when there is none.
@@ -144,9 +199,22 @@ impl Repo {
                 }),
             });
         };
-        Ok(match self.find(named)? {
-            Some(_) => Head {
+        Ok(match self.living(named)? {
+            Some(id) if id == named => Head {
                 id: Some(named),
+                ..Head::default()
+            },
+            Some(id) => Head {
+                id: Some(id),
+                foreign: None,
+                notice: Some(format!(
+                    ".fsync-backup names snapshot {named}, which is gone; {id} counts instead"
+                )),
+            },
+            None if self.gone(named)?.is_some() => Head {
+                notice: Some(format!(
+                    ".fsync-backup names snapshot {named}, which is gone, and so is all before it"
+                )),
                 ..Head::default()
             },
             None => Head {
@@ -198,10 +266,7 @@ impl Repo {
             .optional()
             .map_err(failed)?;
         let id = id.flatten().map(snapshot_id);
-        Ok(match id {
-            Some(id) if self.find(id)?.is_none() => None,
-            other => other,
-        })
+        id.map_or(Ok(None), |id| self.living(id))
     }
 
     /// Moves the head of a directory: in the log, then its BACKUP file (`None` removes it). What says so already is not written.
@@ -290,6 +355,17 @@ impl Repo {
             .optional()
             .map_err(failed)
     }
+}
+
+fn read_gone(id: SnapshotId, row: &rusqlite::Row<'_>) -> rusqlite::Result<Gone> {
+    let other = |at| Ok::<_, rusqlite::Error>(row.get::<_, Option<Vec<u8>>>(at)?.map(snapshot_id));
+    Ok(Gone {
+        gone: id,
+        parent: other(0)?,
+        instead: other(1)?,
+        directory: PathText(row.get(2)?),
+        time: Time::new(row.get(3)?, row.get(4)?),
+    })
 }
 
 fn read_info(id: SnapshotId, text: &str) -> Result<Info> {

@@ -7,10 +7,11 @@ use std::fs::File;
 use serde::{Deserialize, Serialize};
 
 use crate::model::quote::quote;
-use crate::model::{ContentId, Error, ErrorKind, Result, SnapshotId};
+use crate::model::{ContentId, Error, ErrorKind, Result, SnapshotId, Time};
 use crate::repo::catalog::{Form, NewPlace, Place};
 use crate::repo::chunk;
-use crate::repo::info::{Comment, FORMAT, Info};
+use crate::repo::info::{Comment, Extent, FORMAT, Info};
+use crate::repo::pack::{self, Gone, Pack};
 use crate::repo::place;
 use crate::repo::reader::{self, Item};
 use crate::repo::writer::Method;
@@ -26,11 +27,48 @@ pub struct Pieces {
     pub packed_bytes: Vec<u64>,
 }
 
+/// What an archive says of itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum What {
+    /// It records a directory.
+    Snapshot(Box<Info>),
+    /// It holds what others held.
+    Pack(Pack),
+}
+
+impl What {
+    /// When it was made.
+    pub fn time(&self) -> Time {
+        match self {
+            What::Snapshot(info) => info.time,
+            What::Pack(pack) => pack.time,
+        }
+    }
+
+    /// The snapshots that it speaks for.
+    pub fn snapshots(&self) -> &[Info] {
+        match self {
+            What::Snapshot(info) => std::slice::from_ref(&**info),
+            What::Pack(pack) => &pack.kept,
+        }
+    }
+
+    /// The snapshots that it says are gone.
+    pub fn gone(&self) -> &[Gone] {
+        match self {
+            What::Snapshot(_) => &[],
+            What::Pack(pack) => &pack.gone,
+        }
+    }
+}
+
 /// An archive, read.
 #[derive(Debug)]
 pub struct Index {
+    /// Its id.
+    pub id: SnapshotId,
     /// What it says of itself.
-    pub info: Info,
+    pub what: What,
     /// What lies where.
     pub places: Vec<NewPlace>,
     /// The entries of its directory.
@@ -63,24 +101,37 @@ pub fn read(file: &File, id: SnapshotId, name: &[u8]) -> Result<Index> {
             comment.fsync
         )));
     }
-    let folder = comment.folder;
-    let text = entry(file, name, &items, &format!("{folder}/snapshot.json"))?
-        .ok_or_else(|| damaged("it has no snapshot.json".into()))?;
-    let mut info: Info =
-        serde_json::from_slice(&text).map_err(|e| damaged(format!("snapshot.json: {e}")))?;
-    info.id = id;
-    if info.tree != comment.tree || info.parent != comment.parent {
-        return Err(damaged("comment and snapshot.json disagree".into()));
-    }
+    let folder = comment.folder.clone();
+    let own = match comment.extent {
+        Extent::Pack => pack::ENTRY,
+        Extent::Full | Extent::Thin => "snapshot.json",
+    };
+    let text = entry(file, name, &items, &format!("{folder}/{own}"))?
+        .ok_or_else(|| damaged(format!("it has no {own}")))?;
+    let what = what(id, &comment, &text).map_err(|e| damaged(format!("{own}: {e}")))?;
     if let Some(text) = entry(file, name, &items, &format!("{folder}/pieces"))? {
         add_pieces(file, name, &text, &mut places)?;
     }
     Ok(Index {
-        info,
+        id,
+        what,
         places,
         items,
         folder,
     })
+}
+
+/// Reads what an archive says of itself; its comment must say the same.
+fn what(id: SnapshotId, comment: &Comment, text: &[u8]) -> Result<What, String> {
+    if comment.extent == Extent::Pack {
+        return Pack::parse(text, comment.time).map(What::Pack);
+    }
+    let mut info: Info = serde_json::from_slice(text).map_err(|e| e.to_string())?;
+    info.id = id;
+    match info.comment(&comment.folder) == *comment {
+        true => Ok(What::Snapshot(Box::new(info))),
+        false => Err("the zip's comment says something else".into()),
+    }
 }
 
 /// The place of an entry whose data begin at `offset`.

@@ -16,6 +16,8 @@ pub enum Extent {
     Full,
     /// Those that the repository did not have yet.
     Thin,
+    /// What other archives held that are gone ([`crate::repo::pack`]).
+    Pack,
 }
 
 /// How many entries a tree has, and how many bytes its files.
@@ -83,10 +85,11 @@ pub struct Comment {
     pub fsync: u32,
     /// The folder in the archive that holds what is not contents.
     pub folder: String,
+    /// As in [`Info`]; a pack has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<NodeId>,
     /// As in [`Info`].
-    pub tree: NodeId,
-    /// As in [`Info`].
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<SnapshotId>,
     /// As in [`Info`].
     pub time: Time,
@@ -108,7 +111,7 @@ impl Info {
         Comment {
             fsync: self.format,
             folder: folder.into(),
-            tree: self.tree,
+            tree: Some(self.tree),
             parent: self.parent,
             time: self.time,
             extent: self.extent,

@@ -131,6 +131,9 @@ pub enum Line {
         /// When.
         time: Time,
     },
+    /// Something that a later program wrote down: passed over.
+    #[serde(other)]
+    Other,
 }
 
 /// What [`Log::read`] finds.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`store`] | the folder: opening it, committing an archive, keeping the catalog up to date |
 //! | [`writer`], [`header`], [`reader`], [`index`] | zip files |
-//! | [`archive`], [`large`], [`deflate`], [`place`] | contents into an archive, and out of it |
+//! | [`archive`], [`large`], [`deflate`], [`place`], [`pack`] | contents into an archive, and out of it |
 //! | [`manifest`], [`link`], [`chunk`], [`info`] | what a snapshot says |
 //! | [`log`], [`replay`], [`catalog`], [`stat`] | what happened, and the index of it all |
 //! | [`snapshot`], [`history`], [`tag`], [`resolve`] | what others ask for |
@@ -23,6 +23,7 @@ pub mod large;
 pub mod link;
 pub mod log;
 pub mod manifest;
+pub mod pack;
 pub mod place;
 pub mod reader;
 pub mod replay;

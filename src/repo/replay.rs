@@ -35,6 +35,7 @@ pub fn apply(tx: &Transaction<'_>, at: u64, line: &Line) -> rusqlite::Result<()>
             id,
             time,
         } => enter_tag(tx, &directory.0, tag, *id, *time)?,
+        Line::Other => {}
     }
     Ok(())
 }

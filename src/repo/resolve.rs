@@ -49,7 +49,7 @@ impl Repo {
         let dir = dir.map(absolute);
         let mut id = self.base(spec, base, dir.as_deref())?;
         for _ in 0..up {
-            id = self.snapshot(id)?.parent.ok_or_else(|| {
+            id = self.parent(&self.snapshot(id)?)?.ok_or_else(|| {
                 missing(
                     spec,
                     format!("snapshot {id} has no parent: the chain begins there"),
@@ -281,9 +281,16 @@ mod tests {
                 unstable: Vec::new(),
                 unreadable: Vec::new(),
             };
-            repo.change_catalog(|tx| crate::repo::catalog::enter(tx, &info, &[]))
-                .unwrap();
             ids.push(info.id);
+            let index = crate::repo::index::Index {
+                id: info.id,
+                what: crate::repo::index::What::Snapshot(Box::new(info)),
+                places: Vec::new(),
+                items: Vec::new(),
+                folder: String::new(),
+            };
+            repo.change_catalog(|tx| crate::repo::catalog::enter(tx, &index))
+                .unwrap();
         }
         (base, repo, ids)
     }

@@ -255,7 +255,7 @@ impl Repo {
         more: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
     ) -> Result<()> {
         self.change_catalog(|tx| {
-            catalog::enter(tx, &index.info, &index.places)?;
+            catalog::enter(tx, index)?;
             more(tx)
         })
     }
@@ -276,7 +276,7 @@ impl Repo {
     /// When the log cannot be read or the catalog not be written.
     pub(crate) fn catch_up(&self) -> Result<()> {
         let mut catalog = self.catalog();
-        let known: HashSet<SnapshotId> = catalog.ids()?.into_iter().collect();
+        let known: HashSet<SnapshotId> = catalog.archives()?.into_iter().collect();
         let end = catalog.meta::<i64>("log_end")?.unwrap_or(0) as u64;
         let theirs = catalog.meta::<String>("repository")?;
         // The folder and the log after the catalog: others enter what is there already, never sooner. The
@@ -303,9 +303,9 @@ impl Repo {
                 }
             }
         }
-        found.sort_by_key(|index| (index.info.time, index.info.id));
+        found.sort_by_key(|index| (index.what.time(), index.id));
         for index in &found {
-            catalog::enter(&tx, &index.info, &index.places).map_err(failed)?;
+            catalog::enter(&tx, index).map_err(failed)?;
         }
         self.replay(&tx)?;
         tx.commit().map_err(failed)

@@ -235,6 +235,7 @@ fn snapshot(
     let info = repo.snapshot(id)?;
     if let Some(parent) = info.parent
         && repo.find(parent)?.is_none()
+        && repo.gone(parent)?.is_none()
     {
         found.push(format!("its parent {parent} is not there"));
     }
