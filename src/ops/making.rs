@@ -32,6 +32,18 @@ struct Goal<'g> {
     name: Option<&'g [u8]>,
 }
 
+/// A source's file, open.
+enum Opened {
+    /// One that may change while it is read.
+    Local(File),
+    /// One that a snapshot recorded.
+    Recorded {
+        contents: Contents,
+        sparse: bool,
+        xattrs: Xattrs,
+    },
+}
+
 /// What became of copying a local file.
 enum Copied<'f> {
     /// It is complete.
@@ -155,8 +167,8 @@ impl Worker<'_> {
     /// A complete file under a temporary name; `None` when the source changed while it was read.
     fn draft<'f>(&mut self, change: &Change, goal: &Goal<'f>) -> Made<Option<Temporary<'f>>> {
         let new = goal.new;
-        let mut stream = match self.open_source(change, new)? {
-            Contents::Local(file) => {
+        let (mut contents, sparse, xattrs) = match self.open_source(change, new)? {
+            Opened::Local(file) => {
                 let copied = match new.size <= SMALL {
                     true => self.copy_small(&file, goal)?,
                     false => self.copy_large(&file, goal)?,
@@ -167,13 +179,24 @@ impl Worker<'_> {
                     Copied::Stale => self.source(change).map(|_| None),
                 };
             }
-            Contents::Stream(stream) => stream,
+            Opened::Recorded {
+                contents,
+                sparse,
+                xattrs,
+            } => (contents, sparse, xattrs),
         };
-        let (dir, entry) = self.source(change)?;
-        let xattrs = dir.xattrs(&entry).map_err(|e| unreadable(&e))?;
         let wanted = self.wanted(goal, Some(&xattrs));
         let draft = self.begin(goal.folder, &wanted)?;
-        let written = copy::stream(stream.as_mut(), draft.file(), entry.sparse);
+        let written = match &mut contents {
+            Contents::Bytes(bytes) => {
+                let bytes = bytes.get_ref().as_ref();
+                let written = copy::write_small(draft.file(), bytes, sparse);
+                written
+                    .map(|()| bytes.len() as u64)
+                    .map_err(Fault::Destination)
+            }
+            stream => copy::stream(stream, draft.file(), sparse),
+        };
         match written.map_err(|fault| self.fault(fault))? == new.size {
             true => self.finish(draft, &wanted).map(Some),
             false => Ok(None),
@@ -182,18 +205,26 @@ impl Worker<'_> {
 
     /// Opens the source's file. What lies in a local directory is opened first and examined when it is open: that
     /// is a look less, and no other file can take its place between look and opening.
-    fn open_source(&mut self, change: &Change, new: &State) -> Made<Contents> {
+    fn open_source(&mut self, change: &Change, new: &State) -> Made<Opened> {
         let parent = change.path.parent().unwrap_or_else(RelPath::root);
         if let Some(cursor) = self.cursors.get_mut(change.source as usize)
             && let Ok(Some(dir)) = cursor.dir(&parent)
             && dir.is_local()
-            && let Ok(contents) = dir.open_file(&Entry::new(change.path.name(), new.clone()))
+            && let Ok(Contents::Local(file)) =
+                dir.open_file(&Entry::new(change.path.name(), new.clone()))
         {
-            return Ok(contents);
+            return Ok(Opened::Local(file));
         }
         // Whatever was in the way, looking tells.
         let (dir, entry) = self.source(change)?;
-        dir.open_file(&entry).map_err(|e| unreadable(&e))
+        match dir.open_file(&entry).map_err(|e| unreadable(&e))? {
+            Contents::Local(file) => Ok(Opened::Local(file)),
+            contents => Ok(Opened::Recorded {
+                contents,
+                sparse: entry.sparse,
+                xattrs: dir.xattrs(&entry).map_err(|e| unreadable(&e))?,
+            }),
+        }
     }
 
     /// Through memory; one look at the source after the reading proves that it was as planned all the time.

@@ -43,7 +43,7 @@ impl Walk<'_> {
         for last in (0..TRIES).rev() {
             let file = match dir.open_file(&entry) {
                 Ok(Contents::Local(file)) => file,
-                Ok(Contents::Stream(_)) => {
+                Ok(Contents::Bytes(_) | Contents::Stream(_)) => {
                     return self.unreadable(path, entry, "is not a local file");
                 }
                 Err(e) => match dir.entry(&entry.name) {

@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use crate::model::{Error, ErrorKind, Result, SnapshotId};
+use crate::model::{ContentId, Error, ErrorKind, Result, SnapshotId};
 use crate::repo::index::Index;
 use crate::repo::info::{Extent, Info};
 use crate::repo::pack::Gone;
 
 /// How long a writer waits for another.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How much of the file SQLite keeps in memory.
+const CACHE_KIB: i64 = 32 << 10;
 
 /// The schema's number. A catalog of another is made anew: it is an index, and nothing in it is lost.
 const VERSION: i64 = 2;
@@ -47,6 +50,10 @@ CREATE TABLE stat_roots (n INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
 CREATE TABLE stat (
     root INTEGER NOT NULL, path BLOB NOT NULL, children BLOB NOT NULL, PRIMARY KEY (root, path)) WITHOUT ROWID;
 ";
+
+/// Where a content lies.
+const PLACE: &str = "SELECT a.id, p.offset, p.form, p.packed, p.size, p.crc FROM places p
+    JOIN archives a ON a.n = p.archive WHERE p.id = ?1";
 
 /// In which form bytes lie in an archive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -137,6 +144,7 @@ impl Catalog {
             db.busy_timeout(PATIENCE)?;
             db.pragma_update(None, "journal_mode", "WAL")?;
             db.pragma_update(None, "synchronous", "NORMAL")?;
+            db.pragma_update(None, "cache_size", -CACHE_KIB)?;
             db.set_prepared_statement_cache_capacity(64);
             Ok(db)
         };
@@ -179,12 +187,24 @@ impl Catalog {
     /// SQLite's.
     pub fn place(&self, id: &[u8; 32]) -> Result<Option<Place>> {
         self.db
-            .prepare_cached(
-                "SELECT s.id, p.offset, p.form, p.packed, p.size, p.crc FROM places p
-                 JOIN archives s ON s.n = p.archive WHERE p.id = ?1",
-            )
+            .prepare_cached(PLACE)
             .and_then(|mut q| q.query_row([&id[..]], read_place).optional())
             .map_err(failed)
+    }
+
+    /// Where many contents lie, in their order, all as of one moment.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn places(
+        &mut self,
+        ids: impl Iterator<Item = Option<ContentId>>,
+    ) -> Result<Vec<Option<Place>>> {
+        let tx = self.db.transaction().map_err(failed)?;
+        let mut query = tx.prepare_cached(PLACE).map_err(failed)?;
+        let mut one = |id: ContentId| query.query_row([&id.0[..]], read_place).optional();
+        ids.map(|id| id.map_or(Ok(None), &mut one).map_err(failed))
+            .collect()
     }
 
     /// Whether the repository holds the bytes with that SHA-256.

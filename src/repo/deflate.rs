@@ -48,8 +48,13 @@ pub fn pack(data: &[u8], out: &mut Vec<u8>) -> Method {
 /// The `size` bytes that a whole deflate stream holds; `None` when it is not one of them.
 pub fn unpack(packed: &[u8], size: usize) -> Option<Vec<u8>> {
     let mut out = vec![0; size];
-    let written = DECOMPRESSOR.with_borrow_mut(|d| d.deflate_decompress(packed, &mut out));
-    (written.ok()? == size).then_some(out)
+    unpack_into(packed, &mut out).then_some(out)
+}
+
+/// Whether a whole deflate stream holds as many bytes as `out` has room for; then they are there.
+pub fn unpack_into(packed: &[u8], out: &mut [u8]) -> bool {
+    let written = DECOMPRESSOR.with_borrow_mut(|d| d.deflate_decompress(packed, out));
+    written == Ok(out.len())
 }
 
 /// One chunk as a piece.

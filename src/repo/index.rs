@@ -160,8 +160,8 @@ pub fn entry(file: &File, name: &[u8], items: &[Item], wanted: &str) -> Result<O
     let offset = reader::data_offset(file, name, item)?;
     let place = place_of(SnapshotId([0; 20]), offset, item);
     let bytes = place::bytes(file, name, &place)?;
-    match crc32fast::hash(&bytes) == item.sizes.crc {
-        true => Ok(Some(bytes)),
+    match crc32fast::hash(bytes.as_ref()) == item.sizes.crc {
+        true => Ok(Some(bytes.as_ref().to_vec())),
         false => Err(Error::at(
             ErrorKind::Damaged,
             name,
@@ -182,8 +182,8 @@ fn add_pieces(file: &File, name: &[u8], text: &[u8], places: &mut Vec<NewPlace>)
         let (Some(whole), Some(list)) = (whole, list) else {
             return Err(damaged("names what is not in the archive".into()));
         };
-        let chunks =
-            chunk::parse(&place::checked(file, name, list, &pieces.chunks.0)?).map_err(damaged)?;
+        let chunks = chunk::parse(place::checked(file, name, list, &pieces.chunks.0)?.as_ref())
+            .map_err(damaged)?;
         let mut offset = whole.offset;
         for (chunk, packed) in chunks.iter().zip(&pieces.packed_bytes) {
             places.push((

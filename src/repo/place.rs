@@ -1,5 +1,6 @@
 //! Reads bytes from where they lie in an archive, and makes sure that they are the right ones.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
@@ -11,28 +12,61 @@ use sha2::{Digest, Sha256};
 use crate::model::{Error, ErrorKind, Result};
 use crate::repo::catalog::{Form, Place};
 use crate::repo::deflate;
+use crate::tree::buffer::Buffer;
 
 /// Up to this many bytes, a content is read at once and checked before the first byte is given.
 pub const WHOLE: u64 = 8 << 20;
 /// Deflate cannot shrink more than this: a length beyond is a lie that would cost memory.
 const MOST: u64 = 1100;
 
+thread_local! {
+    // What was read and is not inflated yet.
+    static PACKED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 /// The bytes at `place` in the archive that messages call `name`, not yet checked.
 ///
 /// # Errors
 /// [`ErrorKind::Damaged`] when there are fewer, or they do not inflate.
-pub fn bytes(file: &File, name: &[u8], place: &Place) -> Result<Vec<u8>> {
+pub fn bytes(file: &File, name: &[u8], place: &Place) -> Result<Buffer> {
     let damaged = || Error::at(ErrorKind::Damaged, name, "an entry cannot be inflated");
-    let length = file
-        .metadata()
-        .map_err(|e| Error::io("cannot examine", name, e))?
-        .len();
-    let lies = place.packed > length || place.size / MOST > place.packed;
-    if lies || place.form == Form::Stored && place.packed != place.size {
+    let lies = place.size / MOST > place.packed
+        || place.form == Form::Stored && place.packed != place.size
+        || place.packed > WHOLE && place.packed > length(file, name)?;
+    if lies {
         return Err(damaged());
     }
-    let mut packed = vec![0; place.packed as usize];
-    file.read_exact_at(&mut packed, place.offset).map_err(|e| {
+    let mut out = Buffer::new(place.size as usize);
+    if place.form == Form::Stored {
+        read_at(file, name, place, out.bytes_mut())?;
+        return Ok(out);
+    }
+    PACKED.with_borrow_mut(|memory| {
+        let length = place.packed as usize;
+        if memory.len() < length {
+            memory.resize(length, 0);
+        }
+        let packed = &mut memory[..length];
+        read_at(file, name, place, packed)?;
+        match place.form {
+            Form::Piece => deflate::unpiece(packed, place.size as usize)
+                .map(Buffer::from)
+                .ok_or_else(damaged),
+            _ if deflate::unpack_into(packed, out.bytes_mut()) => Ok(out),
+            _ => Err(damaged()),
+        }
+    })
+}
+
+fn length(file: &File, name: &[u8]) -> Result<u64> {
+    let metadata = file.metadata();
+    metadata
+        .map(|m| m.len())
+        .map_err(|e| Error::io("cannot examine", name, e))
+}
+
+fn read_at(file: &File, name: &[u8], place: &Place, into: &mut [u8]) -> Result<()> {
+    file.read_exact_at(into, place.offset).map_err(|e| {
         let cut = e.kind() == io::ErrorKind::UnexpectedEof;
         let error = Error::io("cannot read", name, e);
         if cut {
@@ -40,20 +74,14 @@ pub fn bytes(file: &File, name: &[u8], place: &Place) -> Result<Vec<u8>> {
         } else {
             error
         }
-    })?;
-    let size = place.size as usize;
-    match place.form {
-        Form::Stored => Ok(packed),
-        Form::Deflate => deflate::unpack(&packed, size).ok_or_else(damaged),
-        Form::Piece => deflate::unpiece(&packed, size).ok_or_else(damaged),
-    }
+    })
 }
 
 /// The bytes at `place`, which have the SHA-256 `id`.
 ///
 /// # Errors
 /// [`ErrorKind::Damaged`] when they have not.
-pub fn checked(file: &File, name: &[u8], place: &Place, id: &[u8; 32]) -> Result<Vec<u8>> {
+pub fn checked(file: &File, name: &[u8], place: &Place, id: &[u8; 32]) -> Result<Buffer> {
     let bytes = bytes(file, name, place)?;
     match Sha256::digest(&bytes)[..] == id[..] {
         true => Ok(bytes),

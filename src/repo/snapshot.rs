@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::io::{self, Cursor, Read};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::model::{
     ContentId, Entry, Error, ErrorKind, Kind, LinkKey, NodeId, RelPath, Result, SnapshotId, Xattrs,
 };
+use crate::repo::catalog::Place;
 use crate::repo::chunk::{self, Chunk};
 use crate::repo::info::Info;
 use crate::repo::link;
@@ -40,6 +41,7 @@ pub struct SnapshotDir {
     node: NodeId,
     own: Xattrs,
     children: Vec<Child>,
+    places: OnceLock<Vec<Option<Place>>>,
 }
 
 impl Repo {
@@ -118,6 +120,7 @@ fn open(shared: &Arc<Shared>, path: RelPath, child: &Child) -> Result<Box<dyn Di
         node,
         own: child.xattrs.clone(),
         children,
+        places: OnceLock::new(),
     }))
 }
 
@@ -127,6 +130,23 @@ impl SnapshotDir {
             .binary_search_by(|child| (*child.entry.name).cmp(name))
             .ok()
             .map(|at| &self.children[at])
+    }
+
+    /// Where a child's content lies. The first time, all of the directory are looked up, at one go: a look by
+    /// itself costs SQLite several system calls.
+    fn place(&self, child: &Child) -> Result<Option<Place>> {
+        let places = match self.places.get() {
+            Some(places) => places,
+            None => {
+                let wanted = self.children.iter().map(|c| c.entry.content);
+                let found = self.shared.repo.catalog().places(wanted)?;
+                self.places.get_or_init(|| found)
+            }
+        };
+        let at = self
+            .children
+            .binary_search_by(|c| c.entry.name.cmp(&child.entry.name));
+        Ok(at.ok().and_then(|at| places[at]))
     }
 
     fn need(&self, entry: &Entry, kind: Kind) -> Result<&Child> {
@@ -162,9 +182,11 @@ impl Dir for SnapshotDir {
             let message = "could not be read when it was recorded";
             return Err(Error::at(ErrorKind::Failed, &entry.name, message));
         };
+        let place = self.place(child)?;
+        let size = child.entry.state.size;
         self.shared
             .repo
-            .content(content, child.chunks, child.entry.state.size)
+            .content_at(place, content, child.chunks, size)
     }
 
     fn xattrs(&self, entry: &Entry) -> Result<Xattrs> {
@@ -189,6 +211,17 @@ impl Repo {
     /// the end of its stream.
     pub fn content(&self, id: ContentId, chunks: Option<ContentId>, size: u64) -> Result<Contents> {
         let place = self.catalog().place(&id.0)?;
+        self.content_at(place, id, chunks, size)
+    }
+
+    /// The same of a content whose place is known (`None`: it is nowhere whole).
+    fn content_at(
+        &self,
+        place: Option<Place>,
+        id: ContentId,
+        chunks: Option<ContentId>,
+        size: u64,
+    ) -> Result<Contents> {
         let Some(place) = place else {
             let Some(list) = chunks else {
                 return self
@@ -202,7 +235,7 @@ impl Repo {
             return Ok(Contents::Stream(Box::new(Checked::new(stream, id.0, size))));
         };
         if place.size <= place::WHOLE {
-            return Ok(Contents::Stream(Box::new(Cursor::new(self.bytes(id)?))));
+            return Ok(Contents::Bytes(Cursor::new(self.bytes_at(&place, id)?)));
         }
         let stream = place::stream(self.archive(place.archive)?, &place);
         Ok(Contents::Stream(Box::new(Checked::new(stream, id.0, size))))

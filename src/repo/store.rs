@@ -22,6 +22,7 @@ use crate::repo::index::{self, Index};
 use crate::repo::info::FORMAT;
 use crate::repo::log::{Line, Log};
 use crate::repo::place;
+use crate::tree::buffer::Buffer;
 
 const LOG: &str = "log.ndjson";
 const CATALOG: &str = "catalog.db";
@@ -243,9 +244,17 @@ impl Repo {
     /// [`ErrorKind::Damaged`] when they are nowhere, or not what was stored.
     pub fn bytes(&self, id: ContentId) -> Result<Vec<u8>> {
         let place = self.place(&id.0)?;
+        self.bytes_at(&place, id).map(|b| b.as_ref().to_vec())
+    }
+
+    /// The bytes at a place, which have that SHA-256.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] when they have not.
+    pub(crate) fn bytes_at(&self, place: &Place, id: ContentId) -> Result<Buffer> {
         let file = self.archive(place.archive)?;
         let name = self.archive_path(place.archive);
-        place::checked(&file, raw(&name), &place, &id.0)
+        place::checked(&file, raw(&name), place, &id.0)
     }
 
     /// Enters a committed archive, and whatever belongs into the same transaction.

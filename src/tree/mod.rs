@@ -2,15 +2,17 @@
 //! snapshotter know nothing else about where entries come from.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Cursor, Read};
 
 pub mod attribute;
+pub mod buffer;
 pub mod cursor;
 pub mod local;
 pub mod overlay;
 pub mod system;
 
 use crate::model::{Entry, Medium, NodeId, Problem, RelPath, Result, Skip, Xattrs};
+use crate::tree::buffer::Buffer;
 
 /// A tree that can be walked from its root, by several threads at once.
 pub trait Tree: Send + Sync {
@@ -120,6 +122,8 @@ pub struct Listing {
 pub enum Contents {
     /// An open local file: it has a descriptor, so it can be cloned and its holes be found.
     Local(File),
+    /// All of them, checked.
+    Bytes(Cursor<Buffer>),
     /// A stream that checks itself: reading to the end fails when the bytes are not the recorded ones.
     Stream(Box<dyn Read + Send>),
 }
@@ -128,6 +132,7 @@ impl Read for Contents {
     fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
         match self {
             Contents::Local(file) => file.read(buf),
+            Contents::Bytes(bytes) => bytes.read(buf),
             Contents::Stream(stream) => stream.read(buf),
         }
     }
