@@ -137,3 +137,31 @@ def generate(tree, count):
             os.utime(folder, stamp)
         os.utime(tree / f"{at // 10_000:04}", stamp)
     os.utime(tree, stamp)
+
+
+def small_files(tree, count):
+    """As `generate`, each file with a line of its own."""
+    if tree.exists():
+        return
+    generate(tree, count)
+    for at, path in enumerate(sorted(tree.rglob("*.txt"))):
+        path.write_text(f"{at:09} is the number of this file, and all that it holds\n")
+
+
+EDITS = ["1 % in place", "1 MB in front"]
+
+
+def edit(path, how):
+    """Changes a file in one of the ways of `EDITS`: ten stretches, evenly spread, or one before all that was there."""
+    size = path.stat().st_size
+    if how == EDITS[0]:
+        with open(path, "r+b") as out:
+            for n in range(10):
+                out.seek(n * size // 10)
+                out.write(os.urandom(size // 1000))
+        return
+    whole = path.with_name("new")
+    with open(whole, "wb") as out, open(path, "rb") as rest:
+        out.write(os.urandom(1_000_000))
+        shutil.copyfileobj(rest, out, 1 << 20)
+    whole.rename(path)
