@@ -170,7 +170,10 @@ fn walk(
         .stack_size(STACK)
         .build()
         .map_err(|e| Error::new(ErrorKind::Failed, format!("cannot start threads: {e}")))?;
-    let tree = pool.install(|| walk.tree(dir))?;
+    let tree = {
+        let _still = repo.reading()?;
+        pool.install(|| walk.tree(dir))?
+    };
     let mut found = walk
         .found
         .into_inner()

@@ -171,11 +171,35 @@ impl Catalog {
             .map_err(failed)
     }
 
+    /// Begins to read the catalog as it is now, until [`Self::read_on`] or a transaction that writes. Each look by itself
+    /// costs several system calls, which take and drop SQLite's locks.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn read_still(&self) -> Result<()> {
+        match self.db.is_autocommit() {
+            true => self.db.execute_batch("BEGIN").map_err(failed),
+            false => Ok(()),
+        }
+    }
+
+    /// Reads from now on what others write.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn read_on(&self) -> Result<()> {
+        match self.db.is_autocommit() {
+            true => Ok(()),
+            false => self.db.execute_batch("COMMIT").map_err(failed),
+        }
+    }
+
     /// Begins a transaction that writes.
     ///
     /// # Errors
     /// [`ErrorKind::Busy`] when others hold it for too long.
     pub fn write(&mut self) -> Result<Transaction<'_>> {
+        self.read_on()?;
         self.db
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(failed)
@@ -197,14 +221,20 @@ impl Catalog {
     /// # Errors
     /// SQLite's.
     pub fn places(
-        &mut self,
+        &self,
         ids: impl Iterator<Item = Option<ContentId>>,
     ) -> Result<Vec<Option<Place>>> {
-        let tx = self.db.transaction().map_err(failed)?;
-        let mut query = tx.prepare_cached(PLACE).map_err(failed)?;
+        let moment = self.db.is_autocommit();
+        self.read_still()?;
+        let mut query = self.db.prepare_cached(PLACE).map_err(failed)?;
         let mut one = |id: ContentId| query.query_row([&id.0[..]], read_place).optional();
-        ids.map(|id| id.map_or(Ok(None), &mut one).map_err(failed))
-            .collect()
+        let found = ids
+            .map(|id| id.map_or(Ok(None), &mut one).map_err(failed))
+            .collect();
+        if moment {
+            self.read_on()?;
+        }
+        found
     }
 
     /// Whether the repository holds the bytes with that SHA-256.
