@@ -5,6 +5,7 @@ complete -c fsync-revert -l repo -d 'The repository [default: $FSYNC_REPO, else 
 complete -c fsync-revert -l redo -d 'Take back the newest revert that was not taken back yet'
 complete -c fsync-revert -s n -l dry-run -d 'Change nothing; print the plan'
 complete -c fsync-revert -l json -d 'Print records: results, or with --dry-run the plan'
+complete -c fsync-revert -l verify -d 'In the end, read everything back and compare it with the snapshot'
 complete -c fsync-revert -l allow-root -d 'Allow / and home directories'
 complete -c fsync-revert -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync-revert -s v -l verbose -d 'Say more'

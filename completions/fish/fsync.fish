@@ -89,6 +89,7 @@ complete -c fsync -n "__fish_fsync_using_subcommand rv" -l repo -d 'The reposito
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -l redo -d 'Take back the last rv instead'
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -s n -l dry-run -d 'Print the plan and change nothing'
+complete -c fsync -n "__fish_fsync_using_subcommand rv" -l verify -d 'In the end, read everything back and compare it with the snapshot'
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -l allow-root -d 'Allow a revert of / or of a home directory'
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -s v -l verbose -d 'Say more'
@@ -261,6 +262,7 @@ complete -c fsync -n "__fish_fsync_using_subcommand revert" -l exec-path -d 'Loo
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -l redo -d 'Take back the newest revert that was not taken back yet'
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -s n -l dry-run -d 'Change nothing; print the plan'
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -l json -d 'Print records: results, or with --dry-run the plan'
+complete -c fsync -n "__fish_fsync_using_subcommand revert" -l verify -d 'In the end, read everything back and compare it with the snapshot'
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -l allow-root -d 'Allow / and home directories'
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -s v -l verbose -d 'Say more'

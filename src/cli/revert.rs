@@ -17,6 +17,7 @@ use crate::disk::Root;
 use crate::disk::lock::Lock;
 use crate::model::{Counts, Error, ErrorKind, Exit, RelPath, Result};
 use crate::ops::apply::{Job, apply};
+use crate::ops::check;
 use crate::ops::diff::{Item, Plan, diff};
 use crate::ops::guard;
 use crate::ops::revert::{Revert, Reverted, inside, only, options, whole};
@@ -59,6 +60,9 @@ pub struct Args {
     /// Print records: results, or with --dry-run the plan
     #[arg(long)]
     pub json: bool,
+    /// In the end, read everything back and compare it with the snapshot
+    #[arg(long, conflicts_with = "dry_run")]
+    pub verify: bool,
     /// Allow / and home directories
     #[arg(long)]
     pub allow_root: bool,
@@ -134,6 +138,7 @@ impl Args {
             target,
             redo: self.redo,
             paths: &paths,
+            verify: self.verify,
         };
         let done = revert.run(&held)?;
         drop(held);
@@ -300,25 +305,36 @@ impl Args {
         guard::make_destination(&new, false)?;
         let root = Root::open(&new)?;
         let tree = repo.tree(target.id)?;
-        let changes: Vec<_> = plan.changes().cloned().collect();
+        self.tell_missing(&plan);
+        let (counts, missing) = (plan.counts, plan.errors + plan.skipped);
+        let changes: Vec<_> = plan.into_changes().collect();
+        let options = options(target, root.is_privileged())?.on(root.medium());
         let job = Job {
             sources: &[&tree],
             root: &root,
             policy: root.able(),
-            terms: options(target, root.is_privileged())?
-                .on(root.medium())
-                .terms(),
+            terms: options.terms(),
             unrecorded: &[],
             dry_run: false,
         };
-        let reports = apply(&job, &changes);
-        self.tell_missing(&plan);
+        let mut reports = apply(&job, &changes);
+        let made = Local::open(&new)?;
+        check::changed(&made, &changes, &mut reports, job.terms);
+        let mut differing = 0;
+        if self.verify {
+            for change in diff(&tree, Some(&made), &options)?.changes() {
+                let problem = check::differs(&change.path);
+                self.talk()
+                    .error(&format!("{}: {}", problem.path, problem.message));
+                differing += 1;
+            }
+        }
         let told = Told {
             talk: self.talk(),
             json: self.json,
             snapshot: None,
-            counts: plan.counts,
-            troubles: plan.errors + plan.skipped,
+            counts,
+            troubles: missing + differing,
         };
         result::print(&told, result::rows(&changes, &reports))
     }

@@ -128,6 +128,14 @@ impl Plan {
         plan
     }
 
+    /// The changes alone, and nothing else is kept.
+    pub fn into_changes(self) -> impl Iterator<Item = Change> {
+        self.items.into_iter().filter_map(|item| match item {
+            Item::Change(change) => Some(change),
+            _ => None,
+        })
+    }
+
     /// The changes alone.
     pub fn changes(&self) -> impl Iterator<Item = &Change> {
         self.items.iter().filter_map(|item| match item {

@@ -1,6 +1,7 @@
 //! The operations: plain values and trees in, plain values out. No JSON, no printing, no environment.
 
 pub mod apply;
+pub mod check;
 mod choose;
 pub mod circle;
 pub mod compare;

@@ -11,6 +11,7 @@ use crate::model::{
     Status, Time, Why,
 };
 use crate::ops::apply::{Job, apply};
+use crate::ops::check;
 use crate::ops::diff::{Item, Options, Plan, diff};
 use crate::ops::outcome::{Outcome, Report};
 use crate::ops::snap::{SnapOptions, snap_locked};
@@ -35,6 +36,8 @@ pub struct Revert<'a> {
     pub redo: bool,
     /// Only these paths and what is below them; empty for all.
     pub paths: &'a [RelPath],
+    /// In the end everything is read and compared with the snapshot.
+    pub verify: bool,
 }
 
 /// What came of it.
@@ -121,8 +124,12 @@ impl Revert<'_> {
         }
         let operation = self.begin(present.id)?;
         let unrecorded = self.repo.snapshot(present.id)?.unrecorded();
-        let reports = self.perform(&target, &changes, &options, &unrecorded);
-        let complete = planned == 0 && reports.iter().all(|r| r.outcome.is_success());
+        let mut reports = self.perform(&target, &changes, &options, &unrecorded);
+        check::changed(self.dir, &changes, &mut reports, options.terms());
+        let found = self.differing(&target, &options, (&changes, &reports))?;
+        let complete =
+            planned == 0 && found.is_empty() && reports.iter().all(|r| r.outcome.is_success());
+        problems.extend(found);
         // A chain is a directory's own; one that was moved walks on in the chain that its head is from.
         let own = self.target.directory == directory_of(self.dir) || head == Some(self.target.id);
         let head = match complete && own && self.paths.is_empty() {
@@ -183,6 +190,29 @@ impl Revert<'_> {
             let alike = |new: &State| now.is_some_and(|now| is_like(new, &now.state, terms));
             !change.new.as_deref().is_some_and(alike)
         });
+    }
+
+    /// What does not read as the snapshot says, where that is asked for. What could not be changed is reported
+    /// already.
+    fn differing(
+        &self,
+        target: &dyn Tree,
+        options: &Options,
+        (changes, reports): (&[Change], &[Report]),
+    ) -> Result<Vec<Problem>> {
+        if !self.verify {
+            return Ok(Vec::new());
+        }
+        let mut plan = diff(target, Some(self.dir), options)?;
+        only(&mut plan, self.paths);
+        let mut left: Vec<Change> = plan.into_changes().collect();
+        self.keep_excluded(&mut left, &options.filter);
+        self.leave_alike(&mut left, options.terms());
+        left.retain(|l| {
+            let at = changes.binary_search_by(|c| c.path.cmp(&l.path));
+            at.map_or(true, |at| reports[at].outcome.is_success())
+        });
+        Ok(left.iter().map(|l| check::differs(&l.path)).collect())
     }
 
     /// Refuses paths that are in none of the trees.

@@ -26,6 +26,9 @@ pub struct Rv {
     /// Print the plan and change nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+    /// In the end, read everything back and compare it with the snapshot
+    #[arg(long, conflicts_with = "dry_run")]
+    pub verify: bool,
     /// Allow a revert of / or of a home directory
     #[arg(long)]
     pub allow_root: bool,
@@ -74,6 +77,7 @@ impl Rv {
         let flags = [
             ("--redo", self.redo),
             ("--dry-run", self.dry_run),
+            ("--verify", self.verify),
             ("--allow-root", self.allow_root),
         ];
         options.extend(flags.iter().filter(|f| f.1).map(|f| OsString::from(f.0)));

@@ -6,7 +6,7 @@
 //! | [`writer`], [`header`], [`reader`], [`index`] | zip files |
 //! | [`archive`], [`large`], [`deflate`], [`place`], [`pack`] | contents into an archive, and out of it |
 //! | [`manifest`], [`link`], [`chunk`], [`info`] | what a snapshot says |
-//! | [`log`], [`replay`], [`catalog`], [`stat`] | what happened, and the index of it all |
+//! | [`log`], [`replay`], [`catalog`], [`still`], [`stat`] | what happened, and the index of it all |
 //! | [`snapshot`], [`history`], [`tag`], [`resolve`] | what others ask for |
 //! | [`export`], [`verify`] | whole zips, and whether all is well |
 
@@ -30,6 +30,7 @@ pub mod replay;
 pub mod resolve;
 pub mod snapshot;
 pub mod stat;
+pub mod still;
 pub mod store;
 pub mod tag;
 pub mod text;

@@ -47,16 +47,6 @@ struct Inner {
     _lock: Lock,
 }
 
-/// The catalog stands still ([`Repo::reading`]).
-pub struct Reading(Repo);
-
-impl Drop for Reading {
-    fn drop(&mut self) {
-        // What fails here fails again, and is told, when the catalog is used next.
-        let _ = self.0.catalog().read_on();
-    }
-}
-
 fn raw(path: &Path) -> &[u8] {
     path.as_os_str().as_bytes()
 }
@@ -149,15 +139,6 @@ impl Repo {
     /// The catalog, for as long as the guard lives: do not hold it while working.
     pub(crate) fn catalog(&self) -> MutexGuard<'_, Catalog> {
         hold(&self.0.catalog)
-    }
-
-    /// Reads the catalog as it is now for as long as what is returned lives, or until this process writes to it.
-    ///
-    /// # Errors
-    /// When the catalog cannot be read.
-    pub fn reading(&self) -> Result<Reading> {
-        self.catalog().read_still()?;
-        Ok(Reading(self.clone()))
     }
 
     /// The log.

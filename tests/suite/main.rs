@@ -35,6 +35,7 @@ mod names;
 mod pipeline;
 mod property;
 mod race;
+mod restore;
 mod revert;
 mod snap;
 mod stale;
