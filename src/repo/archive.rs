@@ -260,6 +260,7 @@ impl Archive {
         let folder = &self.purpose.folder;
         let mut state = self.state();
         let pieces = std::mem::take(&mut state.pieces);
+        state.claimed = HashSet::new();
         let (name, text, comment) = match what {
             What::Snapshot(info) => {
                 let json = serde_json::to_vec(info).unwrap_or_default();
@@ -285,7 +286,7 @@ impl Archive {
         handle.set_permissions(readable).map_err(cannot)?;
         handle.sync_all().map_err(cannot)?;
         let id = SnapshotId(digest);
-        let index = index::read(&handle, id, name)?;
+        let index = index::read_places(&handle, id, name)?;
         let read = index.what.snapshots().iter().map(|info| info.tree);
         if !read.eq(what.snapshots().iter().map(|info| info.tree)) {
             let message = "reads back as another tree";

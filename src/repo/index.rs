@@ -82,6 +82,23 @@ pub struct Index {
 /// # Errors
 /// [`ErrorKind::Damaged`] when it is not an archive of ours, or not whole.
 pub fn read(file: &File, id: SnapshotId, name: &[u8]) -> Result<Index> {
+    read_some(file, id, name, |_| true)
+}
+
+/// The same, without those entries of its directory whose places it gives: of a large archive that is a lot of memory.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_places(file: &File, id: SnapshotId, name: &[u8]) -> Result<Index> {
+    read_some(file, id, name, |item| item.content.is_none())
+}
+
+fn read_some(
+    file: &File,
+    id: SnapshotId,
+    name: &[u8],
+    keep: impl Fn(&Item) -> bool,
+) -> Result<Index> {
     let mut items = Vec::new();
     let mut places = Vec::new();
     let comment = reader::read(file, name, |item| {
@@ -89,7 +106,9 @@ pub fn read(file: &File, id: SnapshotId, name: &[u8]) -> Result<Index> {
             let offset = reader::data_offset(file, name, &item)?;
             places.push((content.0, place_of(id, offset, &item)));
         }
-        items.push(item);
+        if keep(&item) {
+            items.push(item);
+        }
         Ok(())
     })?;
     let damaged = |message: String| Error::at(ErrorKind::Damaged, name, message);

@@ -124,9 +124,14 @@ impl<W: Write> Writer<W> {
     /// When writing fails.
     pub fn finish(mut self, comment: &[u8]) -> io::Result<(W, [u8; 20])> {
         let start = self.at;
+        self.spill()?;
+        // Not through the buffer: of a million files it is 120 MB.
         let directory = std::mem::take(&mut self.central);
-        self.data(&directory)?;
         let size = directory.len() as u64;
+        self.digest.update(&directory);
+        self.to.write_all(&directory)?;
+        self.at += size;
+        drop(directory);
         let out = header::end(self.count, start, size, self.at, comment);
         self.data(&out)?;
         self.spill()?;
