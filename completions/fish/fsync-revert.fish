@@ -6,6 +6,7 @@ complete -c fsync-revert -l redo -d 'Take back the newest revert that was not ta
 complete -c fsync-revert -s n -l dry-run -d 'Change nothing; print the plan'
 complete -c fsync-revert -l json -d 'Print records: results, or with --dry-run the plan'
 complete -c fsync-revert -l allow-root -d 'Allow / and home directories'
+complete -c fsync-revert -l allow-low-space -d 'Record the present state although the repository\'s disk seems to have no room for it'
 complete -c fsync-revert -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync-revert -s v -l verbose -d 'Say more'
 complete -c fsync-revert -s h -l help -d 'Print help (see more with \'--help\')'

@@ -13,6 +13,7 @@ complete -c fsync-snap -l full -d 'Make an archive that holds the whole tree, wh
 complete -c fsync-snap -l through -d 'Read a plan (NDJSON) on standard input; if it holds a change, record its destination before passing on its end'
 complete -c fsync-snap -l guard -d 'Refuse what fsync-apply would refuse, before anything is recorded; takes its options'
 complete -c fsync-snap -l one-file-system -d 'Do not record what is mounted below the directory; a plan made with this option brings it along'
+complete -c fsync-snap -l allow-low-space -d 'Begin although the repository\'s disk seems to have no room for what must be recorded'
 complete -c fsync-snap -l allow-empty-source -d 'Allow deletions although the source is empty'
 complete -c fsync-snap -l allow-unmounted -d 'Allow a source that was a mount point at the last run and is none now'
 complete -c fsync-snap -l allow-root -d 'Allow deletions in / or in a home directory'

@@ -60,6 +60,8 @@ complete -c fsync -n "__fish_fsync_using_subcommand cp" -s C -d 'Work as if star
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -s n -l dry-run -d 'Print the plan and change nothing'
+complete -c fsync -n "__fish_fsync_using_subcommand cp" -l no-snapshot -d 'Do not record the state before: this run cannot be taken back'
+complete -c fsync -n "__fish_fsync_using_subcommand cp" -l allow-low-space -d 'Record the state before although the repository\'s disk seems to have no room for it'
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l delete -d 'Plan the deletion of what no source has'
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l delete-excluded -d 'Delete excluded entries of the destination too (implies --delete)'
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -s c -l checksum -d 'Compare contents whenever sizes are equal, whatever the times say'
@@ -90,6 +92,7 @@ complete -c fsync -n "__fish_fsync_using_subcommand rv" -l exec-path -d 'Look fo
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -l redo -d 'Take back the last rv instead'
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -s n -l dry-run -d 'Print the plan and change nothing'
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -l allow-root -d 'Allow a revert of / or of a home directory'
+complete -c fsync -n "__fish_fsync_using_subcommand rv" -l allow-low-space -d 'Record the present state although the repository\'s disk seems to have no room for it'
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -l trace -d 'Print the pipeline that runs, as a shell reads it'
@@ -107,6 +110,8 @@ complete -c fsync -n "__fish_fsync_using_subcommand sync" -s C -d 'Work as if st
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -s n -l dry-run -d 'Print the plan and change nothing'
+complete -c fsync -n "__fish_fsync_using_subcommand sync" -l no-snapshot -d 'Do not record the state before: this run cannot be taken back'
+complete -c fsync -n "__fish_fsync_using_subcommand sync" -l allow-low-space -d 'Record the state before although the repository\'s disk seems to have no room for it'
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l delete -d 'Plan the deletion of what no source has'
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l delete-excluded -d 'Delete excluded entries of the destination too (implies --delete)'
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -s c -l checksum -d 'Compare contents whenever sizes are equal, whatever the times say'
@@ -262,6 +267,7 @@ complete -c fsync -n "__fish_fsync_using_subcommand revert" -l redo -d 'Take bac
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -s n -l dry-run -d 'Change nothing; print the plan'
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -l json -d 'Print records: results, or with --dry-run the plan'
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -l allow-root -d 'Allow / and home directories'
+complete -c fsync -n "__fish_fsync_using_subcommand revert" -l allow-low-space -d 'Record the present state although the repository\'s disk seems to have no room for it'
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -l trace -d 'Print the pipeline that runs, as a shell reads it'
@@ -283,6 +289,7 @@ complete -c fsync -n "__fish_fsync_using_subcommand snap" -l full -d 'Make an ar
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l through -d 'Read a plan (NDJSON) on standard input; if it holds a change, record its destination before passing on its end'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l guard -d 'Refuse what fsync-apply would refuse, before anything is recorded; takes its options'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l one-file-system -d 'Do not record what is mounted below the directory; a plan made with this option brings it along'
+complete -c fsync -n "__fish_fsync_using_subcommand snap" -l allow-low-space -d 'Begin although the repository\'s disk seems to have no room for what must be recorded'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l allow-empty-source -d 'Allow deletions although the source is empty'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l allow-unmounted -d 'Allow a source that was a mount point at the last run and is none now'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l allow-root -d 'Allow deletions in / or in a home directory'

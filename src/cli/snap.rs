@@ -55,6 +55,9 @@ pub struct Snap {
     /// Do not record what is mounted below the directory; a plan made with this option brings it along
     #[arg(long, conflicts_with = "export")]
     one_file_system: bool,
+    /// Begin although the repository's disk seems to have no room for what must be recorded
+    #[arg(long, help_heading = "Guards", conflicts_with = "export")]
+    allow_low_space: bool,
     #[command(flatten)]
     filter: FilterArgs,
     #[command(flatten)]
@@ -80,6 +83,7 @@ impl Program for Snap {
             full: self.full,
             tag: self.tag.clone(),
             filter: self.filter.filter()?,
+            allow_low_space: self.allow_low_space,
         };
         if let Some(tag) = &options.tag {
             crate::repo::tag::check(tag)?;

@@ -22,6 +22,7 @@ pub mod rename;
 pub mod revert;
 pub mod settle;
 pub mod snap;
+pub mod space;
 pub mod stale;
 pub mod step;
 pub mod sync;

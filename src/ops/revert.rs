@@ -35,6 +35,8 @@ pub struct Revert<'a> {
     pub redo: bool,
     /// Only these paths and what is below them; empty for all.
     pub paths: &'a [RelPath],
+    /// Record the present state although the repository seems to have no room for it.
+    pub allow_low_space: bool,
 }
 
 /// What came of it.
@@ -77,6 +79,7 @@ impl Revert<'_> {
         let options = options(self.target, self.root.is_privileged())?.on(medium);
         let recorded = SnapOptions {
             filter: options.filter.clone(),
+            allow_low_space: self.allow_low_space,
             ..SnapOptions::default()
         };
         let head = self.repo.head(self.dir)?.id;

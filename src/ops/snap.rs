@@ -11,9 +11,11 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::disk::backup;
 use crate::disk::lock::{Lock, PATIENCE, lock};
+use crate::model::listed::Scope;
 use crate::model::quote::quote;
 use crate::model::{Error, ErrorKind, Filter, NodeId, Problem, Result, SnapshotId, Time};
 use crate::ops::record::{Found, Walk};
+use crate::ops::space::{self, Demand};
 use crate::repo::archive::{Archive, Purpose};
 use crate::repo::info::FORMAT;
 use crate::repo::{Extent, Head, Info, PathText, Repo, directory_of, stat, tag};
@@ -32,6 +34,8 @@ pub struct SnapOptions {
     pub tag: Option<String>,
     /// What belongs to the tree.
     pub filter: Filter,
+    /// Begin although the repository seems to have no room for it.
+    pub allow_low_space: bool,
 }
 
 /// What came of it.
@@ -69,8 +73,8 @@ pub fn snap(repo: &Repo, dir: &Local, options: &SnapOptions) -> Result<Snapped> 
 /// Records a directory whose lock the caller holds.
 ///
 /// # Errors
-/// A bad tag; a malformed BACKUP; a root that cannot be read; a repository that cannot be written. Then
-/// no snapshot was made and BACKUP is as before.
+/// A bad tag; a malformed BACKUP; [`ErrorKind::Refused`] when the repository has no room; a root that cannot be
+/// read; a repository that cannot be written. Then no snapshot was made and BACKUP is as before.
 pub fn snap_locked(
     repo: &Repo,
     dir: &Local,
@@ -82,8 +86,19 @@ pub fn snap_locked(
     let head = repo.head(dir)?;
     let full = options.full || !repo.has_snapshots(&directory)?;
     let start = Time::now();
-    let archive = Archive::new(repo, purpose(dir, &head, full, start)?);
     let root = repo.stat_root(&directory)?;
+    let demand = Demand {
+        repo,
+        dir,
+        filter: &options.filter,
+        root,
+        full,
+        scope: Scope::Whole,
+    };
+    if !options.allow_low_space {
+        space::check(&demand)?;
+    }
+    let archive = Archive::new(repo, purpose(dir, &head, full, start)?);
     let (tree, found) = walk(repo, dir, &archive, options, root, full, start)?;
     let changes = Changes {
         directory: &directory,
@@ -145,6 +160,17 @@ fn outgrown(repo: &Repo, root: Option<i64>, found: &Found) -> Result<bool> {
     }
 }
 
+/// Threads for walking, with room for a deep tree.
+///
+/// # Errors
+/// When they cannot be started.
+pub(super) fn pool() -> Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
+        .stack_size(STACK)
+        .build()
+        .map_err(|e| Error::new(ErrorKind::Failed, format!("cannot start threads: {e}")))
+}
+
 /// Walks with a pool of its own.
 fn walk(
     repo: &Repo,
@@ -164,11 +190,7 @@ fn walk(
         start,
         found: Mutex::default(),
     };
-    let pool = rayon::ThreadPoolBuilder::new()
-        .stack_size(STACK)
-        .build()
-        .map_err(|e| Error::new(ErrorKind::Failed, format!("cannot start threads: {e}")))?;
-    let tree = pool.install(|| walk.tree(dir))?;
+    let tree = pool()?.install(|| walk.tree(dir))?;
     let mut found = walk
         .found
         .into_inner()

@@ -8,6 +8,7 @@ pub mod attribute;
 pub mod cursor;
 pub mod local;
 pub mod overlay;
+pub mod room;
 pub mod system;
 
 use crate::model::{Entry, Medium, NodeId, Problem, RelPath, Result, Skip, Xattrs};

@@ -37,6 +37,7 @@ mod property;
 mod race;
 mod revert;
 mod snap;
+mod space;
 mod stale;
 mod support;
 mod tag;
