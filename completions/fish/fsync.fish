@@ -287,6 +287,8 @@ complete -c fsync -n "__fish_fsync_using_subcommand snap" -s q -l quiet -d 'Say 
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l full -d 'Make an archive that holds the whole tree, whatever others hold already'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l through -d 'Read a plan (NDJSON) on standard input; if it holds a change, record its destination before passing on its end'
+complete -c fsync -n "__fish_fsync_using_subcommand snap" -l stdin -d 'Read paths on standard input, one a line, and record only what became of them and of all below them'
+complete -c fsync -n "__fish_fsync_using_subcommand snap" -l from0 -d 'The paths on standard input end in NUL instead of newline'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l guard -d 'Refuse what fsync-apply would refuse, before anything is recorded; takes its options'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l one-file-system -d 'Do not record what is mounted below the directory; a plan made with this option brings it along'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l allow-low-space -d 'Begin although the repository\'s disk seems to have no room for what must be recorded'

@@ -100,31 +100,72 @@ pub fn snap_locked(
     }
     let archive = Archive::new(repo, purpose(dir, &head, full, start)?);
     let (tree, found) = walk(repo, dir, &archive, options, root, full, start)?;
-    let changes = Changes {
-        directory: &directory,
+    let walked = Walked {
         forget: outgrown(repo, root, &found)?,
-        found: &found,
+        archive,
+        tree,
+        found,
+        full,
+        start,
     };
-    let known = known(repo, &directory, &head, tree, options)?;
-    let id = match known {
-        Some(id) => {
-            drop(archive);
-            changes.save(repo)?;
-            adopt(repo, dir, id, options.tag.as_deref())?;
-            id
-        }
-        None => {
-            let info = info(&directory, &head, tree, full, start, options, &found);
-            commit(repo, dir, archive, &info, &changes)?
-        }
-    };
-    Ok(Snapped {
-        id,
-        new: known.is_none(),
-        notice: head.notice,
-        problems: found.problems,
-        excluded: found.excluded,
-    })
+    walked.conclude(repo, dir, head, options)
+}
+
+/// A directory that was walked.
+pub(super) struct Walked {
+    /// What is new.
+    pub archive: Archive,
+    /// The id of the tree.
+    pub tree: NodeId,
+    /// What was found.
+    pub found: Found,
+    /// Whether the archive holds the whole tree.
+    pub full: bool,
+    /// When the walk began.
+    pub start: Time,
+    /// Directories that were not met are forgotten.
+    pub forget: bool,
+}
+
+impl Walked {
+    /// Makes it a snapshot, or finds the one that says the same.
+    pub(super) fn conclude(
+        self,
+        repo: &Repo,
+        dir: &Local,
+        head: Head,
+        options: &SnapOptions,
+    ) -> Result<Snapped> {
+        let directory = directory_of(dir);
+        let (tree, found) = (self.tree, self.found);
+        let changes = Changes {
+            directory: &directory,
+            forget: self.forget,
+            found: &found,
+        };
+        let known = known(repo, &directory, &head, tree, options)?;
+        let id = match known {
+            Some(id) => {
+                drop(self.archive);
+                changes.save(repo)?;
+                adopt(repo, dir, id, options.tag.as_deref())?;
+                id
+            }
+            None => {
+                let info = info(
+                    &directory, &head, tree, self.full, self.start, options, &found,
+                );
+                commit(repo, dir, self.archive, &info, &changes)?
+            }
+        };
+        Ok(Snapped {
+            id,
+            new: known.is_none(),
+            notice: head.notice,
+            problems: found.problems,
+            excluded: found.excluded,
+        })
+    }
 }
 
 /// Makes a snapshot that is there already the head.
@@ -191,17 +232,21 @@ fn walk(
         found: Mutex::default(),
     };
     let tree = pool()?.install(|| walk.tree(dir))?;
-    let mut found = walk
-        .found
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
+    Ok((tree, settled(walk.found)))
+}
+
+/// What was found, in order.
+pub(super) fn settled(found: Mutex<Found>) -> Found {
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     found.problems.sort_by(|a, b| a.path.cmp(&b.path));
     found.unstable.sort();
     found.unreadable.sort();
-    Ok((tree, found))
+    found.unstable.dedup();
+    found.unreadable.dedup();
+    found
 }
 
-fn purpose(dir: &Local, head: &Head, full: bool, time: Time) -> Result<Purpose> {
+pub(super) fn purpose(dir: &Local, head: &Head, full: bool, time: Time) -> Result<Purpose> {
     let path = dir.path().as_os_str().as_bytes();
     let open = dir.open()?;
     let mut folder = ".fsync".to_string();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{NodeId, RelPath, Rule, SnapshotId, Time};
+use crate::model::{Kind, NodeId, RelPath, Rule, SnapshotId, Time};
 use crate::repo::text::PathText;
 
 /// The format's number: 0 while it is being built.
@@ -29,6 +29,18 @@ pub struct Counts {
     pub others: u64,
     /// Bytes of all files.
     pub content_bytes: u64,
+}
+
+impl Counts {
+    /// Counts an entry; its size is 0 unless it is a file.
+    pub fn enter(&mut self, kind: Kind, size: u64) {
+        match kind {
+            Kind::File => self.files += 1,
+            Kind::Directory => self.directories += 1,
+            _ => self.others += 1,
+        }
+        self.content_bytes = self.content_bytes.saturating_add(size);
+    }
 }
 
 /// What is known of a snapshot.

@@ -6,6 +6,7 @@
 //! Names: `conformance_NN_…` is case NN of the list of behaviours that users of other tools rely on;
 //! `holds_N_…` is item N of "what must hold" in the issue that asked for the toolkit.
 
+mod amend;
 mod apply;
 mod archive;
 mod busy;
