@@ -39,8 +39,10 @@ complete -c fsync -n "__fish_fsync_needs_command" -f -a "mksync" -d 'Write DIR\'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "th" -d 'List DIR\'s tags, a line each: time, tag and snapshot, separated by tabs'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "status" -d 'Say what "fsync sync DIR" would do: a line for each change, and a summary'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "log" -d 'List DIR\'s snapshots, newest first: the head\'s mark, time, id, tags and what was done after each'
+complete -c fsync -n "__fish_fsync_needs_command" -f -a "import" -d 'Record a zip file as a snapshot, and print its id'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "show" -d 'Show what is known of a snapshot'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "verify" -d 'Check the repository: that every archive is whole, and everything that snapshots name is there'
+complete -c fsync -n "__fish_fsync_needs_command" -f -a "repo" -d 'Make or update a second copy of the repository'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "help" -d 'Show the help of a command, or of fsync itself'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "apply" -d 'Perform the plan on standard input (fsync-apply)'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "diff" -d 'Print the plan that makes one tree like others (fsync-diff)'
@@ -183,6 +185,16 @@ complete -c fsync -n "__fish_fsync_using_subcommand log" -s q -l quiet -d 'Say n
 complete -c fsync -n "__fish_fsync_using_subcommand log" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand log" -l trace -d 'Print the pipeline that runs, as a shell reads it'
 complete -c fsync -n "__fish_fsync_using_subcommand log" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fsync -n "__fish_fsync_using_subcommand import" -s d -l dir -d 'The directory that the snapshot shall belong to; it need not exist [default: the path of FILE itself]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand import" -s t -l tag -d 'Tag the snapshot' -r
+complete -c fsync -n "__fish_fsync_using_subcommand import" -s C -d 'Work as if started in DIR' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand import" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand import" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand import" -l allow-low-space -d 'Begin although the repository\'s disk seems to have no room for what is in FILE'
+complete -c fsync -n "__fish_fsync_using_subcommand import" -s q -l quiet -d 'Say nothing but errors'
+complete -c fsync -n "__fish_fsync_using_subcommand import" -s v -l verbose -d 'Say more'
+complete -c fsync -n "__fish_fsync_using_subcommand import" -l trace -d 'Print the pipeline that runs, as a shell reads it'
+complete -c fsync -n "__fish_fsync_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync -n "__fish_fsync_using_subcommand show" -s d -l dir -d 'The directory that @, @{N} and tags belong to' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand show" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand show" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
@@ -200,6 +212,21 @@ complete -c fsync -n "__fish_fsync_using_subcommand verify" -s q -l quiet -d 'Sa
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -l trace -d 'Print the pipeline that runs, as a shell reads it'
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -s C -d 'Work as if started in DIR' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -s q -l quiet -d 'Say nothing but errors'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -s v -l verbose -d 'Say more'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -l trace -d 'Print the pipeline that runs, as a shell reads it'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -s h -l help -d 'Print help'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -f -a "copy" -d 'Make OTHER a second copy of the repository, or bring one up to date'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -s C -d 'Work as if started in DIR' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -s q -l quiet -d 'Say nothing but errors'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -s v -l verbose -d 'Say more'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -l trace -d 'Print the pipeline that runs, as a shell reads it'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync -n "__fish_fsync_using_subcommand help" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand help" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand help" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F

@@ -336,6 +336,7 @@ fn info(
         counts: found.counts,
         unstable: texts(&found.unstable),
         unreadable: texts(&found.unreadable),
+        imported: None,
     }
 }
 

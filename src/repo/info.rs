@@ -34,11 +34,12 @@ pub struct Counts {
 impl Counts {
     /// Counts an entry; its size is 0 unless it is a file.
     pub fn enter(&mut self, kind: Kind, size: u64) {
-        match kind {
-            Kind::File => self.files += 1,
-            Kind::Directory => self.directories += 1,
-            _ => self.others += 1,
-        }
+        let count = match kind {
+            Kind::File => &mut self.files,
+            Kind::Directory => &mut self.directories,
+            _ => &mut self.others,
+        };
+        *count = count.saturating_add(1);
         self.content_bytes = self.content_bytes.saturating_add(size);
     }
 }
@@ -82,6 +83,9 @@ pub struct Info {
     /// What could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<PathText>,
+    /// The name of the zip file that it was imported from; then it is nothing that the directory ever held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<PathText>,
 }
 
 fn nobody() -> SnapshotId {
