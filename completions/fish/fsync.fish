@@ -218,7 +218,7 @@ complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_su
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -l trace -d 'Print the pipeline that runs, as a shell reads it'
-complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -s h -l help -d 'Print help'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -f -a "copy" -d 'Make OTHER a second copy of the repository, or bring one up to date'
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
@@ -226,7 +226,7 @@ complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcom
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -l trace -d 'Print the pipeline that runs, as a shell reads it'
-complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -s h -l help -d 'Print help'
 complete -c fsync -n "__fish_fsync_using_subcommand help" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand help" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand help" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F

@@ -49,7 +49,8 @@ pub struct Snap {
     ///
     /// Paths are relative to DIR. Nothing else is looked at: all other entries are recorded as DIR's head says,
     /// but for the directories on the way to a path. Whoever lists the paths must know all that changed; of a file with
-    /// several names, one made or taken away changes all of them. The rules must be those of the head.
+    /// several names, one made or taken away changes all of them. The rules must be those of the head. When fsync itself
+    /// has changed DIR since its head (cp, sync, rv), all of it is looked at.
     #[arg(long, conflicts_with_all = ["through", "export", "full"])]
     stdin: bool,
     /// The paths on standard input end in NUL instead of newline

@@ -4,6 +4,9 @@
 //! every directory on the way to it; the rest stays as the head says. What a path shares an inode with, as the
 //! head knows it, is examined with it: so the names of one file always say the same. The cost is that of the directories
 //! on the way, not that of the tree.
+//!
+//! A head is what the directory was before fsync last changed it, and after a revert it is older still. So when an operation
+//! came after the head, or it is not sure that the head is this directory's, everything is looked at once.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
@@ -60,10 +63,10 @@ pub fn amend(repo: &Repo, dir: &Local, paths: &Listed, options: &SnapOptions) ->
         .map_or(Ok(()), crate::repo::tag::check)?;
     let head = repo.head(dir)?;
     let base = base(repo, dir, &head, options)?;
-    let Scope::Only(paths) = paths.scope() else {
-        return snap_locked(repo, dir, options, &held);
+    let listed = match paths.scope() {
+        Scope::Only(paths) if holds(repo, dir, &head)? => with_links(paths, &base.groups),
+        _ => return snap_locked(repo, dir, options, &held),
     };
-    let listed = with_links(paths, &base.groups);
     let Scope::Only(paths) = listed.scope() else {
         return snap_locked(repo, dir, options, &held);
     };
@@ -137,6 +140,16 @@ fn base(repo: &Repo, dir: &Local, head: &Head, options: &SnapOptions) -> Result<
     };
     let root = root.entry.node.ok_or_else(|| damaged("no root".into()))?;
     Ok(Base { info, root, groups })
+}
+
+/// Whether the directory was what the head says and only others than fsync can have changed it since.
+fn holds(repo: &Repo, dir: &Local, head: &Head) -> Result<bool> {
+    let operations = repo.operations(dir.path())?;
+    let since = operations.first().is_some_and(|last| {
+        let after = last.finished.as_ref().map(|finish| finish.head);
+        last.begun.before == head.id || after.is_none_or(|after| after == head.id)
+    });
+    Ok(!since && head.notice.is_none())
 }
 
 /// Those paths, and every other name of the files among them that the head knows.

@@ -100,6 +100,11 @@ pub enum Command {
     /// Exit code 8 when something is damaged.
     Verify(verify::Verify),
     /// Make or update a second copy of the repository
+    ///
+    /// "copy OTHER": archives that OTHER lacks are copied and checked, then the log. OTHER must be empty, missing, or an earlier copy that
+    /// nothing else was recorded in; else it is refused (exit code 4). Nothing is removed there, though it is gone
+    /// here. What is damaged here is named and left out (8). A run that was cut short is simply run again.
+    /// "fsync --repo OTHER ..." works with the copy; record into one of the two only.
     Repo(repo::Repository),
     /// Show the help of a command, or of fsync itself
     Help(help::Help),

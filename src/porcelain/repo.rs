@@ -24,11 +24,6 @@ pub struct Repository {
 #[derive(Subcommand, Debug)]
 pub enum Work {
     /// Make OTHER a second copy of the repository, or bring one up to date
-    ///
-    /// Archives that OTHER lacks are copied and checked, then the log. OTHER must be empty, missing, or an earlier copy that
-    /// nothing else was recorded in; else it is refused (exit code 4). Nothing is removed there, though it is gone
-    /// here. What is damaged here is named and left out (8). A run that was cut short is simply run again.
-    /// "fsync --repo OTHER ..." works with the copy; record into one of the two only.
     Copy(Copy),
 }
 

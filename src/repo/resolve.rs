@@ -283,6 +283,7 @@ mod tests {
                 counts: Counts::default(),
                 unstable: Vec::new(),
                 unreadable: Vec::new(),
+                imported: None,
             };
             repo.change_catalog(|tx| crate::repo::catalog::enter(tx, &info, &[]))
                 .unwrap();

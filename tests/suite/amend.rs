@@ -265,6 +265,33 @@ fn it_needs_a_head_and_its_rules() {
 }
 
 #[test]
+fn what_fsync_itself_changed_need_not_be_listed() {
+    let s = Sandbox::new();
+    let dst = s.tree("dst");
+    dst.file("a", "1").settle();
+    s.tree("src").file("a", "22").file("b", "333").settle();
+    s.snap("dst");
+    let same = |id: &str, out: &str| {
+        s.run(&format!("fsync-revert dst {id} --to {out}")).code(0);
+        Oracle::of(s.path("dst")).assert_is(s.path(out));
+    };
+    s.run("fsync cp -q src dst").code(0);
+    let copied = s.feed("fsync-snap --stdin dst", "").code(0).text();
+    same(&copied, "one");
+    dst.edit("a", "4444");
+    s.feed("fsync-snap --stdin dst", "a").code(0);
+    s.run(&format!("fsync-revert dst {copied}")).code(0);
+    // The head is older than what the directory holds now.
+    dst.file("c", "c");
+    let id = s.feed("fsync-snap --stdin dst", "c\n").code(0).text();
+    same(&id, "two");
+    fs::remove_file(dst.at(".fsync-backup")).expect("gone");
+    dst.edit("a", "not listed");
+    let id = s.feed("fsync-snap --stdin dst", "").code(0).text();
+    same(&id, "three");
+}
+
+#[test]
 fn a_link_on_the_way_is_not_followed() {
     let s = Sandbox::new();
     let dst = s.tree("dst");

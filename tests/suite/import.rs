@@ -84,6 +84,8 @@ fn a_zip_of_ours_keeps_everything() {
                 shown(&p.s, "repo", &id)["tree"]
             );
             assert_eq!(shown(&p.s, &repo, &told)["parent"], Value::Null);
+            let name = zip.rsplit('/').next().expect("a name");
+            assert_eq!(shown(&p.s, &repo, &told)["imported"]["path"], name);
             assert!(!p.s.path(&dir).exists(), "nothing is touched");
             p.sh(&format!("fsync --repo {repo} rv -d {dir} -t came"))
                 .code(0);
