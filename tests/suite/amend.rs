@@ -38,7 +38,7 @@ fn edit() -> impl Strategy<Value = Edit> {
     let name = || 0..NAMES.len();
     prop_oneof![
         4 => (name(), any::<u8>()).prop_map(|(n, c)| Edit::Write(n, c)),
-        2 => (name(), prop::sample::select(vec![0o700, 0o640, 0o755])).prop_map(|(n, m)| Edit::Chmod(n, m)),
+        2 => (name(), prop::sample::select(vec![0o700, 0o740, 0o755])).prop_map(|(n, m)| Edit::Chmod(n, m)),
         2 => name().prop_map(Edit::Remove),
         2 => name().prop_map(Edit::Directory),
         1 => name().prop_map(Edit::Link),
