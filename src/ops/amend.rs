@@ -70,6 +70,18 @@ pub fn amend(repo: &Repo, dir: &Local, paths: &Listed, options: &SnapOptions) ->
     let Scope::Only(paths) = listed.scope() else {
         return snap_locked(repo, dir, options, &held);
     };
+    record(repo, dir, head, &base, paths, options)
+}
+
+/// Walks to the paths, and makes what was found a snapshot.
+fn record(
+    repo: &Repo,
+    dir: &Local,
+    head: Head,
+    base: &Base,
+    paths: &[RelPath],
+    options: &SnapOptions,
+) -> Result<Snapped> {
     let root = repo.stat_root(&directory_of(dir))?;
     let demand = Demand {
         repo,
@@ -96,7 +108,7 @@ pub fn amend(repo: &Repo, dir: &Local, paths: &Listed, options: &SnapOptions) ->
         },
         old: Mutex::default(),
     };
-    let tree = pool()?.install(|| amending.tree(dir, &base, paths))?;
+    let tree = pool()?.install(|| amending.tree(dir, base, paths))?;
     let found = settled(amending.walk.found);
     let walked = Walked {
         archive,

@@ -299,38 +299,57 @@ impl Desk<'_> {
     pub fn commit(&self, archive: Archive, taken: Taken) -> Result<Imported> {
         let (repo, directory) = (self.repo, &self.options.directory);
         let tag = self.options.tag.as_deref();
-        for id in repo.twins(directory, taken.tree, None)? {
-            let info = repo.snapshot(id)?;
+        let twin = self.twin(&taken)?;
+        if let Some(id) = twin {
+            tag.map_or(Ok(()), |tag| repo.set_tag(directory, tag, id))?;
+        }
+        let skipped = taken.skipped.clone();
+        let id = match twin {
+            Some(id) => id,
+            None => {
+                let index = archive.commit(&self.info(taken))?;
+                repo.log_import(index.info.id, directory, tag)?;
+                repo.enter_archive(&index, |_| Ok(()))?;
+                repo.catch_up()?;
+                index.info.id
+            }
+        };
+        Ok(Imported {
+            id,
+            new: twin.is_none(),
+            skipped,
+        })
+    }
+
+    /// A snapshot of the directory without a parent that says the same already.
+    fn twin(&self, taken: &Taken) -> Result<Option<SnapshotId>> {
+        for id in self.repo.twins(&self.options.directory, taken.tree, None)? {
+            let info = self.repo.snapshot(id)?;
             if info.rules == taken.rules && info.foreign_parent.is_none() {
-                drop(archive);
-                tag.map_or(Ok(()), |tag| repo.set_tag(directory, tag, id))?;
-                return Ok(Imported {
-                    id,
-                    new: false,
-                    skipped: taken.skipped,
-                });
+                return Ok(Some(id));
             }
         }
+        Ok(None)
+    }
+
+    fn info(&self, taken: Taken) -> Info {
         let texts = |paths: Vec<RelPath>| {
             let text = |p: RelPath| PathText(p.as_bytes().to_vec());
             paths.into_iter().map(text).collect()
         };
-        let info = Info {
+        let host = rustix::system::uname();
+        Info {
             format: FORMAT,
             id: SnapshotId([0; 20]),
             tree: taken.tree,
             parent: None,
             foreign_parent: None,
-            directory: directory.clone(),
-            host: rustix::system::uname()
-                .nodename()
-                .to_string_lossy()
-                .into_owned(),
+            directory: self.options.directory.clone(),
+            host: host.nodename().to_string_lossy().into_owned(),
             time: self.start,
-            extent: if self.full {
-                Extent::Full
-            } else {
-                Extent::Thin
+            extent: match self.full {
+                true => Extent::Full,
+                false => Extent::Thin,
             },
             tag: self.options.tag.clone(),
             rules: taken.rules,
@@ -338,15 +357,6 @@ impl Desk<'_> {
             unstable: texts(taken.unstable),
             unreadable: texts(taken.unreadable),
             imported: Some(PathText(self.file_name())),
-        };
-        let index = archive.commit(&info)?;
-        repo.log_import(index.info.id, directory, tag)?;
-        repo.enter_archive(&index, |_| Ok(()))?;
-        repo.catch_up()?;
-        Ok(Imported {
-            id: index.info.id,
-            new: true,
-            skipped: taken.skipped,
-        })
+        }
     }
 }

@@ -86,14 +86,8 @@ impl Survey {
             true => entry.external_attributes() >> 16,
             false => 0,
         };
-        let kind = match kind_of(mode, text.ends_with(b"/")) {
-            Ok(_) if is_ours(&path) => {
-                self.skip(
-                    path,
-                    "has a name of fsync's own files, which are no part of a tree",
-                );
-                return Ok(());
-            }
+        let kind = kind_of(mode, text.ends_with(b"/"), entry.size());
+        let kind = match kind.and_then(|kind| theirs(&path).map(|()| kind)) {
             Ok(kind) => kind,
             Err(why) => {
                 self.skip(path, why);
@@ -237,12 +231,15 @@ fn path_of(name: &[u8]) -> Result<RelPath, String> {
     }
 }
 
-fn kind_of(mode: u32, slash: bool) -> Result<Kind, &'static str> {
+/// The kind that `st_mode` gives, or why it is passed over.
+fn kind_of(mode: u32, slash: bool, size: u64) -> Result<Kind, &'static str> {
     match mode & KIND {
         0o120_000 if !slash => Ok(Kind::Symlink),
         0o040_000 => Ok(Kind::Directory),
         0 | 0o100_000 if slash => Ok(Kind::Directory),
         0 | 0o100_000 => Ok(Kind::File),
+        // What was packed from a pipe is a file.
+        0o010_000 if size > 0 => Ok(Kind::File),
         0o010_000 => Err("a fifo"),
         0o140_000 => Err("a socket"),
         0o020_000 | 0o060_000 => Err("a device"),
@@ -259,9 +256,13 @@ fn permissions(mode: u32, kind: Kind) -> u32 {
     }
 }
 
-/// What is never part of a tree.
-fn is_ours(path: &RelPath) -> bool {
-    path.components().next() == Some(name::BACKUP) || path.components().any(name::is_temporary)
+/// Names of fsync's own files are never part of a tree.
+fn theirs(path: &RelPath) -> Result<(), &'static str> {
+    let backup = path.components().next() == Some(name::BACKUP);
+    match backup || path.components().any(name::is_temporary) {
+        true => Err("has a name that only fsync's own files have"),
+        false => Ok(()),
+    }
 }
 
 fn dos(time: zip::DateTime) -> Option<Time> {

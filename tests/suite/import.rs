@@ -197,6 +197,7 @@ fn what_cannot_be_recorded_is_skipped_and_listed() {
         r#"
 with new("a.zip") as z:
     z.writestr(info("keep"), "k")
+    z.writestr(info("-", 0o010600), "from a pipe")
     z.writestr(info("null", 0o020666), "")
     z.writestr(info("pipe", 0o010644), "")
     z.writestr(info("socket", 0o140644), "")
@@ -215,7 +216,8 @@ with new("a.zip") as z:
     let id = told.text();
     s.run(&format!("fsync-revert ./a.zip {id} --to out"))
         .code(0);
-    assert_eq!(Oracle::of(s.path("out")).len(), 1);
+    assert_eq!(Oracle::of(s.path("out")).len(), 2);
+    assert_eq!(s.tree("out").read("-"), b"from a pipe");
 }
 
 #[test]
