@@ -39,8 +39,10 @@ complete -c fsync -n "__fish_fsync_needs_command" -f -a "mksync" -d 'Write DIR\'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "th" -d 'List DIR\'s tags, a line each: time, tag and snapshot, separated by tabs'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "status" -d 'Say what "fsync sync DIR" would do: a line for each change, and a summary'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "log" -d 'List DIR\'s snapshots, newest first: the head\'s mark, time, id, tags and what was done after each'
+complete -c fsync -n "__fish_fsync_needs_command" -f -a "import" -d 'Record a zip file as a snapshot, and print its id'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "show" -d 'Show what is known of a snapshot'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "verify" -d 'Check the repository: that every archive is whole, and everything that snapshots name is there'
+complete -c fsync -n "__fish_fsync_needs_command" -f -a "repo" -d 'Make or update a second copy of the repository'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "help" -d 'Show the help of a command, or of fsync itself'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "apply" -d 'Perform the plan on standard input (fsync-apply)'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "diff" -d 'Print the plan that makes one tree like others (fsync-diff)'
@@ -60,6 +62,8 @@ complete -c fsync -n "__fish_fsync_using_subcommand cp" -s C -d 'Work as if star
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -s n -l dry-run -d 'Print the plan and change nothing'
+complete -c fsync -n "__fish_fsync_using_subcommand cp" -l no-snapshot -d 'Do not record the state before: this run cannot be taken back'
+complete -c fsync -n "__fish_fsync_using_subcommand cp" -l allow-low-space -d 'Record the state before although the repository\'s disk seems to have no room for it'
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l delete -d 'Plan the deletion of what no source has'
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l delete-excluded -d 'Delete excluded entries of the destination too (implies --delete)'
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -s c -l checksum -d 'Compare contents whenever sizes are equal, whatever the times say'
@@ -91,6 +95,7 @@ complete -c fsync -n "__fish_fsync_using_subcommand rv" -l redo -d 'Take back th
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -s n -l dry-run -d 'Print the plan and change nothing'
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -l verify -d 'In the end, read everything back and compare it with the snapshot'
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -l allow-root -d 'Allow a revert of / or of a home directory'
+complete -c fsync -n "__fish_fsync_using_subcommand rv" -l allow-low-space -d 'Record the present state although the repository\'s disk seems to have no room for it'
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -l trace -d 'Print the pipeline that runs, as a shell reads it'
@@ -108,6 +113,8 @@ complete -c fsync -n "__fish_fsync_using_subcommand sync" -s C -d 'Work as if st
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -s n -l dry-run -d 'Print the plan and change nothing'
+complete -c fsync -n "__fish_fsync_using_subcommand sync" -l no-snapshot -d 'Do not record the state before: this run cannot be taken back'
+complete -c fsync -n "__fish_fsync_using_subcommand sync" -l allow-low-space -d 'Record the state before although the repository\'s disk seems to have no room for it'
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l delete -d 'Plan the deletion of what no source has'
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l delete-excluded -d 'Delete excluded entries of the destination too (implies --delete)'
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -s c -l checksum -d 'Compare contents whenever sizes are equal, whatever the times say'
@@ -179,6 +186,16 @@ complete -c fsync -n "__fish_fsync_using_subcommand log" -s q -l quiet -d 'Say n
 complete -c fsync -n "__fish_fsync_using_subcommand log" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand log" -l trace -d 'Print the pipeline that runs, as a shell reads it'
 complete -c fsync -n "__fish_fsync_using_subcommand log" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fsync -n "__fish_fsync_using_subcommand import" -s d -l dir -d 'The directory that the snapshot shall belong to; it need not exist [default: the path of FILE itself]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand import" -s t -l tag -d 'Tag the snapshot' -r
+complete -c fsync -n "__fish_fsync_using_subcommand import" -s C -d 'Work as if started in DIR' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand import" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand import" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand import" -l allow-low-space -d 'Begin although the repository\'s disk seems to have no room for what is in FILE'
+complete -c fsync -n "__fish_fsync_using_subcommand import" -s q -l quiet -d 'Say nothing but errors'
+complete -c fsync -n "__fish_fsync_using_subcommand import" -s v -l verbose -d 'Say more'
+complete -c fsync -n "__fish_fsync_using_subcommand import" -l trace -d 'Print the pipeline that runs, as a shell reads it'
+complete -c fsync -n "__fish_fsync_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync -n "__fish_fsync_using_subcommand show" -s d -l dir -d 'The directory that @, @{N} and tags belong to' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand show" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand show" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
@@ -196,6 +213,21 @@ complete -c fsync -n "__fish_fsync_using_subcommand verify" -s q -l quiet -d 'Sa
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -l trace -d 'Print the pipeline that runs, as a shell reads it'
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -s C -d 'Work as if started in DIR' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -s q -l quiet -d 'Say nothing but errors'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -s v -l verbose -d 'Say more'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -l trace -d 'Print the pipeline that runs, as a shell reads it'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -f -a "copy" -d 'Make OTHER a second copy of the repository, or bring one up to date'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -s C -d 'Work as if started in DIR' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -s q -l quiet -d 'Say nothing but errors'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -s v -l verbose -d 'Say more'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -l trace -d 'Print the pipeline that runs, as a shell reads it'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -s h -l help -d 'Print help'
 complete -c fsync -n "__fish_fsync_using_subcommand help" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand help" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand help" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
@@ -264,6 +296,7 @@ complete -c fsync -n "__fish_fsync_using_subcommand revert" -s n -l dry-run -d '
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -l json -d 'Print records: results, or with --dry-run the plan'
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -l verify -d 'In the end, read everything back and compare it with the snapshot'
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -l allow-root -d 'Allow / and home directories'
+complete -c fsync -n "__fish_fsync_using_subcommand revert" -l allow-low-space -d 'Record the present state although the repository\'s disk seems to have no room for it'
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -l trace -d 'Print the pipeline that runs, as a shell reads it'
@@ -283,8 +316,11 @@ complete -c fsync -n "__fish_fsync_using_subcommand snap" -s q -l quiet -d 'Say 
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l full -d 'Make an archive that holds the whole tree, whatever others hold already'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l through -d 'Read a plan (NDJSON) on standard input; if it holds a change, record its destination before passing on its end'
+complete -c fsync -n "__fish_fsync_using_subcommand snap" -l stdin -d 'Read paths on standard input, one a line, and record only what became of them and of all below them'
+complete -c fsync -n "__fish_fsync_using_subcommand snap" -l from0 -d 'The paths on standard input end in NUL instead of newline'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l guard -d 'Refuse what fsync-apply would refuse, before anything is recorded; takes its options'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l one-file-system -d 'Do not record what is mounted below the directory; a plan made with this option brings it along'
+complete -c fsync -n "__fish_fsync_using_subcommand snap" -l allow-low-space -d 'Begin although the repository\'s disk seems to have no room for what must be recorded'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l allow-empty-source -d 'Allow deletions although the source is empty'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l allow-unmounted -d 'Allow a source that was a mount point at the last run and is none now'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l allow-root -d 'Allow deletions in / or in a home directory'

@@ -106,7 +106,11 @@ fn read(file: &Path, from0: bool) -> Result<Listed> {
     parse(&text, end).map_err(|message| Error::at(ErrorKind::Usage, name, message))
 }
 
-fn parse(text: &[u8], end: u8) -> std::result::Result<Listed, String> {
+/// Takes a list apart whose paths end in `end`.
+///
+/// # Errors
+/// Which line is no path in a tree, and why.
+pub(super) fn parse(text: &[u8], end: u8) -> std::result::Result<Listed, String> {
     let Some(text) = text
         .strip_suffix(&[end])
         .or(Some(text))

@@ -66,6 +66,9 @@ pub struct Args {
     /// Allow / and home directories
     #[arg(long)]
     pub allow_root: bool,
+    /// Record the present state although the repository's disk seems to have no room for it
+    #[arg(long)]
+    pub allow_low_space: bool,
     /// Options of every program.
     #[command(flatten)]
     pub common: Common,
@@ -139,6 +142,7 @@ impl Args {
             redo: self.redo,
             paths: &paths,
             verify: self.verify,
+            allow_low_space: self.allow_low_space,
         };
         let done = revert.run(&held)?;
         drop(held);

@@ -1,12 +1,13 @@
 //! `fsync-snap`: records a directory; on its own, or as the middle of a pipeline.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Parser;
 
+use crate::cli::choose;
 use crate::cli::option::{Common, FilterArgs, GuardArgs};
 use crate::cli::place::Places;
 use crate::cli::start::Program;
@@ -15,7 +16,8 @@ use crate::cli::through;
 use crate::disk::mount::Mounts;
 use crate::model::filter::only_directory;
 use crate::model::quote::quote;
-use crate::model::{Error, ErrorKind, Exit, Filter, Rule};
+use crate::model::{Error, ErrorKind, Exit, Filter, Listed, Rule};
+use crate::ops::amend::amend;
 use crate::ops::snap::{SnapOptions, Snapped, is_inside, snap};
 use crate::protocol::{Record, SnapshotRecord, Writer};
 use crate::repo::Repo;
@@ -43,6 +45,17 @@ pub struct Snap {
     /// Read a plan (NDJSON) on standard input; if it holds a change, record its destination before passing on its end
     #[arg(long, conflicts_with = "export")]
     through: bool,
+    /// Read paths on standard input, one a line, and record only what became of them and of all below them
+    ///
+    /// Paths are relative to DIR. Nothing else is looked at: all other entries are recorded as DIR's head says,
+    /// but for the directories on the way to a path. Whoever lists the paths must know all that changed; of a file with
+    /// several names, one made or taken away changes all of them. The rules must be those of the head. When fsync itself
+    /// has changed DIR since its head (cp, sync, rv), all of it is looked at.
+    #[arg(long, conflicts_with_all = ["through", "export", "full"])]
+    stdin: bool,
+    /// The paths on standard input end in NUL instead of newline
+    #[arg(long, requires = "stdin")]
+    from0: bool,
     /// Refuse what fsync-apply would refuse, before anything is recorded; takes its options
     #[arg(long, requires = "through")]
     guard: bool,
@@ -55,6 +68,9 @@ pub struct Snap {
     /// Do not record what is mounted below the directory; a plan made with this option brings it along
     #[arg(long, conflicts_with = "export")]
     one_file_system: bool,
+    /// Begin although the repository's disk seems to have no room for what must be recorded
+    #[arg(long, help_heading = "Guards", conflicts_with = "export")]
+    allow_low_space: bool,
     #[command(flatten)]
     filter: FilterArgs,
     #[command(flatten)]
@@ -76,10 +92,12 @@ impl Program for Snap {
         if let Some(spec) = &self.export {
             return self.export(spec.as_bytes());
         }
+        let paths = self.stdin.then(|| self.paths()).transpose()?;
         let mut options = SnapOptions {
             full: self.full,
             tag: self.tag.clone(),
             filter: self.filter.filter()?,
+            allow_low_space: self.allow_low_space,
         };
         if let Some(tag) = &options.tag {
             crate::repo::tag::check(tag)?;
@@ -102,7 +120,10 @@ impl Program for Snap {
         }
         let repo = open_for(&self.common.repository()?, &dir)?;
         let dir = dir.hide(repo.identity());
-        let done = snap(&repo, &dir, &options)?;
+        let done = match paths {
+            Some(paths) => amend(&repo, &dir, &paths, &options)?,
+            None => snap(&repo, &dir, &options)?,
+        };
         report(self.talk(), &repo, &done);
         self.print(&dir, &done)?;
         Ok(exit_of(&done))
@@ -130,6 +151,28 @@ pub fn without_mounts(filter: &Filter, dir: &Path) -> crate::model::Result<Filte
 }
 
 impl Snap {
+    /// The paths on standard input.
+    fn paths(&self) -> crate::model::Result<Listed> {
+        let name = "standard input";
+        if self.filter.reads_input() {
+            let message = "cannot be both the paths and the patterns of --exclude-from";
+            return Err(Error::at(ErrorKind::Usage, name, message));
+        }
+        let mut text = Vec::new();
+        io::stdin()
+            .lock()
+            .read_to_end(&mut text)
+            .map_err(|e| Error::io("cannot read paths from", name, e))?;
+        let end = if self.from0 { b'\0' } else { b'\n' };
+        choose::parse(&text, end).map_err(|why| {
+            Error::at(
+                ErrorKind::BadInput,
+                name,
+                format!("{why}; nothing was recorded"),
+            )
+        })
+    }
+
     fn print(&self, dir: &Local, done: &Snapped) -> Result<()> {
         let mut out = Writer::new(io::stdout().lock());
         if self.json {

@@ -1,5 +1,6 @@
 //! The operations: plain values and trees in, plain values out. No JSON, no printing, no environment.
 
+pub mod amend;
 pub mod apply;
 pub mod check;
 mod choose;
@@ -9,11 +10,13 @@ pub mod diff;
 #[cfg(test)]
 mod fixture;
 pub mod guard;
+pub mod import;
 pub mod link;
 pub mod lookup;
 pub mod making;
 pub mod moving;
 pub mod outcome;
+mod own;
 pub mod pair;
 pub mod part;
 pub mod perform;
@@ -23,7 +26,10 @@ pub mod rename;
 pub mod revert;
 pub mod settle;
 pub mod snap;
+pub mod space;
 pub mod stale;
 pub mod step;
+mod survey;
 pub mod sync;
+mod unzip;
 pub mod walk;

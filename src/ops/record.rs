@@ -24,7 +24,7 @@ use crate::tree::{Dir, Tree};
 #[derive(Default)]
 pub struct Found {
     /// Names of one inode, by inode.
-    links: HashMap<LinkKey, Vec<RelPath>>,
+    pub(super) links: HashMap<LinkKey, Vec<RelPath>>,
     /// What could not be recorded rightly.
     pub problems: Vec<Problem>,
     /// What changed while it was read, again and again.
@@ -60,7 +60,7 @@ pub struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn found(&self) -> MutexGuard<'_, Found> {
+    pub(super) fn found(&self) -> MutexGuard<'_, Found> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -136,15 +136,11 @@ impl Walk<'_> {
         entries
     }
 
-    fn count(&self, path: &RelPath, children: &[Child]) {
+    pub(super) fn count(&self, path: &RelPath, children: &[Child]) {
         let mut found = self.found();
         for child in children {
-            match child.entry.state.kind {
-                Kind::File => found.counts.files += 1,
-                Kind::Directory => found.counts.directories += 1,
-                _ => found.counts.others += 1,
-            }
-            found.counts.content_bytes += child.entry.state.size;
+            let state = &child.entry.state;
+            found.counts.enter(state.kind, state.size);
             if let Some(key) = child.entry.links {
                 found
                     .links
@@ -162,21 +158,7 @@ impl Walk<'_> {
     }
 
     fn remember(&self, path: &RelPath, children: &[Child], memory: &Memory) {
-        let seen: Vec<Seen> = children
-            .iter()
-            .filter(|c| !c.unstable && !c.unreadable && is_settled(&c.entry.state, self.start))
-            .filter_map(|c| {
-                Some(Seen {
-                    name: c.entry.name.clone(),
-                    inode: c.entry.state.inode?,
-                    size: c.entry.state.size,
-                    mtime: c.entry.state.mtime,
-                    content: c.entry.content,
-                    chunks: c.chunks,
-                    xattrs: c.xattrs.clone(),
-                })
-            })
-            .collect();
+        let seen = seen_of(children, self.start);
         let changed = memory.replace(&seen);
         if changed.is_none() && memory.is_empty() {
             return;
@@ -187,7 +169,7 @@ impl Walk<'_> {
     }
 
     /// Records one entry; `None` when it went away.
-    fn child(
+    pub(super) fn child(
         &self,
         dir: &dyn Dir,
         above: &RelPath,
@@ -264,12 +246,29 @@ impl Walk<'_> {
         });
     }
 
-    fn xattrs(&self, dir: &dyn Dir, path: &RelPath, entry: &Entry) -> Xattrs {
+    pub(super) fn xattrs(&self, dir: &dyn Dir, path: &RelPath, entry: &Entry) -> Xattrs {
         dir.xattrs(entry).unwrap_or_else(|e| {
             self.problem(path, "read", &e.cause());
             Vec::new()
         })
     }
+}
+
+/// What a recording that began at `start` may remember of entries.
+pub(super) fn seen_of(children: &[Child], start: Time) -> Vec<Seen> {
+    let trusted = |c: &&Child| !c.unstable && !c.unreadable && is_settled(&c.entry.state, start);
+    let seen = |c: &Child| {
+        Some(Seen {
+            name: c.entry.name.clone(),
+            inode: c.entry.state.inode?,
+            size: c.entry.state.size,
+            mtime: c.entry.state.mtime,
+            content: c.entry.content,
+            chunks: c.chunks,
+            xattrs: c.xattrs.clone(),
+        })
+    };
+    children.iter().filter(trusted).filter_map(seen).collect()
 }
 
 /// An entry that is as it was remembered.

@@ -38,6 +38,8 @@ pub struct Revert<'a> {
     pub paths: &'a [RelPath],
     /// In the end everything is read and compared with the snapshot.
     pub verify: bool,
+    /// Record the present state although the repository seems to have no room for it.
+    pub allow_low_space: bool,
 }
 
 /// What came of it.
@@ -80,6 +82,7 @@ impl Revert<'_> {
         let options = options(self.target, self.root.is_privileged())?.on(medium);
         let recorded = SnapOptions {
             filter: options.filter.clone(),
+            allow_low_space: self.allow_low_space,
             ..SnapOptions::default()
         };
         let head = self.repo.head(self.dir)?.id;

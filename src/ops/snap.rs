@@ -11,9 +11,11 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::disk::backup;
 use crate::disk::lock::{Lock, PATIENCE, lock};
+use crate::model::listed::Scope;
 use crate::model::quote::quote;
 use crate::model::{Error, ErrorKind, Filter, NodeId, Problem, Result, SnapshotId, Time};
 use crate::ops::record::{Found, Walk};
+use crate::ops::space::{self, Demand};
 use crate::repo::archive::{Archive, Purpose};
 use crate::repo::index::What;
 use crate::repo::info::FORMAT;
@@ -33,6 +35,8 @@ pub struct SnapOptions {
     pub tag: Option<String>,
     /// What belongs to the tree.
     pub filter: Filter,
+    /// Begin although the repository seems to have no room for it.
+    pub allow_low_space: bool,
 }
 
 /// What came of it.
@@ -70,8 +74,8 @@ pub fn snap(repo: &Repo, dir: &Local, options: &SnapOptions) -> Result<Snapped> 
 /// Records a directory whose lock the caller holds.
 ///
 /// # Errors
-/// A bad tag; a malformed BACKUP; a root that cannot be read; a repository that cannot be written. Then
-/// no snapshot was made and BACKUP is as before.
+/// A bad tag; a malformed BACKUP; [`ErrorKind::Refused`] when the repository has no room; a root that cannot be
+/// read; a repository that cannot be written. Then no snapshot was made and BACKUP is as before.
 pub fn snap_locked(
     repo: &Repo,
     dir: &Local,
@@ -83,34 +87,86 @@ pub fn snap_locked(
     let head = repo.head(dir)?;
     let full = options.full || !repo.has_snapshots(&directory)?;
     let start = Time::now();
-    let archive = Archive::new(repo, purpose(dir, &head, full, start)?);
     let root = repo.stat_root(&directory)?;
+    let demand = Demand {
+        repo,
+        dir,
+        filter: &options.filter,
+        root,
+        full,
+        scope: Scope::Whole,
+    };
+    if !options.allow_low_space {
+        space::check(&demand)?;
+    }
+    let archive = Archive::new(repo, purpose(dir, &head, full, start)?);
     let (tree, found) = walk(repo, dir, &archive, options, root, full, start)?;
-    let changes = Changes {
-        directory: &directory,
+    let walked = Walked {
         forget: outgrown(repo, root, &found)?,
-        found: &found,
+        archive,
+        tree,
+        found,
+        full,
+        start,
     };
-    let known = known(repo, &directory, &head, tree, options)?;
-    let id = match known {
-        Some(id) => {
-            drop(archive);
-            changes.save(repo)?;
-            adopt(repo, dir, id, options.tag.as_deref())?;
-            id
-        }
-        None => {
-            let info = info(&directory, &head, tree, full, start, options, &found);
-            commit(repo, dir, archive, info, &changes)?
-        }
-    };
-    Ok(Snapped {
-        id,
-        new: known.is_none(),
-        notice: head.notice,
-        problems: found.problems,
-        excluded: found.excluded,
-    })
+    walked.conclude(repo, dir, head, options)
+}
+
+/// A directory that was walked.
+pub(super) struct Walked {
+    /// What is new.
+    pub archive: Archive,
+    /// The id of the tree.
+    pub tree: NodeId,
+    /// What was found.
+    pub found: Found,
+    /// Whether the archive holds the whole tree.
+    pub full: bool,
+    /// When the walk began.
+    pub start: Time,
+    /// Directories that were not met are forgotten.
+    pub forget: bool,
+}
+
+impl Walked {
+    /// Makes it a snapshot, or finds the one that says the same.
+    pub(super) fn conclude(
+        self,
+        repo: &Repo,
+        dir: &Local,
+        head: Head,
+        options: &SnapOptions,
+    ) -> Result<Snapped> {
+        let directory = directory_of(dir);
+        let (tree, found) = (self.tree, self.found);
+        let changes = Changes {
+            directory: &directory,
+            forget: self.forget,
+            found: &found,
+        };
+        let known = known(repo, &directory, &head, tree, options)?;
+        let id = match known {
+            Some(id) => {
+                drop(self.archive);
+                changes.save(repo)?;
+                adopt(repo, dir, id, options.tag.as_deref())?;
+                id
+            }
+            None => {
+                let info = info(
+                    &directory, &head, tree, self.full, self.start, options, &found,
+                );
+                commit(repo, dir, self.archive, info, &changes)?
+            }
+        };
+        Ok(Snapped {
+            id,
+            new: known.is_none(),
+            notice: head.notice,
+            problems: found.problems,
+            excluded: found.excluded,
+        })
+    }
 }
 
 /// Makes a snapshot that is there already the head.
@@ -147,6 +203,17 @@ fn outgrown(repo: &Repo, root: Option<i64>, found: &Found) -> Result<bool> {
     }
 }
 
+/// Threads for walking, with room for a deep tree.
+///
+/// # Errors
+/// When they cannot be started.
+pub(super) fn pool() -> Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
+        .stack_size(STACK)
+        .build()
+        .map_err(|e| Error::new(ErrorKind::Failed, format!("cannot start threads: {e}")))
+}
+
 /// Walks with a pool of its own.
 fn walk(
     repo: &Repo,
@@ -166,25 +233,25 @@ fn walk(
         start,
         found: Mutex::default(),
     };
-    let pool = rayon::ThreadPoolBuilder::new()
-        .stack_size(STACK)
-        .build()
-        .map_err(|e| Error::new(ErrorKind::Failed, format!("cannot start threads: {e}")))?;
     let tree = {
         let _still = repo.reading()?;
-        pool.install(|| walk.tree(dir))?
+        pool()?.install(|| walk.tree(dir))?
     };
-    let mut found = walk
-        .found
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
+    Ok((tree, settled(walk.found)))
+}
+
+/// What was found, in order.
+pub(super) fn settled(found: Mutex<Found>) -> Found {
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     found.problems.sort_by(|a, b| a.path.cmp(&b.path));
     found.unstable.sort();
     found.unreadable.sort();
-    Ok((tree, found))
+    found.unstable.dedup();
+    found.unreadable.dedup();
+    found
 }
 
-fn purpose(dir: &Local, head: &Head, full: bool, time: Time) -> Result<Purpose> {
+pub(super) fn purpose(dir: &Local, head: &Head, full: bool, time: Time) -> Result<Purpose> {
     let path = dir.path().as_os_str().as_bytes();
     let open = dir.open()?;
     let mut folder = ".fsync".to_string();
@@ -274,6 +341,7 @@ fn info(
         counts: found.counts,
         unstable: texts(&found.unstable),
         unreadable: texts(&found.unreadable),
+        imported: None,
     }
 }
 

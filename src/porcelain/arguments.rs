@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cli::option::Common;
 use crate::porcelain::session::Session;
-use crate::porcelain::{cp, dispatch, help, log, mksync, rv, show, status, sync, th, verify};
+use crate::porcelain::{
+    cp, dispatch, help, import, log, mksync, repo, rv, show, status, sync, th, verify,
+};
 
 /// Compare two directory trees, apply the difference, and take back whatever you did
 ///
@@ -82,12 +84,28 @@ pub enum Command {
     /// The fields of a line are separated by tabs. A star marks the head: the snapshot that "fsync rv -d
     /// DIR" goes back to. "@{1} apply" says that the snapshot is the state before the last operation.
     Log(log::Log),
+    /// Record a zip file as a snapshot, and print its id
+    ///
+    /// A zip that fsync made (an archive, an export) keeps all that its manifest says: owners, links, attributes,
+    /// devices and setuid bits too, so look whose it is before root restores it. Of any other zip, names,
+    /// permissions, times, contents, symbolic links and directories are recorded; all of it belongs to the user who imports,
+    /// without setuid, setgid and sticky bits. Devices, fifos and sockets are skipped (exit code 3). A zip that is damaged, or
+    /// has names that lead elsewhere, is refused as a whole (5). No head moves, and no directory is touched: "fsync rv -d
+    /// DIR -t TAG" restores from it.
+    Import(import::Import),
     /// Show what is known of a snapshot
     Show(show::Show),
     /// Check the repository: that every archive is whole, and everything that snapshots name is there
     ///
     /// Exit code 8 when something is damaged.
     Verify(verify::Verify),
+    /// Make or update a second copy of the repository
+    ///
+    /// "copy OTHER": archives that OTHER lacks are copied and checked, then the log. OTHER must be empty, missing, or an earlier copy that
+    /// nothing else was recorded in; else it is refused (exit code 4). Nothing is removed there, though it is gone
+    /// here. What is damaged here is named and left out (8). A run that was cut short is simply run again.
+    /// "fsync --repo OTHER ..." works with the copy; record into one of the two only.
+    Repo(repo::Repository),
     /// Show the help of a command, or of fsync itself
     Help(help::Help),
     /// Print the plan that makes one tree like others (fsync-diff)
@@ -138,8 +156,10 @@ impl Fsync {
             Command::Th(th) => th.run(&session)?,
             Command::Status(status) => status.run(&session)?,
             Command::Log(log) => log.run(&session)?,
+            Command::Import(import) => import.run(&session)?,
             Command::Show(show) => show.run(&session)?,
             Command::Verify(verify) => verify.run(&session)?,
+            Command::Repo(repo) => repo.run(&session)?,
             Command::Help(help) => help.run(&session)?,
             Command::Diff(args) => plumbing("diff", args)?,
             Command::Apply(args) => plumbing("apply", args)?,

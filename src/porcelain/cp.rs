@@ -1,12 +1,14 @@
 //! `fsync cp`, and the pipeline that it shares with `fsync sync`.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use crate::cli::option::{CompareArgs, FilterArgs, GuardArgs};
 use crate::model::Result;
+use crate::model::quote::quote;
 use crate::porcelain::pipeline::{Output, Stage};
 use crate::porcelain::session::Session;
 use crate::porcelain::summary::Summary;
@@ -33,6 +35,12 @@ pub struct How {
     /// Print the plan and change nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+    /// Do not record the state before: this run cannot be taken back
+    #[arg(long, conflicts_with_all = ["tag", "allow_low_space"])]
+    pub no_snapshot: bool,
+    /// Record the state before although the repository's disk seems to have no room for it
+    #[arg(long, help_heading = "Guards")]
+    pub allow_low_space: bool,
     /// What counts as a difference.
     #[command(flatten)]
     pub compare: CompareArgs,
@@ -64,11 +72,12 @@ impl How {
         if self.dry_run {
             return session.run_one(diff(session, &self.compare, &self.filter, false, paths)?);
         }
-        let stages = vec![
-            diff(session, &self.compare, &self.filter, true, paths)?,
-            self.snap(session)?,
-            self.apply(session)?,
-        ];
+        let mut stages = vec![diff(session, &self.compare, &self.filter, true, paths)?];
+        match self.no_snapshot {
+            true => warn(session, paths),
+            false => stages.push(self.snap(session)?),
+        }
+        stages.push(self.apply(session)?);
         let mut summary = Summary::new(session.talk, self.tag.as_deref());
         let mut read = |stdout| summary.read(stdout);
         let finish = session.run(stages, Output::Read(&mut read))?;
@@ -87,17 +96,32 @@ impl How {
             options.push(option);
         }
         options.extend(self.guards.to_args());
+        if self.allow_low_space {
+            options.push("--allow-low-space".into());
+        }
         stage.push(options, &[]);
         Ok(stage)
     }
 
     fn apply(&self, session: &Session) -> Result<Stage> {
         let mut stage = session.stage("fsync-apply")?;
-        let mut options = vec!["--require-snapshot".into(), "--json".into()];
+        let mut options = vec!["--json".into()];
+        if !self.no_snapshot {
+            options.insert(0, "--require-snapshot".into());
+        }
         options.extend(self.guards.to_args());
         stage.push(options, &[]);
         Ok(stage)
     }
+}
+
+/// Says that there will be no way back; even to who wants to hear nothing but errors.
+fn warn(session: &Session, paths: &[OsString]) {
+    let destination = paths.last().map_or(OsStr::new("."), OsString::as_os_str);
+    session.talk.error(&format!(
+        "{}: --no-snapshot: its state is not recorded, and this run cannot be taken back",
+        quote(destination.as_bytes())
+    ));
 }
 
 /// The stage that compares: in records for the next stage, or in lines for people.

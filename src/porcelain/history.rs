@@ -44,7 +44,8 @@ impl Past {
                 head.notice.iter().for_each(|n| session.talk.note(n));
                 (local.path().to_path_buf(), head.id)
             }
-            Err(e) if e.kind() == ErrorKind::NotFound => {
+            // It is gone, or a zip file that was imported.
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::Usage) => {
                 let path = absolute(dir.to_path_buf())?;
                 let head = repo.logged_head(&directory_at(&path))?;
                 (path, head)

@@ -32,6 +32,9 @@ pub struct Rv {
     /// Allow a revert of / or of a home directory
     #[arg(long)]
     pub allow_root: bool,
+    /// Record the present state although the repository's disk seems to have no room for it
+    #[arg(long)]
+    pub allow_low_space: bool,
     /// Only these paths, relative to the directory
     #[arg(value_name = "PATH", last = true, conflicts_with = "to")]
     pub paths: Vec<OsString>,
@@ -79,6 +82,7 @@ impl Rv {
             ("--dry-run", self.dry_run),
             ("--verify", self.verify),
             ("--allow-root", self.allow_root),
+            ("--allow-low-space", self.allow_low_space),
         ];
         options.extend(flags.iter().filter(|f| f.1).map(|f| OsString::from(f.0)));
         options

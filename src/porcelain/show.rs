@@ -88,6 +88,9 @@ fn page(history: &History, archive: &Path, changes: Option<Tally>) -> String {
         say("host", &quote(history.host.as_bytes()));
     }
     history.tags.iter().for_each(|tag| say("tag", tag));
+    if let Some(zip) = &history.imported {
+        say("imported", &quote(&zip.0));
+    }
     let parent = history.parent.map(|id| id.to_string());
     say("parent", parent.as_deref().unwrap_or("none"));
     match changes {

@@ -34,6 +34,8 @@ pub struct History {
     pub unstable: Vec<PathText>,
     /// What could not be read.
     pub unreadable: Vec<PathText>,
+    /// The zip file that it was imported from.
+    pub imported: Option<PathText>,
     /// Whether its directory's BACKUP names it.
     pub head: bool,
     /// Tags that name it, oldest first.
@@ -74,6 +76,7 @@ impl History {
             rules: info.rules,
             unstable: info.unstable,
             unreadable: info.unreadable,
+            imported: info.imported,
             head: false,
             tags: Vec::new(),
             operations: Vec::new(),
@@ -114,6 +117,7 @@ mod tests {
             rules: Vec::new(),
             unstable: Vec::new(),
             unreadable: Vec::new(),
+            imported: None,
             head: true,
             tags: vec!["a".into()],
             operations: Vec::new(),

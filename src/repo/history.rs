@@ -147,14 +147,16 @@ impl Repo {
             .collect()
     }
 
-    /// Whether a directory has any snapshot.
+    /// Whether a directory has any snapshot that was not imported.
     ///
     /// # Errors
     /// When the catalog cannot be read.
     pub fn has_snapshots(&self, directory: &PathText) -> Result<bool> {
         self.catalog()
             .db
-            .prepare_cached("SELECT 1 FROM snapshots WHERE directory = ?1")
+            .prepare_cached(
+                "SELECT 1 FROM snapshots WHERE directory = ?1 AND json_extract(info, '$.imported') IS NULL",
+            )
             .and_then(|mut q| q.exists([&directory.0]))
             .map_err(failed)
     }
@@ -239,6 +241,7 @@ impl Repo {
                 id,
                 directory: directory.clone(),
                 time: Time::now(),
+                imported: false,
             },
             Line::Head {
                 directory: directory.clone(),
@@ -246,6 +249,23 @@ impl Repo {
                 time: Time::now(),
             },
         ];
+        lines.extend(tag.map(|tag| tag_line(directory, tag, Some(id))));
+        self.log().append(&lines).map(|_| ())
+    }
+
+    /// The log's lines of a snapshot that was imported: that it is there, its tag.
+    pub(crate) fn log_import(
+        &self,
+        id: SnapshotId,
+        directory: &PathText,
+        tag: Option<&str>,
+    ) -> Result<()> {
+        let mut lines = vec![Line::Snapshot {
+            id,
+            directory: directory.clone(),
+            time: Time::now(),
+            imported: true,
+        }];
         lines.extend(tag.map(|tag| tag_line(directory, tag, Some(id))));
         self.log().append(&lines).map(|_| ())
     }

@@ -218,7 +218,9 @@ fn add_pieces(file: &File, name: &[u8], text: &[u8], places: &mut Vec<NewPlace>)
             ));
             offset = offset.saturating_add(*packed);
         }
-        if chunks.len() != pieces.packed_bytes.len() || offset > whole.offset + whole.packed {
+        if chunks.len() != pieces.packed_bytes.len()
+            || offset > whole.offset.saturating_add(whole.packed)
+        {
             return Err(damaged("does not fit the entry".into()));
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{NodeId, RelPath, Rule, SnapshotId, Time};
+use crate::model::{Kind, NodeId, RelPath, Rule, SnapshotId, Time};
 use crate::repo::text::PathText;
 
 /// The format's number: 0 while it is being built.
@@ -31,6 +31,19 @@ pub struct Counts {
     pub others: u64,
     /// Bytes of all files.
     pub content_bytes: u64,
+}
+
+impl Counts {
+    /// Counts an entry; its size is 0 unless it is a file.
+    pub fn enter(&mut self, kind: Kind, size: u64) {
+        let count = match kind {
+            Kind::File => &mut self.files,
+            Kind::Directory => &mut self.directories,
+            _ => &mut self.others,
+        };
+        *count = count.saturating_add(1);
+        self.content_bytes = self.content_bytes.saturating_add(size);
+    }
 }
 
 /// What is known of a snapshot.
@@ -72,6 +85,9 @@ pub struct Info {
     /// What could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<PathText>,
+    /// The name of the zip file that it was imported from; then it is nothing that the directory ever held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<PathText>,
 }
 
 fn nobody() -> SnapshotId {

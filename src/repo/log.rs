@@ -85,6 +85,10 @@ pub struct Finish {
     pub time: Time,
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 /// One line.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -106,6 +110,9 @@ pub enum Line {
         directory: PathText,
         /// When it was committed.
         time: Time,
+        /// It came out of a zip file, and is no state that the directory had.
+        #[serde(default, skip_serializing_if = "is_false")]
+        imported: bool,
     },
     /// A directory's head moved.
     Head {

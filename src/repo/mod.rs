@@ -8,11 +8,12 @@
 //! | [`manifest`], [`link`], [`chunk`], [`info`] | what a snapshot says |
 //! | [`log`], [`replay`], [`catalog`], [`still`], [`stat`] | what happened, and the index of it all |
 //! | [`snapshot`], [`history`], [`tag`], [`resolve`] | what others ask for |
-//! | [`export`], [`verify`] | whole zips, and whether all is well |
+//! | [`export`], [`verify`], [`copy`] | whole zips, whether all is well, and a second of all of it |
 
 pub mod archive;
 pub mod catalog;
 pub mod chunk;
+pub mod copy;
 pub mod deflate;
 pub mod export;
 pub mod header;

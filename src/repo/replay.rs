@@ -18,6 +18,7 @@ pub fn apply(tx: &Transaction<'_>, at: u64, line: &Line) -> rusqlite::Result<()>
         Line::Repository { id, .. } => {
             set_meta(tx, "repository", id)?;
         }
+        Line::Snapshot { imported: true, .. } => {}
         Line::Snapshot { directory, .. } => {
             tx.execute("DELETE FROM redo WHERE directory = ?1", [&directory.0])?;
         }

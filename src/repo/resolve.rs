@@ -135,7 +135,10 @@ impl Repo {
         let time = parse_time(text)
             .ok_or_else(|| missing(spec, "is no number and no time such as 2026-11-22T19:30"))?;
         let all = self.snapshots(Some(dir))?;
-        let newest = all.iter().rev().find(|info| info.time <= time);
+        let newest = all
+            .iter()
+            .rev()
+            .find(|info| info.time <= time && info.imported.is_none());
         newest
             .map(|info| info.id)
             .ok_or_else(|| missing(spec, "the directory has no snapshot that old"))
@@ -280,6 +283,7 @@ mod tests {
                 counts: Counts::default(),
                 unstable: Vec::new(),
                 unreadable: Vec::new(),
+                imported: None,
             };
             ids.push(info.id);
             let index = crate::repo::index::Index {

@@ -74,6 +74,15 @@ impl Memory {
         same.then_some(seen)
     }
 
+    /// What is remembered of names that were not `examined` (which are sorted), with what was `seen` of those that were.
+    pub fn amended(&self, examined: &[&[u8]], seen: Vec<Seen>) -> Vec<Seen> {
+        let untouched = |s: &&Seen| examined.binary_search(&&*s.name).is_err();
+        let mut all: Vec<Seen> = self.seen.iter().filter(untouched).cloned().collect();
+        all.extend(seen);
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
     /// What to remember from now on; `None` when that is what is remembered already.
     pub fn replace(&self, seen: &[Seen]) -> Option<Vec<u8>> {
         let raw = encode(seen);

@@ -24,9 +24,9 @@ use crate::repo::log::{Line, Log};
 use crate::repo::place;
 use crate::tree::buffer::Buffer;
 
-const LOG: &str = "log.ndjson";
-const CATALOG: &str = "catalog.db";
-const TEMPORARY: &str = "tmp";
+pub(super) const LOG: &str = "log.ndjson";
+pub(super) const CATALOG: &str = "catalog.db";
+pub(super) const TEMPORARY: &str = "tmp";
 /// How often a catalog that does not open is tried, and how long between.
 const TRIES: usize = 5;
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(40);
@@ -181,17 +181,9 @@ impl Repo {
         self.0.folder.sync_all().map_err(cannot)
     }
 
-    /// Removes what dead writers left in `tmp/`. Failing is harmless: the next run tries again.
+    /// Removes what dead writers left in `tmp/`.
     pub fn sweep(&self) {
-        let folder = self.0.path.join(TEMPORARY);
-        for entry in WalkDir::new(folder).min_depth(1).into_iter().flatten() {
-            let Ok(file) = File::open(entry.path()) else {
-                continue;
-            };
-            if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
+        sweep(&self.0.path);
     }
 
     /// Where an archive is.
@@ -340,6 +332,19 @@ impl Repo {
     pub(crate) fn read_index(&self, id: SnapshotId) -> Result<Index> {
         let path = self.archive_path(id);
         index::read(&*self.archive(id)?, id, raw(&path))
+    }
+}
+
+/// Removes what dead writers left in the `tmp/` of a repository. Failing is harmless: the next run tries again.
+pub(super) fn sweep(repository: &Path) {
+    let folder = repository.join(TEMPORARY);
+    for entry in WalkDir::new(folder).min_depth(1).into_iter().flatten() {
+        let Ok(file) = File::open(entry.path()) else {
+            continue;
+        };
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 

@@ -9,6 +9,7 @@ pub mod buffer;
 pub mod cursor;
 pub mod local;
 pub mod overlay;
+pub mod room;
 pub mod system;
 
 use crate::model::{Entry, Medium, NodeId, Problem, RelPath, Result, Skip, Xattrs};

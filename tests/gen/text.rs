@@ -35,7 +35,9 @@ pub fn of(page: &str) -> Text {
         "fsync-status" => STATUS,
         "fsync-log" => LOG,
         "fsync-show" => SHOW,
+        "fsync-import" => IMPORT,
         "fsync-verify" => VERIFY,
+        "fsync-repo" => REPO,
         "fsync-diff" => DIFF,
         "fsync-apply" => APPLY,
         "fsync-snap" => SNAP,
@@ -71,7 +73,9 @@ const FSYNC: Text = Text {
         "fsync-status(1)",
         "fsync-log(1)",
         "fsync-show(1)",
+        "fsync-import(1)",
         "fsync-verify(1)",
+        "fsync-repo(1)",
         "fsync-diff(1)",
         "fsync-apply(1)",
         "fsync-snap(1)",
@@ -188,6 +192,30 @@ const SHOW: Text = Text {
     see: &["fsync(1)", "fsync-log(1)", "fsync-snap(1)"],
 };
 
+const IMPORT: Text = Text {
+    more: &["fsync-repository(5) says what is taken from a zip, and which ones are refused."],
+    examples: &[(
+        "Record what somebody sent, look at it, and make a directory of it:",
+        "fsync import -d project -t sent project.zip\nfsync show sent\nfsync rv -d project -t sent",
+    )],
+    see: &["fsync(1)", "fsync-rv(1)", "fsync-show(1)", "fsync-snap(1)"],
+};
+
+const REPO: Text = Text {
+    more: &[],
+    examples: &[
+        (
+            "Keep a second copy on another disk, and check it:",
+            "fsync repo copy /mnt/disk/fsync\nfsync --repo /mnt/disk/fsync verify",
+        ),
+        (
+            "Bring a directory back from there:",
+            "fsync --repo /mnt/disk/fsync rv -d copy",
+        ),
+    ],
+    see: &["fsync(1)", "fsync-verify(1)"],
+};
+
 const VERIFY: Text = Text {
     more: &[],
     examples: &[("Read and check everything:", "fsync verify --read-data")],
@@ -251,6 +279,10 @@ const SNAP: Text = Text {
         (
             "Record a directory under a name:",
             "fsync-snap -t monday copy",
+        ),
+        (
+            "Record only what a watcher saw changing:",
+            "inotifywait -r -t 60 --format %w%f copy | sed 's|^copy/||' | fsync-snap --stdin copy",
         ),
         (
             "Write an ordinary zip of it:",

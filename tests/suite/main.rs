@@ -6,6 +6,7 @@
 //! Names: `conformance_NN_…` is case NN of the list of behaviours that users of other tools rely on;
 //! `holds_N_…` is item N of "what must hold" in the issue that asked for the toolkit.
 
+mod amend;
 mod apply;
 mod archive;
 mod busy;
@@ -23,6 +24,7 @@ mod full;
 mod guard;
 mod guarded;
 mod history;
+mod import;
 mod input;
 mod keep;
 mod kill;
@@ -37,7 +39,9 @@ mod property;
 mod race;
 mod restore;
 mod revert;
+mod second;
 mod snap;
+mod space;
 mod stale;
 mod support;
 mod tag;

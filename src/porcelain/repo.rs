@@ -1,0 +1,98 @@
+//! `fsync repo`: what is done to a repository as a whole.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::model::quote::quote;
+use crate::model::{Exit, Result};
+use crate::porcelain::history::open;
+use crate::porcelain::session::Session;
+use crate::repo::Repo;
+use crate::repo::copy::{Copied, copy};
+
+/// Arguments of `fsync repo`.
+#[derive(Args, Debug)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Repository {
+    /// What to do.
+    #[command(subcommand)]
+    pub work: Work,
+}
+
+/// What can be done.
+#[derive(Subcommand, Debug)]
+pub enum Work {
+    /// Make OTHER a second copy of the repository, or bring one up to date
+    Copy(Copy),
+}
+
+/// Arguments of `fsync repo copy`.
+#[derive(Args, Debug)]
+pub struct Copy {
+    /// The folder of the copy; what it lies in must exist
+    #[arg(value_name = "OTHER")]
+    pub other: PathBuf,
+}
+
+impl Repository {
+    /// Runs it; the exit code.
+    ///
+    /// # Errors
+    /// As the command.
+    pub fn run(self, session: &Session) -> Result<u8> {
+        match self.work {
+            Work::Copy(copy) => copy.run(session),
+        }
+    }
+}
+
+impl Copy {
+    /// Runs it; the exit code.
+    ///
+    /// # Errors
+    /// When there is no repository, or the copy is refused or cannot be written.
+    pub fn run(self, session: &Session) -> Result<u8> {
+        use std::os::unix::ffi::OsStrExt;
+        let repo = open(session)?;
+        let done = copy(&repo, &self.other)?;
+        for damage in &done.damaged {
+            session.talk.error(&format!("{damage}; it was not copied"));
+        }
+        // Opening makes its catalog.
+        let other = Repo::open(&self.other)?;
+        other.notices().iter().for_each(|n| session.talk.note(n));
+        let name = quote(other.path().as_os_str().as_bytes());
+        session.talk.note(&format!("{name}: {}", words(&done)));
+        Ok(match done.damaged.is_empty() {
+            true => Exit::Done.code(),
+            false => Exit::Damaged.code(),
+        })
+    }
+}
+
+fn words(done: &Copied) -> String {
+    let count = |n: u64, one: &str| match n {
+        1 => format!("1 {one}"),
+        n => format!("{n} {one}s"),
+    };
+    let mut text = match (done.archives, done.log) {
+        (0, false) => "nothing was missing".to_string(),
+        (0, true) => "the log was copied".to_string(),
+        (n, log) => {
+            let log = if log { " and the log" } else { "" };
+            let bytes = count(done.bytes, "byte");
+            let were = if n == 1 && log.is_empty() {
+                "was"
+            } else {
+                "were"
+            };
+            format!("{} of {bytes}{log} {were} copied", count(n, "archive"))
+        }
+    };
+    text.push_str(&format!("; it holds {}", count(done.held, "archive")));
+    if done.gone > 0 {
+        text.push_str(&format!(", {} of them gone here", done.gone));
+    }
+    text
+}
