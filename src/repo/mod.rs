@@ -5,16 +5,20 @@
 //! | [`store`] | the folder: opening it, committing an archive, keeping the catalog up to date |
 //! | [`writer`], [`header`], [`reader`], [`index`] | zip files |
 //! | [`archive`], [`large`], [`deflate`], [`place`] | contents into an archive, and out of it |
-//! | [`manifest`], [`link`], [`chunk`], [`info`] | what a snapshot says |
+//! | [`manifest`], [`node`], [`link`], [`chunk`], [`info`] | what a snapshot says |
 //! | [`log`], [`replay`], [`catalog`], [`stat`] | what happened, and the index of it all |
-//! | [`snapshot`], [`history`], [`tag`], [`resolve`] | what others ask for |
-//! | [`export`], [`verify`] | whole zips, and whether all is well |
+//! | [`snapshot`], [`history`], [`tag`], [`resolve`], [`fault`] | what others ask for |
+//! | [`export`], [`tarball`], [`tar`] | whole zips and tar streams |
+//! | [`cost`] | what is held, and what each snapshot alone costs |
+//! | [`verify`] | whether all is well |
 
 pub mod archive;
 pub mod catalog;
 pub mod chunk;
+pub mod cost;
 pub mod deflate;
 pub mod export;
+pub mod fault;
 pub mod header;
 pub mod history;
 pub mod index;
@@ -23,6 +27,7 @@ pub mod large;
 pub mod link;
 pub mod log;
 pub mod manifest;
+pub mod node;
 pub mod place;
 pub mod reader;
 pub mod replay;
@@ -31,6 +36,8 @@ pub mod snapshot;
 pub mod stat;
 pub mod store;
 pub mod tag;
+pub mod tar;
+pub mod tarball;
 pub mod text;
 pub mod verify;
 pub mod writer;

@@ -9,8 +9,7 @@ use crate::model::{
 };
 use crate::repo::chunk::{self, Chunk};
 use crate::repo::info::Info;
-use crate::repo::link;
-use crate::repo::manifest::{self, Child};
+use crate::repo::manifest::Child;
 use crate::repo::place::{self, Checked};
 use crate::repo::store::Repo;
 use crate::tree::{Contents, Dir, Listing, Tree};
@@ -21,7 +20,6 @@ const NO_DEVICE: u64 = u64::MAX;
 /// What all directories of a snapshot share.
 struct Shared {
     repo: Repo,
-    id: SnapshotId,
     links: HashMap<RelPath, LinkKey>,
     linked: Option<NodeId>,
 }
@@ -49,22 +47,14 @@ impl Repo {
     /// [`ErrorKind::NotFound`] when there is none of that id, [`ErrorKind::Damaged`] when its manifest is not what was stored.
     pub fn tree(&self, id: SnapshotId) -> Result<SnapshotTree> {
         let info = self.snapshot(id)?;
-        let bytes = self.bytes(ContentId(info.tree.0))?;
-        let (root, links) = manifest::parse_tree(&bytes).map_err(|e| bad(id, &e))?;
-        let groups = match links {
-            Some(node) => {
-                let bytes = self.bytes(ContentId(node.0))?;
-                link::parse(&bytes).map_err(|e| bad(id, &e))?
-            }
-            None => Vec::new(),
-        };
+        let (root, links) = self.tree_record(info.tree)?;
+        let groups = self.link_groups(links)?;
         let keyed = groups.into_iter().enumerate().flat_map(|(n, group)| {
             let key = (NO_DEVICE, n as u64);
             group.into_iter().map(move |path| (path, key))
         });
         let shared = Shared {
             repo: self.clone(),
-            id,
             links: keyed.collect(),
             linked: links,
         };
@@ -74,13 +64,6 @@ impl Repo {
             info,
         })
     }
-}
-
-fn bad(id: SnapshotId, why: &str) -> Error {
-    Error::new(
-        ErrorKind::Damaged,
-        format!("the manifest of snapshot {id} is damaged: {why}"),
-    )
 }
 
 impl SnapshotTree {
@@ -105,8 +88,7 @@ fn open(shared: &Arc<Shared>, path: RelPath, child: &Child) -> Result<Box<dyn Di
         let message = "could not be read when it was recorded";
         return Err(Error::at(ErrorKind::Failed, path.as_bytes(), message));
     };
-    let bytes = shared.repo.bytes(ContentId(node.0))?;
-    let mut children = manifest::parse_directory(&bytes).map_err(|e| bad(shared.id, &e))?;
+    let mut children = shared.repo.entries(node)?;
     if !shared.links.is_empty() {
         for child in &mut children {
             child.entry.links = shared.links.get(&path.join(&child.entry.name)).copied();
