@@ -9,7 +9,7 @@
 //! | [`log`], [`replay`], [`catalog`], [`stat`] | what happened, and the index of it all |
 //! | [`snapshot`], [`history`], [`tag`], [`resolve`], [`fault`] | what others ask for |
 //! | [`export`], [`tarball`], [`tar`] | whole zips and tar streams |
-//! | [`cost`] | what is held, and what each snapshot alone costs |
+//! | [`cost`], [`reach`] | what is held, and what each snapshot alone costs |
 //! | [`verify`] | whether all is well |
 
 pub mod archive;
@@ -29,6 +29,7 @@ pub mod log;
 pub mod manifest;
 pub mod node;
 pub mod place;
+pub mod reach;
 pub mod reader;
 pub mod replay;
 pub mod resolve;
