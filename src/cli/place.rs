@@ -77,7 +77,8 @@ impl Places {
         let bytes = argument.as_bytes();
         let forced = bytes.strip_prefix(b"snap:");
         let path = Path::new(argument);
-        let slash = bytes.contains(&b'/') && (path.symlink_metadata().is_ok() || !is_past(bytes));
+        let past = path.symlink_metadata().is_err() && is_past(bytes);
+        let slash = bytes.contains(&b'/') && !past;
         if forced.is_none() && (slash || path.is_dir()) {
             return Ok(Place::Directory(absolute(Path::new(argument))?));
         }
@@ -87,6 +88,7 @@ impl Places {
             .and_then(|repo| repo.resolve(name, Some(&self.here)))
         {
             Ok(id) => Ok(Place::Snapshot(id)),
+            Err(e) if past => Err(e),
             Err(e) if e.kind() == ErrorKind::NotFound && missing && forced.is_none() => {
                 Ok(Place::Directory(absolute(Path::new(argument))?))
             }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Cursor, Read};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::model::{
     ContentId, Entry, Error, ErrorKind, Kind, LinkKey, NodeId, RelPath, Result, SnapshotId, Xattrs,
@@ -37,7 +37,8 @@ pub struct SnapshotDir {
     path: RelPath,
     node: NodeId,
     own: Xattrs,
-    children: Vec<Child>,
+    /// Read when it is first asked for: of what is equal to something else only the node's id is needed.
+    children: OnceLock<Vec<Child>>,
 }
 
 impl Repo {
@@ -88,31 +89,38 @@ fn open(shared: &Arc<Shared>, path: RelPath, child: &Child) -> Result<Box<dyn Di
         let message = "could not be read when it was recorded";
         return Err(Error::at(ErrorKind::Failed, path.as_bytes(), message));
     };
-    let mut children = shared.repo.entries(node)?;
-    if !shared.links.is_empty() {
-        for child in &mut children {
-            child.entry.links = shared.links.get(&path.join(&child.entry.name)).copied();
-        }
-    }
     Ok(Box::new(SnapshotDir {
         shared: shared.clone(),
         path,
         node,
         own: child.xattrs.clone(),
-        children,
+        children: OnceLock::new(),
     }))
 }
 
 impl SnapshotDir {
-    fn child(&self, name: &[u8]) -> Option<&Child> {
-        self.children
-            .binary_search_by(|child| (*child.entry.name).cmp(name))
-            .ok()
-            .map(|at| &self.children[at])
+    fn children(&self) -> Result<&[Child]> {
+        if let Some(children) = self.children.get() {
+            return Ok(children);
+        }
+        let mut children = self.shared.repo.entries(self.node)?;
+        if !self.shared.links.is_empty() {
+            for child in &mut children {
+                let path = self.path.join(&child.entry.name);
+                child.entry.links = self.shared.links.get(&path).copied();
+            }
+        }
+        Ok(self.children.get_or_init(|| children))
+    }
+
+    fn child(&self, name: &[u8]) -> Result<Option<&Child>> {
+        let children = self.children()?;
+        let found = children.binary_search_by(|child| (*child.entry.name).cmp(name));
+        Ok(found.ok().map(|at| &children[at]))
     }
 
     fn need(&self, entry: &Entry, kind: Kind) -> Result<&Child> {
-        self.child(&entry.name)
+        self.child(&entry.name)?
             .filter(|child| child.entry.state.kind == kind)
             .ok_or_else(|| {
                 let message = format!("the snapshot has no such {}", kind.word());
@@ -124,13 +132,13 @@ impl SnapshotDir {
 impl Dir for SnapshotDir {
     fn list(&self) -> Result<Listing> {
         Ok(Listing {
-            entries: self.children.iter().map(|c| c.entry.clone()).collect(),
+            entries: self.children()?.iter().map(|c| c.entry.clone()).collect(),
             ..Listing::default()
         })
     }
 
     fn entry(&self, name: &[u8]) -> Result<Option<Entry>> {
-        Ok(self.child(name).map(|child| child.entry.clone()))
+        Ok(self.child(name)?.map(|child| child.entry.clone()))
     }
 
     fn open_dir(&self, entry: &Entry) -> Result<Box<dyn Dir>> {
@@ -154,7 +162,7 @@ impl Dir for SnapshotDir {
             return Ok(self.own.clone());
         }
         Ok(self
-            .child(&entry.name)
+            .child(&entry.name)?
             .map_or_else(Vec::new, |child| child.xattrs.clone()))
     }
 
