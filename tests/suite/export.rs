@@ -17,7 +17,8 @@ fn a_tar_stream_gives_everything_back() {
         .file(format!("\u{e4}{}", "\u{f6}".repeat(60)), "utf-8")
         .file(b"latin\xe4", "bytes")
         .file("odd=name\n", "x")
-        .xattr("odd=name\n", "user.a=b%c", b"=\n")
+        .xattr("odd=name\n", "user.a", b"=\n\0")
+        .mtime("old", -86_400, 0)
         .hard("again", &long)
         .settle()
         .mode(".", 0o750);
@@ -38,6 +39,22 @@ fn a_tar_stream_gives_everything_back() {
         s.sh(extract).code(0);
         assert_same(s.path("d"), s.path(dir));
     }
+}
+
+#[test]
+fn gnu_tar_gives_back_what_bsdtar_reads_otherwise() {
+    let s = Sandbox::new();
+    s.tree("d")
+        .file("half", "a second before a day before 1970")
+        .mtime("half", -86_401, 500_000_000)
+        .file("f", "x")
+        .xattr("f", "user.a=b%c", b"value")
+        .settle();
+    s.snap("d");
+    s.tree("gnu");
+    s.sh("fsync export --tar d@ | tar -xp --xattrs --xattrs-include='*' -C gnu")
+        .code(0);
+    assert_same(s.path("d"), s.path("gnu"));
 }
 
 #[test]
