@@ -8,14 +8,17 @@ use imara_diff::{Algorithm, Diff, Hunk, InternedInput};
 /// How many equal lines stand around what differs.
 const CONTEXT: u32 = 3;
 
+/// From so many lines on, of which there are few different ones, no shortest way from one text to the other is
+/// looked for: it can take minutes, and nobody would read it.
+const MANY: usize = 100_000;
+const FEW: usize = 16;
+
 /// Appends the hunks that make `new` of `old`; nothing when they are equal. Lines are bytes; the last may have no
 /// newline.
 pub fn write(old: &[u8], new: &[u8], out: &mut Vec<u8>) {
     let input = InternedInput::new(byte_lines(old), byte_lines(new));
-    let mut diff = Diff::compute(Algorithm::Histogram, &input);
-    diff.postprocess_lines(&input);
     let mut group: Vec<Hunk> = Vec::new();
-    for hunk in diff.hunks() {
+    for hunk in differences(&input) {
         // Two places share a hunk when the lines around them would meet.
         let apart = |last: &Hunk| hunk.before.start - last.before.end > 2 * CONTEXT;
         if group.last().is_some_and(apart) {
@@ -25,6 +28,32 @@ pub fn write(old: &[u8], new: &[u8], out: &mut Vec<u8>) {
         group.push(hunk);
     }
     write_group(&input, &group, out);
+}
+
+fn differences(input: &InternedInput<&[u8]>) -> Vec<Hunk> {
+    let lines = input.before.len() + input.after.len();
+    if lines > MANY && input.interner.num_tokens() as usize * FEW < lines {
+        return coarse(input);
+    }
+    let mut diff = Diff::compute(Algorithm::Histogram, input);
+    diff.postprocess_lines(input);
+    diff.hunks().collect()
+}
+
+/// Everything between the first and the last line that differ.
+fn coarse(input: &InternedInput<&[u8]>) -> Vec<Hunk> {
+    let (old, new) = (&input.before, &input.after);
+    let same = old.iter().zip(new).take_while(|(a, b)| a == b).count();
+    let ends = old[same..].iter().rev().zip(new[same..].iter().rev());
+    let end = ends.take_while(|(a, b)| a == b).count();
+    let hunk = Hunk {
+        before: same as u32..(old.len() - end) as u32,
+        after: same as u32..(new.len() - end) as u32,
+    };
+    match hunk.before.is_empty() && hunk.after.is_empty() {
+        true => Vec::new(),
+        false => vec![hunk],
+    }
 }
 
 fn write_group(input: &InternedInput<&[u8]>, group: &[Hunk], out: &mut Vec<u8>) {
@@ -102,6 +131,17 @@ mod tests {
             format!("@@ -1 +1 @@\n-a\n{none}+b\n{none}")
         );
         assert_eq!(hunks("a", "a\n"), format!("@@ -1 +1 @@\n-a\n{none}+a\n"));
+    }
+
+    #[test]
+    fn many_lines_of_few_kinds_are_taken_as_one() {
+        let old: String = (0..MANY)
+            .map(|n| ["a\n", "b\n", "c\n"][n * n % 3])
+            .collect();
+        let new = format!("a\n{}b\nb\n", &old[..old.len() - 2]);
+        let text = hunks(&old, &new);
+        assert_eq!(text.matches("@@ -").count(), 1);
+        assert_eq!(hunks(&old, &old), "");
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Item {
 /// All items, by number.
 #[derive(Default)]
 pub(super) struct Graph {
-    numbers: HashMap<[u8; 32], u32>,
+    pub numbers: HashMap<[u8; 32], u32>,
     pub items: Vec<Item>,
     pub content_bytes: u64,
     /// Of each archive by its number, the bytes of names and headers for each thing in it.

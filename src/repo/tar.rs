@@ -296,7 +296,7 @@ mod tests {
     fn a_record_counts_its_own_length() {
         let mut out = Vec::new();
         record(&mut out, b"path", b"x");
-        assert_eq!(out, b"10 path=x\n");
+        assert_eq!(out, b"9 path=x\n");
         for length in 80..110 {
             let mut out = Vec::new();
             record(&mut out, b"k", &vec![b'v'; length]);
