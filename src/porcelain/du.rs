@@ -11,7 +11,7 @@ use crate::porcelain::history::{json, open};
 use crate::porcelain::session::Session;
 use crate::protocol::Writer;
 use crate::protocol::listing::CostRecord;
-use crate::repo::cost::{Cost, cost};
+use crate::repo::cost::{Cost, Share, Sum, cost};
 use crate::repo::directory_at;
 use crate::repo::resolve::absolute;
 
@@ -72,60 +72,46 @@ fn records(cost: &Cost) -> Result<Vec<Vec<u8>>> {
 
 /// What, how many, bytes, bytes alone and a name, separated by tabs; a dash where there is none.
 fn lines(cost: &Cost) -> Vec<u8> {
-    let mut out = Vec::new();
     let total = cost.archives.bytes + cost.log_bytes + cost.catalog_bytes;
-    let mut line = |what: &str, count: Option<u64>, bytes: u64, alone: Option<u64>, name: &[u8]| {
-        let some = |n: Option<u64>| n.map_or_else(|| "-".to_string(), |n| n.to_string());
-        out.extend(format!("{what}\t{}\t{bytes}\t{}\t", some(count), some(alone)).into_bytes());
-        out.extend(name);
-        out.push(b'\n');
-    };
-    line("total", None, total, None, b"-");
-    line(
-        "archives",
-        Some(cost.archives.count),
-        cost.archives.bytes,
-        None,
-        b"-",
-    );
-    line(
-        "contents",
-        Some(cost.contents.count),
-        cost.contents.bytes,
-        None,
-        b"-",
-    );
-    line(
-        "unpacked",
-        Some(cost.contents.count),
-        cost.content_bytes,
-        None,
-        b"-",
-    );
-    line(
-        "nodes",
-        Some(cost.nodes.count),
-        cost.nodes.bytes,
-        None,
-        b"-",
-    );
-    line("log", None, cost.log_bytes, None, b"-");
-    line("catalog", None, cost.catalog_bytes, None, b"-");
+    let unpacked = (Some(cost.contents.count), cost.content_bytes);
+    let counted = |sum: Sum| (Some(sum.count), sum.bytes);
+    let mut out = Vec::new();
+    for (what, (count, bytes)) in [
+        ("total", (None, total)),
+        ("archives", counted(cost.archives)),
+        ("contents", counted(cost.contents)),
+        ("unpacked", unpacked),
+        ("nodes", counted(cost.nodes)),
+        ("log", (None, cost.log_bytes)),
+        ("catalog", (None, cost.catalog_bytes)),
+    ] {
+        line(&mut out, what, count, bytes, None, b"-");
+    }
     for (directory, share) in &cost.directories {
-        let (count, bytes) = (Some(share.archives.count), share.archives.bytes);
-        let name = quote_if_odd(&directory.0);
-        line("directory", count, bytes, Some(share.alone_bytes), &name);
+        shared(&mut out, "directory", share, &quote_if_odd(&directory.0));
     }
     for (info, share) in &cost.snapshots {
-        let (count, bytes) = (Some(share.archives.count), share.archives.bytes);
-        let name = info.id.to_string();
-        line(
-            "snapshot",
-            count,
-            bytes,
-            Some(share.alone_bytes),
-            name.as_bytes(),
-        );
+        shared(&mut out, "snapshot", share, info.id.to_string().as_bytes());
     }
     out
+}
+
+fn shared(out: &mut Vec<u8>, what: &str, share: &Share, name: &[u8]) {
+    let (count, bytes) = (Some(share.archives.count), share.archives.bytes);
+    line(out, what, count, bytes, Some(share.alone_bytes), name);
+}
+
+fn line(
+    out: &mut Vec<u8>,
+    what: &str,
+    count: Option<u64>,
+    bytes: u64,
+    alone: Option<u64>,
+    name: &[u8],
+) {
+    let some = |n: Option<u64>| n.map_or_else(|| "-".to_string(), |n| n.to_string());
+    let (count, alone) = (some(count), some(alone));
+    out.extend(format!("{what}\t{count}\t{bytes}\t{alone}\t").into_bytes());
+    out.extend(name);
+    out.push(b'\n');
 }

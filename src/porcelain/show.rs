@@ -147,10 +147,14 @@ fn page(history: &History, archive: &Path, changes: Option<&Changes>) -> String 
     history.tags.iter().for_each(|tag| say("tag", tag));
     let parent = history.parent.map(|id| id.to_string());
     say("parent", parent.as_deref().unwrap_or("none"));
-    match changes.map(|changes| changes.tally) {
-        Some(tally) if tally.total() == 0 => say("changes", "none since its parent"),
-        Some(tally) => say("changes", &format!("{tally} since its parent")),
-        None => {}
+    if let Some(tally) = changes.map(|changes| changes.tally) {
+        let none = tally.total() == 0;
+        let tally = if none {
+            "none".into()
+        } else {
+            tally.to_string()
+        };
+        say("changes", &format!("{tally} since its parent"));
     }
     say("holds", &holds(history));
     if let Some(bytes) = history.archive_bytes {
@@ -161,19 +165,23 @@ fn page(history: &History, archive: &Path, changes: Option<&Changes>) -> String 
     }
     say("tree", &history.tree.to_string());
     say("archive", &place(history, archive));
-    for rule in &history.rules {
-        say("without", &quote(rule.pattern.as_bytes()));
-    }
-    for path in &history.unreadable {
-        say("unreadable", &quote(&path.0));
-    }
-    for path in &history.unstable {
-        say("unstable", &quote(&path.0));
-    }
-    for step in &history.operations {
-        say("before", &words(step));
+    for (name, value) in rest(history) {
+        say(name, &value);
     }
     text
+}
+
+/// What there may be several of.
+fn rest(history: &History) -> Vec<(&'static str, String)> {
+    let rules = history.rules.iter();
+    let unreadable = history.unreadable.iter();
+    let unstable = history.unstable.iter();
+    rules
+        .map(|rule| ("without", quote(rule.pattern.as_bytes())))
+        .chain(unreadable.map(|path| ("unreadable", quote(&path.0))))
+        .chain(unstable.map(|path| ("unstable", quote(&path.0))))
+        .chain(history.operations.iter().map(|s| ("before", words(s))))
+        .collect()
 }
 
 fn holds(history: &History) -> String {

@@ -61,41 +61,16 @@ impl<W: Write> Writer<W> {
             (What::Itself, Kind::File) => state.size,
             _ => 0,
         };
-        let (prefix, short) = divide(name).unwrap_or_else(|| (b"", cut(name)));
-        let mut records = Vec::new();
-        if divide(name).is_none() {
-            record(&mut records, b"path", name);
-        }
-        if target.len() > 100 {
-            record(&mut records, b"linkpath", target);
-        }
-        let binary = |bytes: &[u8]| std::str::from_utf8(bytes).is_err();
-        if !records.is_empty() && binary(&records) {
-            let mut first = Vec::new();
-            record(&mut first, b"hdrcharset", b"BINARY");
-            records.splice(0..0, first);
-        }
-        extend(&mut records, state, size, xattrs);
-        if !records.is_empty() {
-            let plain = header(
-                b"",
-                b"pax",
-                &Plain::records(records.len() as u64),
-                b"",
-                b'x',
-            );
-            self.to.write_all(&plain)?;
-            self.to.write_all(&records)?;
-            self.to.write_all(&vec![0; padding(records.len() as u64)])?;
-        }
+        let records = records(name, target, state, size, xattrs);
+        let length = records.len() as u64;
+        let plain = header((b"", b"pax"), &Plain::records(length), b"", b'x');
+        self.to.write_all(&plain)?;
+        self.to.write_all(&records)?;
+        self.to.write_all(&vec![0; padding(length)])?;
+        let names = divide(name).unwrap_or((b"", cut(name)));
         let plain = Plain::of(state, size);
-        self.to.write_all(&header(
-            prefix,
-            short,
-            &plain,
-            cut(target),
-            flag(state.kind, what),
-        ))?;
+        let block = header(names, &plain, cut(target), flag(state.kind, what));
+        self.to.write_all(&block)?;
         self.left = size;
         self.padding = padding(size);
         Ok(())
@@ -186,7 +161,7 @@ fn flag(kind: Kind, what: What<'_>) -> u8 {
 }
 
 /// A block that begins an entry.
-fn header(prefix: &[u8], name: &[u8], plain: &Plain, target: &[u8], flag: u8) -> [u8; BLOCK] {
+fn header((prefix, name): (&[u8], &[u8]), plain: &Plain, target: &[u8], flag: u8) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
     let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
     put(0, name);
@@ -239,16 +214,28 @@ fn padding(size: u64) -> usize {
     (BLOCK - (size % BLOCK as u64) as usize) % BLOCK
 }
 
-/// The records that are not names.
-fn extend(records: &mut Vec<u8>, state: &State, size: u64, xattrs: &Xattrs) {
-    record(records, b"mtime", seconds(state.mtime).as_bytes());
+/// What the header of an entry cannot hold. There always is a time.
+fn records(name: &[u8], target: &[u8], state: &State, size: u64, xattrs: &Xattrs) -> Vec<u8> {
+    let mut records = Vec::new();
+    if divide(name).is_none() {
+        record(&mut records, b"path", name);
+    }
+    if target.len() > 100 {
+        record(&mut records, b"linkpath", target);
+    }
+    if std::str::from_utf8(&records).is_err() {
+        let mut first = Vec::new();
+        record(&mut first, b"hdrcharset", b"BINARY");
+        records.splice(0..0, first);
+    }
+    record(&mut records, b"mtime", seconds(state.mtime).as_bytes());
     for (name, value, most) in [
         (&b"uid"[..], u64::from(state.uid), MOST_ID),
         (b"gid", state.gid.into(), MOST_ID),
         (b"size", size, MOST_SIZE),
     ] {
         if value > most {
-            record(records, name, value.to_string().as_bytes());
+            record(&mut records, name, value.to_string().as_bytes());
         }
     }
     for (name, value) in xattrs {
@@ -261,8 +248,9 @@ fn extend(records: &mut Vec<u8>, state: &State, size: u64, xattrs: &Xattrs) {
                 byte => key.push(*byte),
             }
         }
-        record(records, &key, value);
+        record(&mut records, &key, value);
     }
+    records
 }
 
 /// `LENGTH KEY=VALUE\n`, where the length counts itself.
