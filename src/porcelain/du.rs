@@ -72,7 +72,8 @@ fn records(cost: &Cost) -> Result<Vec<Vec<u8>>> {
 
 /// What, how many, bytes, bytes alone and a name, separated by tabs; a dash where there is none.
 fn lines(cost: &Cost) -> Vec<u8> {
-    let total = cost.archives.bytes + cost.log_bytes + cost.catalog_bytes;
+    let own = cost.log_bytes.saturating_add(cost.catalog_bytes);
+    let total = cost.archives.bytes.saturating_add(own);
     let unpacked = (Some(cost.contents.count), cost.content_bytes);
     let counted = |sum: Sum| (Some(sum.count), sum.bytes);
     let mut out = Vec::new();

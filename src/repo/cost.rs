@@ -25,7 +25,7 @@ pub struct Sum {
 impl Sum {
     fn add(&mut self, bytes: u64) {
         self.count += 1;
-        self.bytes += bytes;
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 }
 
@@ -90,7 +90,9 @@ pub fn cost(repo: &Repo) -> Result<Cost> {
             .map(|name| length(&repo.path().join(name)))
             .iter()
             .sum(),
-        tree_bytes: snapshots.iter().map(|i| i.counts.content_bytes).sum(),
+        tree_bytes: snapshots
+            .iter()
+            .fold(0, |sum, i| sum.saturating_add(i.counts.content_bytes)),
         content_bytes: graph.content_bytes,
         ..Cost::default()
     };
@@ -145,7 +147,10 @@ impl Graph {
             match item.sort {
                 Sort::Node => cost.nodes.add(item.packed),
                 Sort::Content => cost.contents.add(item.packed),
-                Sort::Chunk => cost.contents.bytes += item.packed,
+                Sort::Chunk => {
+                    let bytes = &mut cost.contents.bytes;
+                    *bytes = bytes.saturating_add(item.packed);
+                }
                 Sort::Unknown => {}
             }
         }
@@ -159,7 +164,7 @@ impl Graph {
         for (group, held) in group.iter().zip(held) {
             let share = &mut shares[*group as usize - 1];
             share.archives.add(*held);
-            share.alone_bytes += held;
+            share.alone_bytes = share.alone_bytes.saturating_add(*held);
         }
         for (item, owner) in self.items.iter().zip(owners) {
             let host = (item.archive as usize).checked_sub(1);
@@ -171,13 +176,14 @@ impl Graph {
                 true => 0,
                 false => self.overhead.get(item.archive as usize).map_or(0, |b| *b),
             };
-            let bytes = item.packed + overhead;
+            let bytes = item.packed.saturating_add(overhead);
             // Others need it, so it must stay when the archive that holds it goes.
             if let Some(share) = shares.get_mut((host as usize).wrapping_sub(1)) {
                 share.alone_bytes = share.alone_bytes.saturating_sub(bytes);
             }
             if owner != SEVERAL {
-                shares[owner as usize - 1].alone_bytes += bytes;
+                let alone = &mut shares[owner as usize - 1].alone_bytes;
+                *alone = alone.saturating_add(bytes);
             }
         }
         shares

@@ -156,7 +156,7 @@ impl Graph {
         };
         let (content, new) = self.part(at, &id.0, Sort::Content);
         if new {
-            self.content_bytes += child.entry.state.size;
+            self.content_bytes = self.content_bytes.saturating_add(child.entry.state.size);
         }
         if let Some(list) = child.chunks {
             let (part, new) = self.part(at, &list.0, Sort::Node);
@@ -176,7 +176,8 @@ impl Graph {
             else {
                 continue;
             };
-            let inside = item.archive == archive && (from..from + long).contains(&offset);
+            let inside =
+                item.archive == archive && (from..from.saturating_add(long)).contains(&offset);
             if inside && part != content && within.insert(part) {
                 let left = &mut self.items[content as usize].packed;
                 *left = left.saturating_sub(packed);
