@@ -1,3 +1,4 @@
+complete -c fsync-diff -s d -l dir -d 'The directory that @, @{N} and tags belong to [default: .]' -r -F
 complete -c fsync-diff -l modify-window -d 'Take times that differ by at most DURATION for equal (2s, 1500ms, 100us; a bare number is seconds) [default: 0]' -r
 complete -c fsync-diff -l files-from -d 'Keep to the paths that FILE lists, one a line, and what is below them (- is standard input)' -r -F
 complete -c fsync-diff -l min-size -d 'Pass over files of a source that are smaller than SIZE bytes (or with K, M, G, T: times 1024)' -r
@@ -10,6 +11,7 @@ complete -c fsync-diff -l repo -d 'The repository [default: $FSYNC_REPO, else $X
 complete -c fsync-diff -l json -d 'Print NDJSON records, complete with what apply checks'
 complete -c fsync-diff -s z -l null -d 'End lines in NUL and print names verbatim'
 complete -c fsync-diff -l stat -d 'Print counts instead of changes'
+complete -c fsync-diff -s p -l patch -d 'Print a patch of text files, as git does, instead of changes'
 complete -c fsync-diff -l exit-code -d 'Exit with 1 when there are differences'
 complete -c fsync-diff -l delete -d 'Plan the deletion of what no source has'
 complete -c fsync-diff -l delete-excluded -d 'Delete excluded entries of the destination too (implies --delete)'

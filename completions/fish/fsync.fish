@@ -40,7 +40,12 @@ complete -c fsync -n "__fish_fsync_needs_command" -f -a "th" -d 'List DIR\'s tag
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "status" -d 'Say what "fsync sync DIR" would do: a line for each change, and a summary'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "log" -d 'List DIR\'s snapshots, newest first: the head\'s mark, time, id, tags and what was done after each'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "import" -d 'Record a zip file as a snapshot, and print its id'
-complete -c fsync -n "__fish_fsync_needs_command" -f -a "show" -d 'Show what is known of a snapshot'
+complete -c fsync -n "__fish_fsync_needs_command" -f -a "show" -d 'Show what is known of a snapshot, and what it changed'
+complete -c fsync -n "__fish_fsync_needs_command" -f -a "ls" -d 'List what a snapshot holds'
+complete -c fsync -n "__fish_fsync_needs_command" -f -a "cat" -d 'Print the contents of files in a snapshot'
+complete -c fsync -n "__fish_fsync_needs_command" -f -a "find" -d 'Say in which snapshots a path exists, and when it changed'
+complete -c fsync -n "__fish_fsync_needs_command" -f -a "du" -d 'Say what the repository holds, and what each snapshot alone costs'
+complete -c fsync -n "__fish_fsync_needs_command" -f -a "export" -d 'Write a whole snapshot as an ordinary zip, or as a tar stream'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "verify" -d 'Check the repository: that every archive is whole, and everything that snapshots name is there'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "repo" -d 'Make or update a second copy of the repository'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "help" -d 'Show the help of a command, or of fsync itself'
@@ -178,10 +183,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand status" -s q -l quiet -d 'Sa
 complete -c fsync -n "__fish_fsync_using_subcommand status" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand status" -l trace -d 'Print the pipeline that runs, as a shell reads it'
 complete -c fsync -n "__fish_fsync_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fsync -n "__fish_fsync_using_subcommand log" -s n -l max-count -d 'Only the newest N' -r
 complete -c fsync -n "__fish_fsync_using_subcommand log" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand log" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand log" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand log" -l json -d 'Print JSON, one object a line'
+complete -c fsync -n "__fish_fsync_using_subcommand log" -l graph -d 'Draw the snapshots and where each comes from, with what was done after each'
 complete -c fsync -n "__fish_fsync_using_subcommand log" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand log" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand log" -l trace -d 'Print the pipeline that runs, as a shell reads it'
@@ -200,11 +207,63 @@ complete -c fsync -n "__fish_fsync_using_subcommand show" -s d -l dir -d 'The di
 complete -c fsync -n "__fish_fsync_using_subcommand show" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand show" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand show" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
-complete -c fsync -n "__fish_fsync_using_subcommand show" -l json -d 'Print JSON'
+complete -c fsync -n "__fish_fsync_using_subcommand show" -l json -d 'Print JSON; with --changes, a change record for each change too'
+complete -c fsync -n "__fish_fsync_using_subcommand show" -l changes -d 'Print every change since its parent'
+complete -c fsync -n "__fish_fsync_using_subcommand show" -l stat -d 'Only count the changes'
 complete -c fsync -n "__fish_fsync_using_subcommand show" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand show" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand show" -l trace -d 'Print the pipeline that runs, as a shell reads it'
-complete -c fsync -n "__fish_fsync_using_subcommand show" -s h -l help -d 'Print help'
+complete -c fsync -n "__fish_fsync_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fsync -n "__fish_fsync_using_subcommand ls" -s d -l dir -d 'The directory that @, @{N} and tags belong to' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand ls" -s C -d 'Work as if started in DIR' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand ls" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand ls" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand ls" -s r -l recursive -d 'List what is in directories too, all the way down'
+complete -c fsync -n "__fish_fsync_using_subcommand ls" -s l -l long -d 'Print mode, owner and group, size in bytes, time, path, and the target of a symbolic link, separated by tabs'
+complete -c fsync -n "__fish_fsync_using_subcommand ls" -s z -l null -d 'End lines in NUL and print names verbatim; with --long, a target follows its path as a field of its own'
+complete -c fsync -n "__fish_fsync_using_subcommand ls" -l json -d 'Print JSON, one object a line'
+complete -c fsync -n "__fish_fsync_using_subcommand ls" -s q -l quiet -d 'Say nothing but errors'
+complete -c fsync -n "__fish_fsync_using_subcommand ls" -s v -l verbose -d 'Say more'
+complete -c fsync -n "__fish_fsync_using_subcommand ls" -l trace -d 'Print the pipeline that runs, as a shell reads it'
+complete -c fsync -n "__fish_fsync_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fsync -n "__fish_fsync_using_subcommand cat" -s d -l dir -d 'The directory that @, @{N} and tags belong to' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand cat" -s C -d 'Work as if started in DIR' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand cat" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand cat" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand cat" -s q -l quiet -d 'Say nothing but errors'
+complete -c fsync -n "__fish_fsync_using_subcommand cat" -s v -l verbose -d 'Say more'
+complete -c fsync -n "__fish_fsync_using_subcommand cat" -l trace -d 'Print the pipeline that runs, as a shell reads it'
+complete -c fsync -n "__fish_fsync_using_subcommand cat" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fsync -n "__fish_fsync_using_subcommand find" -s d -l dir -d 'The directory [default: all that the repository has snapshots of]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand find" -s C -d 'Work as if started in DIR' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand find" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand find" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand find" -s z -l null -d 'End lines in NUL and print names verbatim'
+complete -c fsync -n "__fish_fsync_using_subcommand find" -l json -d 'Print JSON, one object a line'
+complete -c fsync -n "__fish_fsync_using_subcommand find" -s q -l quiet -d 'Say nothing but errors'
+complete -c fsync -n "__fish_fsync_using_subcommand find" -s v -l verbose -d 'Say more'
+complete -c fsync -n "__fish_fsync_using_subcommand find" -l trace -d 'Print the pipeline that runs, as a shell reads it'
+complete -c fsync -n "__fish_fsync_using_subcommand find" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fsync -n "__fish_fsync_using_subcommand du" -s d -l dir -d 'Of directories and snapshots, only those of DIR' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand du" -s C -d 'Work as if started in DIR' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand du" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand du" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand du" -s s -l summarize -d 'Leave out the single snapshots'
+complete -c fsync -n "__fish_fsync_using_subcommand du" -l json -d 'Print JSON, one object a line'
+complete -c fsync -n "__fish_fsync_using_subcommand du" -s q -l quiet -d 'Say nothing but errors'
+complete -c fsync -n "__fish_fsync_using_subcommand du" -s v -l verbose -d 'Say more'
+complete -c fsync -n "__fish_fsync_using_subcommand du" -l trace -d 'Print the pipeline that runs, as a shell reads it'
+complete -c fsync -n "__fish_fsync_using_subcommand du" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fsync -n "__fish_fsync_using_subcommand export" -s o -l output -d 'Where to write it [default: standard output]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand export" -s d -l dir -d 'The directory that @, @{N} and tags belong to' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand export" -s C -d 'Work as if started in DIR' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand export" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand export" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand export" -l tar -d 'Write a tar stream instead of a zip'
+complete -c fsync -n "__fish_fsync_using_subcommand export" -s q -l quiet -d 'Say nothing but errors'
+complete -c fsync -n "__fish_fsync_using_subcommand export" -s v -l verbose -d 'Say more'
+complete -c fsync -n "__fish_fsync_using_subcommand export" -l trace -d 'Print the pipeline that runs, as a shell reads it'
+complete -c fsync -n "__fish_fsync_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
@@ -254,6 +313,7 @@ complete -c fsync -n "__fish_fsync_using_subcommand apply" -s v -l verbose -d 'S
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -l trace -d 'Print the pipeline that runs, as a shell reads it'
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -s V -l version -d 'Print version'
+complete -c fsync -n "__fish_fsync_using_subcommand diff" -s d -l dir -d 'The directory that @, @{N} and tags belong to [default: .]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -l modify-window -d 'Take times that differ by at most DURATION for equal (2s, 1500ms, 100us; a bare number is seconds) [default: 0]' -r
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -l files-from -d 'Keep to the paths that FILE lists, one a line, and what is below them (- is standard input)' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -l min-size -d 'Pass over files of a source that are smaller than SIZE bytes (or with K, M, G, T: times 1024)' -r
@@ -267,6 +327,7 @@ complete -c fsync -n "__fish_fsync_using_subcommand diff" -l exec-path -d 'Look 
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -l json -d 'Print NDJSON records, complete with what apply checks'
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -s z -l null -d 'End lines in NUL and print names verbatim'
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -l stat -d 'Print counts instead of changes'
+complete -c fsync -n "__fish_fsync_using_subcommand diff" -s p -l patch -d 'Print a patch of text files, as git does, instead of changes'
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -l exit-code -d 'Exit with 1 when there are differences'
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -l delete -d 'Plan the deletion of what no source has'
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -l delete-excluded -d 'Delete excluded entries of the destination too (implies --delete)'
@@ -306,7 +367,7 @@ complete -c fsync -n "__fish_fsync_using_subcommand snap" -s C -d 'Work as if st
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -s t -l tag -d 'Tag the snapshot' -r
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l export -d 'Write the complete zip of SNAPSHOT instead of recording anything' -r
-complete -c fsync -n "__fish_fsync_using_subcommand snap" -s o -l output -d 'Where to write the zip [default: standard output]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand snap" -s o -l output -d 'Where to write it [default: standard output]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l exclude -d 'Leave out what matches a gitignore PATTERN; may be given again, the last match decides' -r
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l include -d 'Keep what matches PATTERN although an --exclude leaves it out' -r
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l exclude-from -d 'Read patterns from FILE, one a line, as in a gitignore file (- is standard input)' -r -F
@@ -319,6 +380,7 @@ complete -c fsync -n "__fish_fsync_using_subcommand snap" -l through -d 'Read a 
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l stdin -d 'Read paths on standard input, one a line, and record only what became of them and of all below them'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l from0 -d 'The paths on standard input end in NUL instead of newline'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l guard -d 'Refuse what fsync-apply would refuse, before anything is recorded; takes its options'
+complete -c fsync -n "__fish_fsync_using_subcommand snap" -l tar -d 'Write a tar stream instead of a zip'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l one-file-system -d 'Do not record what is mounted below the directory; a plan made with this option brings it along'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l allow-low-space -d 'Begin although the repository\'s disk seems to have no room for what must be recorded'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l allow-empty-source -d 'Allow deletions although the source is empty'

@@ -2,10 +2,12 @@
 
 use std::ffi::OsString;
 use std::io::{Stdout, stdout};
+use std::path::PathBuf;
 
 use clap::Parser;
 
 use crate::cli::option::{Common, CompareArgs, FilterArgs};
+use crate::cli::patch;
 use crate::cli::place::{Place, Places};
 use crate::cli::{Program, Talk};
 use crate::model::{Clock, Counts, Error, ErrorKind, Exit, Filter, Result, Status};
@@ -44,9 +46,18 @@ pub struct Args {
     /// Print counts instead of changes
     #[arg(long, help_heading = "Output", conflicts_with_all = ["json", "null"])]
     pub stat: bool,
+    /// Print a patch of text files, as git does, instead of changes
+    ///
+    /// It makes DST like the sources: lines that begin with - are DST's. Of files that are binary, larger than 8 MiB or
+    /// special it is only said that they differ. "patch -p1" and "git apply" take it; fsync-apply does not.
+    #[arg(short, long, help_heading = "Output", conflicts_with_all = ["json", "null", "stat", "renames"])]
+    pub patch: bool,
     /// Exit with 1 when there are differences
     #[arg(long, help_heading = "Output")]
     pub exit_code: bool,
+    /// The directory that @, @{N} and tags belong to [default: .]
+    #[arg(short, long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
     /// What counts as a difference.
     #[command(flatten)]
     pub compare: CompareArgs,
@@ -67,7 +78,7 @@ impl Program for Args {
 
     fn run(self) -> anyhow::Result<Exit> {
         self.common.enter()?;
-        let places = Places::new(&self.common)?;
+        let places = Places::new(&self.common)?.at(self.dir.clone());
         let (sources, destination) = self.places(&places)?;
         if self.compare.choose.reads_input() && self.filters.reads_input() {
             let message = "--files-from and --exclude-from cannot both read standard input";
@@ -79,22 +90,29 @@ impl Program for Args {
         let target = destination_tree(&places, &destination)?;
         let plan = diff(source.as_ref(), target.as_deref(), &options)?;
         let mut out = Writer::new(stdout());
+        let mut failed = 0;
         match self.json {
             true => {
                 let header = header(&sources, &destination, &options);
                 records(&mut out, header, &plan)?;
             }
             false if self.common.quiet => {}
+            false if self.patch => {
+                let trees = (source.as_ref(), target.as_deref());
+                failed = patch::write(&mut out, &plan, trees.0, trees.1, self.talk())?;
+            }
             false if self.stat => stat(&mut out, &plan.counts)?,
             false => plan.changes().try_for_each(|c| out.line(c, self.null))?,
         }
         out.flush()?;
         self.tell(&plan);
-        Ok(match (plan.errors + plan.skipped, plan.counts.total()) {
-            (1.., _) => Exit::Partial,
-            (0, 1..) if self.exit_code => Exit::Differs,
-            _ => Exit::Done,
-        })
+        Ok(
+            match (plan.errors + plan.skipped + failed, plan.counts.total()) {
+                (1.., _) => Exit::Partial,
+                (0, 1..) if self.exit_code => Exit::Differs,
+                _ => Exit::Done,
+            },
+        )
     }
 }
 

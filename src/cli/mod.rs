@@ -3,9 +3,11 @@
 pub mod apply;
 pub mod choose;
 pub mod diff;
+pub mod export;
 pub mod guard;
 pub mod journal;
 pub mod option;
+pub mod patch;
 pub mod place;
 pub mod plan;
 pub mod result;

@@ -10,6 +10,7 @@ use crate::model::{Error, ErrorKind, Result, SnapshotId};
 use crate::ops::guard::absolute;
 use crate::protocol::Root;
 use crate::repo::Repo;
+use crate::repo::resolve::directory_in;
 use crate::tree::Tree;
 use crate::tree::local::{Local, identity};
 
@@ -25,6 +26,7 @@ pub enum Place {
 /// Opens places, and the repository only when one needs it.
 pub struct Places {
     repository: PathBuf,
+    here: PathBuf,
     repo: OnceCell<Repo>,
 }
 
@@ -36,8 +38,16 @@ impl Places {
     pub fn new(common: &Common) -> Result<Self> {
         Ok(Places {
             repository: common.repository()?,
+            here: PathBuf::from("."),
             repo: OnceCell::new(),
         })
+    }
+
+    /// The same, where `@` and tags are those of `dir` instead of the current directory.
+    #[must_use]
+    pub fn at(self, dir: Option<PathBuf>) -> Self {
+        let here = dir.unwrap_or(self.here);
+        Places { here, ..self }
     }
 
     /// The repository.
@@ -57,23 +67,28 @@ impl Places {
         &self.repository
     }
 
-    /// What `argument` names. An existing directory, or whatever holds a slash, is a directory;
-    /// `snap:` in front forces a snapshot. `missing` allows a directory that is not there yet.
+    /// What `argument` names. An existing directory, or whatever holds a slash, is a directory, but for
+    /// `DIR@` and `DIR@{…}` of a directory that is there; `snap:` in front forces a snapshot. `missing` allows a directory
+    /// that is not there yet.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when it is neither.
     pub fn find(&self, argument: &OsStr, missing: bool) -> Result<Place> {
         let bytes = argument.as_bytes();
         let forced = bytes.strip_prefix(b"snap:");
-        if forced.is_none() && (bytes.contains(&b'/') || Path::new(argument).is_dir()) {
+        let path = Path::new(argument);
+        let past = path.symlink_metadata().is_err() && is_past(bytes);
+        let slash = bytes.contains(&b'/') && !past;
+        if forced.is_none() && (slash || path.is_dir()) {
             return Ok(Place::Directory(absolute(Path::new(argument))?));
         }
         let name = forced.unwrap_or(bytes);
         match self
             .repo()
-            .and_then(|repo| repo.resolve(name, Some(Path::new("."))))
+            .and_then(|repo| repo.resolve(name, Some(&self.here)))
         {
             Ok(id) => Ok(Place::Snapshot(id)),
+            Err(e) if past => Err(e),
             Err(e) if e.kind() == ErrorKind::NotFound && missing && forced.is_none() => {
                 Ok(Place::Directory(absolute(Path::new(argument))?))
             }
@@ -104,6 +119,12 @@ impl Places {
     pub fn local(&self, path: &Path) -> Result<Local> {
         Ok(Local::open(path)?.hide(identity(&self.repository)))
     }
+}
+
+/// Whether it names a state of a directory that is there.
+fn is_past(argument: &[u8]) -> bool {
+    let dir = directory_in(argument).filter(|dir| !dir.is_empty());
+    dir.is_some_and(|dir| Path::new(OsStr::from_bytes(dir)).is_dir())
 }
 
 impl Place {

@@ -1,6 +1,6 @@
 //! `fsync-snap`: records a directory; on its own, or as the middle of a pipeline.
 
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,7 @@ use anyhow::Result;
 use clap::Parser;
 
 use crate::cli::choose;
+use crate::cli::export::ExportArgs;
 use crate::cli::option::{Common, FilterArgs, GuardArgs};
 use crate::cli::place::Places;
 use crate::cli::start::Program;
@@ -62,9 +63,8 @@ pub struct Snap {
     /// Write the complete zip of SNAPSHOT instead of recording anything
     #[arg(long, value_name = "SNAPSHOT")]
     export: Option<std::ffi::OsString>,
-    /// Where to write the zip [default: standard output]
-    #[arg(short, long, value_name = "FILE", requires = "export")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    export_to: ExportArgs,
     /// Do not record what is mounted below the directory; a plan made with this option brings it along
     #[arg(long, conflicts_with = "export")]
     one_file_system: bool,
@@ -93,6 +93,10 @@ impl Program for Snap {
             return self.export(spec.as_bytes());
         }
         let paths = self.stdin.then(|| self.paths()).transpose()?;
+        if self.export_to.output.is_some() || self.export_to.tar {
+            let message = "--output and --tar say where and how to --export a snapshot";
+            return Err(Error::new(ErrorKind::Usage, message).into());
+        }
         let mut options = SnapOptions {
             full: self.full,
             tag: self.tag.clone(),
@@ -190,46 +194,7 @@ impl Snap {
         let repo = Repo::open(&self.common.repository()?)?;
         let here = std::env::current_dir().ok();
         let id = repo.resolve(spec, here.as_deref())?;
-        let Some(path) = &self.output else {
-            let out = io::stdout().lock();
-            if out.is_terminal() {
-                let message = "a zip is not for a terminal; name a file with -o, or redirect";
-                return Err(Error::new(ErrorKind::Usage, message).into());
-            }
-            let mut out = Stdout(out);
-            repo.export(id, &mut out)?;
-            return Ok(Exit::Done);
-        };
-        let raw = path.as_os_str().as_bytes();
-        let cannot = |e| Error::io("cannot write", raw, e);
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(cannot)?;
-        repo.export(id, &mut file)?;
-        let handle = file.as_file();
-        let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        handle.set_permissions(open).map_err(cannot)?;
-        handle.sync_all().map_err(cannot)?;
-        file.persist(path).map_err(|e| cannot(e.error))?;
-        Ok(Exit::Done)
-    }
-}
-
-/// Standard output, whose broken pipe is a quiet end.
-struct Stdout(io::StdoutLock<'static>);
-
-impl Write for Stdout {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.0.write(bytes) {
-            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
-            other => other,
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        Ok(self.export_to.run(&repo, id, self.talk())?)
     }
 }
 

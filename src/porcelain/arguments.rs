@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::cli::option::Common;
 use crate::porcelain::session::Session;
 use crate::porcelain::{
-    cp, dispatch, help, import, log, mksync, repo, rv, show, status, sync, th, verify,
+    cat, cp, dispatch, du, export, find, help, import, log, ls, mksync, repo, rv, show, status,
+    sync, th, verify,
 };
 
 /// Compare two directory trees, apply the difference, and take back whatever you did
@@ -93,8 +94,41 @@ pub enum Command {
     /// has names that lead elsewhere, is refused as a whole (5). No head moves, and no directory is touched: "fsync rv -d
     /// DIR -t TAG" restores from it.
     Import(import::Import),
-    /// Show what is known of a snapshot
+    /// Show what is known of a snapshot, and what it changed
+    ///
+    /// The changes are those since its parent, as fsync-diff prints them: a letter, a tab and a path. The first 20 are
+    /// printed.
     Show(show::Show),
+    /// List what a snapshot holds
+    ///
+    /// A line is a path from the root of the snapshot; those of directories end in /. Exit code 6 when it has no such
+    /// path.
+    Ls(ls::Ls),
+    /// Print the contents of files in a snapshot
+    ///
+    /// They are checked against their digests: up to 8 MiB before the first byte is printed, larger ones at their end.
+    /// Exit code 8 when they are damaged.
+    Cat(cat::Cat),
+    /// Say in which snapshots a path exists, and when it changed
+    ///
+    /// A line for each version of each path: the time and the id of the first snapshot that has it so, what happened to
+    /// it, the path, and the directory, separated by tabs. "appeared", "changed" (contents, kind or target), "touched"
+    /// (metadata only; of directories not the time) and "gone" are since the snapshot before, in order of time. A
+    /// version lasts until the next line of the same path. What a snapshot's rules exclude is gone from it. Exit code 6
+    /// when nothing matches.
+    Find(find::Find),
+    /// Say what the repository holds, and what each snapshot alone costs
+    ///
+    /// Lines of what, how many, bytes, bytes alone and a name, separated by tabs. "archives" are the zip files,
+    /// "contents" the different contents of files as they are packed in them, "unpacked" the same as they are in files,
+    /// "nodes" the manifest's; "total" is archives, log and catalog. The bytes of a snapshot are its archive's. Those
+    /// alone are what would be freed if it went and all others stayed: its archive, less what others need of that, and
+    /// what only it needs of other archives; of a directory, if all of its snapshots went.
+    Du(du::Du),
+    /// Write a whole snapshot as an ordinary zip, or as a tar stream
+    ///
+    /// Compressed contents are copied as they are. A file appears whole or not at all.
+    Export(export::Export),
     /// Check the repository: that every archive is whole, and everything that snapshots name is there
     ///
     /// Exit code 8 when something is damaged.
@@ -158,6 +192,11 @@ impl Fsync {
             Command::Log(log) => log.run(&session)?,
             Command::Import(import) => import.run(&session)?,
             Command::Show(show) => show.run(&session)?,
+            Command::Ls(ls) => ls.run(&session)?,
+            Command::Cat(cat) => cat.run(&session)?,
+            Command::Find(find) => find.run(&session)?,
+            Command::Du(du) => du.run(&session)?,
+            Command::Export(export) => export.run(&session)?,
             Command::Verify(verify) => verify.run(&session)?,
             Command::Repo(repo) => repo.run(&session)?,
             Command::Help(help) => help.run(&session)?,

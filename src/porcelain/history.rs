@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::model::quote::quote;
-use crate::model::{ErrorKind, Result, SnapshotId};
+use crate::model::{Error, ErrorKind, Result, SnapshotId};
 use crate::porcelain::session::{Session, absolute};
 use crate::porcelain::summary::short;
 use crate::protocol::report::{History, Step};
@@ -21,6 +23,19 @@ pub fn open(session: &Session) -> Result<Repo> {
         session.talk.note(&notice);
     }
     Ok(repo)
+}
+
+/// A record as a line.
+///
+/// # Errors
+/// When it cannot be encoded.
+pub fn json(record: &impl Serialize) -> Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(record).map_err(|e| {
+        let message = format!("a record cannot be written: {e}");
+        Error::new(ErrorKind::Failed, message)
+    })?;
+    line.push(b'\n');
+    Ok(line)
 }
 
 /// The history of one directory, there or gone.
@@ -76,9 +91,11 @@ impl Past {
     }
 
     /// One of its snapshots with all that is known around it.
-    pub fn tell(&self, info: Info) -> History {
+    pub fn tell(&self, repo: &Repo, info: Info) -> History {
         let id = info.id;
+        let archive = repo.archive_path(id);
         History {
+            archive_bytes: archive.metadata().ok().map(|m| m.len()),
             head: self.head == Some(id),
             tags: self.tags.get(&id).cloned().unwrap_or_default(),
             operations: self.steps.get(&id).cloned().unwrap_or_default(),

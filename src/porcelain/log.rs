@@ -1,14 +1,18 @@
 //! `fsync log`: the snapshots of a directory.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::model::{Error, ErrorKind, Result};
-use crate::porcelain::history::{Past, open, words};
+use crate::model::{Error, ErrorKind, Result, SnapshotId};
+use crate::porcelain::graph::draw;
+use crate::porcelain::history::{Past, json, open, words};
 use crate::porcelain::session::Session;
+use crate::porcelain::summary::short;
 use crate::protocol::Writer;
 use crate::protocol::report::History;
+use crate::repo::{Info, Repo};
 
 /// Arguments of `fsync log`.
 #[derive(Args, Debug)]
@@ -16,6 +20,15 @@ pub struct Log {
     /// Print JSON, one object a line
     #[arg(long)]
     pub json: bool,
+    /// Draw the snapshots and where each comes from, with what was done after each
+    ///
+    /// A star is a snapshot; the line down from it leads to its parent. A revert goes on at the parent of what it brought
+    /// back, so work that is done after it is a branch of its own.
+    #[arg(long, conflicts_with = "json")]
+    pub graph: bool,
+    /// Only the newest N
+    #[arg(short = 'n', long = "max-count", value_name = "N")]
+    pub count: Option<usize>,
     /// The directory
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
@@ -36,9 +49,15 @@ impl Log {
             let path = self.dir.as_os_str().as_bytes();
             return Err(Error::at(ErrorKind::NotFound, path, message));
         }
+        let most = self.count.unwrap_or(usize::MAX);
         let mut out = Writer::new(std::io::stdout().lock());
-        for info in snapshots.into_iter().rev() {
-            let history = past.tell(info);
+        if self.graph {
+            let text = graph(&repo, &past, snapshots, most);
+            out.raw(text.as_bytes())?;
+            return out.flush().map(|()| 0);
+        }
+        for info in snapshots.into_iter().rev().take(most) {
+            let history = past.tell(&repo, info);
             match self.json {
                 true => out.raw(&json(&history)?)?,
                 false => out.raw(line(&history).as_bytes())?,
@@ -48,19 +67,37 @@ impl Log {
     }
 }
 
-/// A record as a line.
-///
-/// # Errors
-/// When it cannot be encoded.
-pub fn json(history: &History) -> Result<Vec<u8>> {
-    let mut line = serde_json::to_vec(history).map_err(|e| {
-        Error::new(
-            ErrorKind::Failed,
-            format!("a record cannot be written: {e}"),
-        )
-    })?;
-    line.push(b'\n');
-    Ok(line)
+/// The history as a drawing: id, time, head and tags, and a line for each operation.
+fn graph(repo: &Repo, past: &Past, snapshots: Vec<Info>, most: usize) -> String {
+    let list: Vec<_> = snapshots.iter().map(|i| (i.id, i.parent, i.time)).collect();
+    let known: HashSet<SnapshotId> = list.iter().map(|(id, ..)| *id).collect();
+    let mut text = String::new();
+    for row in draw(&list).into_iter().take(most) {
+        let history = past.tell(repo, snapshots[row.at].clone());
+        let head = history.head.then_some("head");
+        let names: Vec<&str> = head
+            .into_iter()
+            .chain(history.tags.iter().map(String::as_str))
+            .collect();
+        let names = match names.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", names.join(", ")),
+        };
+        let (id, time) = (short(&history.id), history.time.rfc3339());
+        text += &format!("{} {id} {time}{names}\n", row.mark);
+        let mut more: Vec<String> = history.operations.iter().map(words).collect();
+        if let Some(parent) = history.parent.filter(|id| !known.contains(id)) {
+            more.push(format!(
+                "from {}, which is not of this directory",
+                short(&parent)
+            ));
+        }
+        for line in more {
+            text += &format!("{} {line}\n", row.more);
+        }
+        text.extend(row.join.map(|join| join + "\n"));
+    }
+    text
 }
 
 /// Mark, time, id, tags and operations, separated by tabs.

@@ -32,26 +32,12 @@ impl Tally {
     }
 }
 
-impl Tally {
-    /// Counts the changes of a plan.
-    ///
-    /// # Errors
-    /// As [`each_record`].
-    pub fn read(&mut self, from: ChildStdout) -> Result<()> {
-        each_record(from, "fsync-diff", |record| {
-            if let Record::Change(change) = record {
-                self.add(change.status);
-            }
-        })
-    }
-}
-
 /// Hands on every record that `program` prints.
 ///
 /// # Errors
 /// [`ErrorKind::Failed`] when something in it is no record; the rest has been read nevertheless, so that
 /// the program could finish.
-fn each_record(from: ChildStdout, program: &str, mut take: impl FnMut(Record)) -> Result<()> {
+pub fn each_record(from: ChildStdout, program: &str, mut take: impl FnMut(Record)) -> Result<()> {
     let odd = |e: Error| {
         let message = format!("its output cannot be understood: {}", e.cause());
         Error::at(ErrorKind::Failed, program, message)

@@ -195,13 +195,13 @@ struct WireRoot<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct WireOwner {
+pub(super) struct WireOwner {
     uid: u32,
     gid: u32,
 }
 
 #[derive(Serialize, Deserialize)]
-struct WireState<'a> {
+pub(super) struct WireState<'a> {
     kind: Kind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     size_bytes: Option<u64>,

@@ -26,6 +26,8 @@ pub struct History {
     pub host: String,
     /// Whether its archive holds the whole tree.
     pub extent: Extent,
+    /// How many bytes its archive takes; `None` when it has none of its own.
+    pub archive_bytes: Option<u64>,
     /// What the tree holds.
     pub counts: Counts,
     /// Rules that it was made with.
@@ -72,6 +74,7 @@ impl History {
             tree: info.tree,
             host: info.host,
             extent: info.extent,
+            archive_bytes: None,
             counts: info.counts,
             rules: info.rules,
             unstable: info.unstable,
@@ -113,6 +116,7 @@ mod tests {
             tree: NodeId([2; 32]),
             host: "h".into(),
             extent: Extent::Full,
+            archive_bytes: None,
             counts: Counts::default(),
             rules: Vec::new(),
             unstable: Vec::new(),

@@ -17,6 +17,10 @@ const BATCH: usize = 512 * 1024;
 /// How much is gathered before it is written.
 const BUFFER: usize = 64 * 1024;
 
+/// What is said of the human form of a plan.
+const IS_PATCH: &str = "is a patch (fsync-diff --patch), which is for eyes, patch(1) and git apply; give the lines or \
+     the records of fsync-diff instead; nothing was changed";
+
 /// What stdin turned out to be, told by its first byte.
 pub enum Input<R: Read> {
     /// NDJSON: begins with `{`.
@@ -45,6 +49,9 @@ impl<R: Read> Input<R> {
             Some(_) => {
                 let mut text = Vec::new();
                 from.read_to_end(&mut text).map_err(read_error)?;
+                if text.starts_with(b"diff ") {
+                    return Err(Error::at(ErrorKind::BadInput, "standard input", IS_PATCH));
+                }
                 line::parse(&text)
                     .map(Input::Lines)
                     .map_err(|(at, why)| bad_line(at as u64, &why))

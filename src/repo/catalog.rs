@@ -237,6 +237,24 @@ impl Catalog {
         found
     }
 
+    /// Hands on the place of everything, in no order.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn each_place(&self, mut each: impl FnMut([u8; 32], Place)) -> Result<()> {
+        let sql = "SELECT s.id, p.offset, p.form, p.packed, p.size, p.crc, p.id FROM places p
+                   JOIN archives s ON s.n = p.archive";
+        let mut visit = || -> rusqlite::Result<()> {
+            let mut query = self.db.prepare_cached(sql)?;
+            let mut rows = query.query([])?;
+            while let Some(row) = rows.next()? {
+                each(row.get(6)?, read_place(row)?);
+            }
+            Ok(())
+        };
+        visit().map_err(failed)
+    }
+
     /// Whether the repository holds the bytes with that SHA-256.
     ///
     /// # Errors

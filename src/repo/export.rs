@@ -13,7 +13,7 @@ use crate::repo::catalog::{Form, Place};
 use crate::repo::chunk;
 use crate::repo::deflate::{FINAL, piece};
 use crate::repo::info::{Extent, Info};
-use crate::repo::manifest::{self, Child};
+use crate::repo::manifest::Child;
 use crate::repo::place::Section;
 use crate::repo::store::Repo;
 use crate::repo::writer::{Header, Method, Sizes, Writer};
@@ -64,9 +64,8 @@ impl Repo {
 impl Export<'_, '_> {
     fn run(&mut self) -> Result<()> {
         let tree = ContentId(self.info.tree.0);
-        let record = self.repo.bytes(tree)?;
-        let (root, links) = manifest::parse_tree(&record).map_err(|e| damaged(&e))?;
-        let top = self.children(&root)?;
+        let (root, links) = self.repo.tree_record(self.info.tree)?;
+        let top = self.repo.children(&root)?;
         self.folder = self.choose_folder(&top);
         let about = format!(
             "Snapshot {} of {}. Files are under their own names; {}/ holds the rest.\n",
@@ -92,16 +91,6 @@ impl Export<'_, '_> {
             folder = format!(".fsync-{n}");
         }
         folder
-    }
-
-    fn children(&self, dir: &Child) -> Result<Vec<Child>> {
-        match dir.entry.node {
-            Some(node) => {
-                let bytes = self.repo.bytes(ContentId(node.0))?;
-                manifest::parse_directory(&bytes).map_err(|e| damaged(&e))
-            }
-            None => Ok(Vec::new()),
-        }
     }
 
     fn own(&mut self, name: &str, data: &[u8]) -> Result<()> {
@@ -133,7 +122,7 @@ impl Export<'_, '_> {
             match child.entry.state.kind {
                 Kind::Directory => {
                     self.shape(&path, &child.entry)?;
-                    let below = self.children(&child)?;
+                    let below = self.repo.children(&child)?;
                     self.directory(&path, &child, below)?;
                 }
                 Kind::Symlink => self.shape(&path, &child.entry)?,

@@ -5,17 +5,21 @@
 //! | [`store`] | the folder: opening it, committing an archive, keeping the catalog up to date |
 //! | [`writer`], [`header`], [`reader`], [`index`] | zip files |
 //! | [`archive`], [`large`], [`deflate`], [`place`], [`pack`] | contents into an archive, and out of it |
-//! | [`manifest`], [`link`], [`chunk`], [`info`] | what a snapshot says |
+//! | [`manifest`], [`node`], [`link`], [`chunk`], [`info`] | what a snapshot says |
 //! | [`log`], [`replay`], [`catalog`], [`still`], [`stat`] | what happened, and the index of it all |
-//! | [`snapshot`], [`history`], [`tag`], [`resolve`] | what others ask for |
-//! | [`export`], [`verify`], [`copy`] | whole zips, whether all is well, and a second of all of it |
+//! | [`snapshot`], [`history`], [`tag`], [`resolve`], [`fault`] | what others ask for |
+//! | [`export`], [`tarball`], [`tar`] | whole zips and tar streams |
+//! | [`cost`], [`reach`] | what is held, and what each snapshot alone costs |
+//! | [`verify`], [`copy`] | whether all is well, and a second of all of it |
 
 pub mod archive;
 pub mod catalog;
 pub mod chunk;
 pub mod copy;
+pub mod cost;
 pub mod deflate;
 pub mod export;
+pub mod fault;
 pub mod header;
 pub mod history;
 pub mod index;
@@ -24,8 +28,10 @@ pub mod large;
 pub mod link;
 pub mod log;
 pub mod manifest;
+pub mod node;
 pub mod pack;
 pub mod place;
+pub mod reach;
 pub mod reader;
 pub mod replay;
 pub mod resolve;
@@ -34,6 +40,8 @@ pub mod stat;
 pub mod still;
 pub mod store;
 pub mod tag;
+pub mod tar;
+pub mod tarball;
 pub mod text;
 pub mod verify;
 pub mod writer;

@@ -216,6 +216,13 @@ fn climb(name: &[u8]) -> (&[u8], u64) {
     (base, up)
 }
 
+/// The `DIR` of `DIR@` and `DIR@{…}`, with or without `~N`; `None` for any other name.
+pub fn directory_in(spec: &[u8]) -> Option<&[u8]> {
+    let (base, _) = climb(spec);
+    let named = base.strip_suffix(b"@");
+    named.or_else(|| selector(base).map(|(dir, _)| dir))
+}
+
 /// Splits `DIR@{inner}`.
 fn selector(base: &[u8]) -> Option<(&[u8], &[u8])> {
     let body = base.strip_suffix(b"}")?;
@@ -254,6 +261,9 @@ mod tests {
         assert_eq!(climb(b"a~b"), (&b"a~b"[..], 0));
         assert_eq!(selector(b"/x@{3}"), Some((&b"/x"[..], &b"3"[..])));
         assert_eq!(selector(b"@"), None);
+        assert_eq!(directory_in(b"/x@{3}~2"), Some(&b"/x"[..]));
+        assert_eq!(directory_in(b"@~"), Some(&b""[..]));
+        assert_eq!(directory_in(b"/a@b/c"), None);
         assert_eq!(
             parse_time("1970-01-01T00:00:05Z"),
             Some(Time::new(5, 999_999_999))

@@ -10,8 +10,7 @@ use crate::model::{
 use crate::repo::catalog::Place;
 use crate::repo::chunk::{self, Chunk};
 use crate::repo::info::Info;
-use crate::repo::link;
-use crate::repo::manifest::{self, Child};
+use crate::repo::manifest::Child;
 use crate::repo::place::{self, Checked};
 use crate::repo::store::Repo;
 use crate::tree::{Contents, Dir, Listing, Tree};
@@ -22,7 +21,6 @@ const NO_DEVICE: u64 = u64::MAX;
 /// What all directories of a snapshot share.
 struct Shared {
     repo: Repo,
-    id: SnapshotId,
     links: HashMap<RelPath, LinkKey>,
     linked: Option<NodeId>,
 }
@@ -40,7 +38,8 @@ pub struct SnapshotDir {
     path: RelPath,
     node: NodeId,
     own: Xattrs,
-    children: Vec<Child>,
+    /// Read when it is first asked for: of what is equal to something else only the node's id is needed.
+    children: OnceLock<Vec<Child>>,
     places: OnceLock<Vec<Option<Place>>>,
 }
 
@@ -51,22 +50,14 @@ impl Repo {
     /// [`ErrorKind::NotFound`] when there is none of that id, [`ErrorKind::Damaged`] when its manifest is not what was stored.
     pub fn tree(&self, id: SnapshotId) -> Result<SnapshotTree> {
         let info = self.snapshot(id)?;
-        let bytes = self.bytes(ContentId(info.tree.0))?;
-        let (root, links) = manifest::parse_tree(&bytes).map_err(|e| bad(id, &e))?;
-        let groups = match links {
-            Some(node) => {
-                let bytes = self.bytes(ContentId(node.0))?;
-                link::parse(&bytes).map_err(|e| bad(id, &e))?
-            }
-            None => Vec::new(),
-        };
+        let (root, links) = self.tree_record(info.tree)?;
+        let groups = self.link_groups(links)?;
         let keyed = groups.into_iter().enumerate().flat_map(|(n, group)| {
             let key = (NO_DEVICE, n as u64);
             group.into_iter().map(move |path| (path, key))
         });
         let shared = Shared {
             repo: self.clone(),
-            id,
             links: keyed.collect(),
             linked: links,
         };
@@ -76,13 +67,6 @@ impl Repo {
             info,
         })
     }
-}
-
-fn bad(id: SnapshotId, why: &str) -> Error {
-    Error::new(
-        ErrorKind::Damaged,
-        format!("the manifest of snapshot {id} is damaged: {why}"),
-    )
 }
 
 impl SnapshotTree {
@@ -107,29 +91,35 @@ fn open(shared: &Arc<Shared>, path: RelPath, child: &Child) -> Result<Box<dyn Di
         let message = "could not be read when it was recorded";
         return Err(Error::at(ErrorKind::Failed, path.as_bytes(), message));
     };
-    let bytes = shared.repo.bytes(ContentId(node.0))?;
-    let mut children = manifest::parse_directory(&bytes).map_err(|e| bad(shared.id, &e))?;
-    if !shared.links.is_empty() {
-        for child in &mut children {
-            child.entry.links = shared.links.get(&path.join(&child.entry.name)).copied();
-        }
-    }
     Ok(Box::new(SnapshotDir {
         shared: shared.clone(),
         path,
         node,
         own: child.xattrs.clone(),
-        children,
+        children: OnceLock::new(),
         places: OnceLock::new(),
     }))
 }
 
 impl SnapshotDir {
-    fn child(&self, name: &[u8]) -> Option<&Child> {
-        self.children
-            .binary_search_by(|child| (*child.entry.name).cmp(name))
-            .ok()
-            .map(|at| &self.children[at])
+    fn children(&self) -> Result<&[Child]> {
+        if let Some(children) = self.children.get() {
+            return Ok(children);
+        }
+        let mut children = self.shared.repo.entries(self.node)?;
+        if !self.shared.links.is_empty() {
+            for child in &mut children {
+                let path = self.path.join(&child.entry.name);
+                child.entry.links = self.shared.links.get(&path).copied();
+            }
+        }
+        Ok(self.children.get_or_init(|| children))
+    }
+
+    fn child(&self, name: &[u8]) -> Result<Option<&Child>> {
+        let children = self.children()?;
+        let found = children.binary_search_by(|child| (*child.entry.name).cmp(name));
+        Ok(found.ok().map(|at| &children[at]))
     }
 
     /// Where a child's content lies. The first time, all of the directory are looked up, at one go: a look by
@@ -138,19 +128,19 @@ impl SnapshotDir {
         let places = match self.places.get() {
             Some(places) => places,
             None => {
-                let wanted = self.children.iter().map(|c| c.entry.content);
+                let wanted = self.children()?.iter().map(|c| c.entry.content);
                 let found = self.shared.repo.catalog().places(wanted)?;
                 self.places.get_or_init(|| found)
             }
         };
         let at = self
-            .children
+            .children()?
             .binary_search_by(|c| c.entry.name.cmp(&child.entry.name));
         Ok(at.ok().and_then(|at| places[at]))
     }
 
     fn need(&self, entry: &Entry, kind: Kind) -> Result<&Child> {
-        self.child(&entry.name)
+        self.child(&entry.name)?
             .filter(|child| child.entry.state.kind == kind)
             .ok_or_else(|| {
                 let message = format!("the snapshot has no such {}", kind.word());
@@ -162,13 +152,13 @@ impl SnapshotDir {
 impl Dir for SnapshotDir {
     fn list(&self) -> Result<Listing> {
         Ok(Listing {
-            entries: self.children.iter().map(|c| c.entry.clone()).collect(),
+            entries: self.children()?.iter().map(|c| c.entry.clone()).collect(),
             ..Listing::default()
         })
     }
 
     fn entry(&self, name: &[u8]) -> Result<Option<Entry>> {
-        Ok(self.child(name).map(|child| child.entry.clone()))
+        Ok(self.child(name)?.map(|child| child.entry.clone()))
     }
 
     fn open_dir(&self, entry: &Entry) -> Result<Box<dyn Dir>> {
@@ -194,7 +184,7 @@ impl Dir for SnapshotDir {
             return Ok(self.own.clone());
         }
         Ok(self
-            .child(&entry.name)
+            .child(&entry.name)?
             .map_or_else(Vec::new, |child| child.xattrs.clone()))
     }
 

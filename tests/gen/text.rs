@@ -15,11 +15,6 @@ const SNAPSHOT_NAMES: &str = "A snapshot is named by its id or the beginning of 
     of them with ~n (n steps back to the parent). Where a directory could be meant too, snap: in front says that it is a \
     snapshot.";
 
-/// The same where no directory is at hand.
-const SNAPSHOT_NAMES_OF_OTHERS: &str = "A snapshot is named by its id or the beginning of it, by a tag, by DIR@{n} (the \
-    state of DIR before its n-th last operation), by DIR@{TIME} (as it was then), and any of them with ~n (n steps back \
-    to the parent). Where a directory could be meant too, snap: in front says that it is a snapshot.";
-
 /// The text of a page.
 ///
 /// # Panics
@@ -36,6 +31,11 @@ pub fn of(page: &str) -> Text {
         "fsync-log" => LOG,
         "fsync-show" => SHOW,
         "fsync-import" => IMPORT,
+        "fsync-ls" => LS,
+        "fsync-cat" => CAT,
+        "fsync-find" => FIND,
+        "fsync-du" => DU,
+        "fsync-export" => EXPORT,
         "fsync-verify" => VERIFY,
         "fsync-repo" => REPO,
         "fsync-diff" => DIFF,
@@ -74,6 +74,11 @@ const FSYNC: Text = Text {
         "fsync-log(1)",
         "fsync-show(1)",
         "fsync-import(1)",
+        "fsync-ls(1)",
+        "fsync-cat(1)",
+        "fsync-find(1)",
+        "fsync-du(1)",
+        "fsync-export(1)",
         "fsync-verify(1)",
         "fsync-repo(1)",
         "fsync-diff(1)",
@@ -176,6 +181,10 @@ const LOG: Text = Text {
     examples: &[
         ("The history of copy:", "fsync log copy"),
         (
+            "The same as a drawing, with what was done after each snapshot:",
+            "fsync log --graph copy",
+        ),
+        (
             "Ids and times of all its snapshots, for other programs:",
             "fsync log --json copy | jq -r '[.id, .time.secs] | @tsv'",
         ),
@@ -185,11 +194,107 @@ const LOG: Text = Text {
 
 const SHOW: Text = Text {
     more: &[SNAPSHOT_NAMES],
+    examples: &[
+        (
+            "The state before the last operation on copy:",
+            "fsync show copy@{1}",
+        ),
+        (
+            "Everything that the head of copy changed:",
+            "fsync show --changes copy@",
+        ),
+    ],
+    see: &[
+        "fsync(1)",
+        "fsync-log(1)",
+        "fsync-ls(1)",
+        "fsync-diff(1)",
+        "fsync-snap(1)",
+    ],
+};
+
+const LS: Text = Text {
+    more: &[SNAPSHOT_NAMES],
+    examples: &[
+        (
+            "What the head of copy holds, and what is in one directory of it:",
+            "fsync ls copy@\nfsync ls --long copy@ css",
+        ),
+        (
+            "The five largest files:",
+            "fsync ls -rl copy@ | sort -t \"$(printf '\\t')\" -k 3 -rn | head -n 5",
+        ),
+    ],
+    see: &["fsync(1)", "fsync-cat(1)", "fsync-find(1)", "fsync-show(1)"],
+};
+
+const CAT: Text = Text {
+    more: &[SNAPSHOT_NAMES],
     examples: &[(
-        "The state before the last operation on copy:",
-        "fsync show copy@{1}",
+        "A file as it was before the last operation on copy:",
+        "fsync cat copy@{1} css/main.css",
     )],
-    see: &["fsync(1)", "fsync-log(1)", "fsync-snap(1)"],
+    see: &[
+        "fsync(1)",
+        "fsync-ls(1)",
+        "fsync-export(1)",
+        "fsync-revert(1)",
+    ],
+};
+
+const FIND: Text = Text {
+    more: &[
+        "A pattern without a slash (but for one at its end) matches names at any depth. One with a slash matches paths \
+         from the root of the snapshots; / in front does so for a name at the root. A slash at the end matches directories \
+         only. A plain path is looked up without reading the rest; of the snapshots after the first only the directories \
+         that differ are read.",
+    ],
+    examples: &[
+        (
+            "When did this file change, and when was it deleted?",
+            "fsync find css/main.css copy",
+        ),
+        (
+            "Every style sheet that ever was, in any directory:",
+            "fsync find '*.css' | cut -f 4 | sort -u",
+        ),
+    ],
+    see: &["fsync(1)", "fsync-log(1)", "fsync-ls(1)", "fsync-cat(1)"],
+};
+
+const DU: Text = Text {
+    more: &[
+        "What stands beside contents and nodes in archives is names, times, directories of zip files, and contents that \
+         archives made with --full hold again.",
+    ],
+    examples: &[
+        ("What each directory costs:", "fsync du --summarize"),
+        (
+            "The snapshots of copy that cost most:",
+            "fsync du -d copy | grep '^snapshot' | sort -t \"$(printf '\\t')\" -k 4 -rn | head",
+        ),
+    ],
+    see: &["fsync(1)", "fsync-log(1)", "fsync-show(1)"],
+};
+
+const EXPORT: Text = Text {
+    more: &[SNAPSHOT_NAMES],
+    examples: &[
+        (
+            "The state before the last operation on copy, as a zip and as a tar file:",
+            "fsync export -o before.zip copy@{1}\nfsync export --tar copy@{1} | gzip >before.tar.gz",
+        ),
+        (
+            "Extract a tar stream with everything that it holds:",
+            "fsync export --tar copy@ | tar -x --xattrs --xattrs-include='*' -C restored",
+        ),
+    ],
+    see: &[
+        "fsync(1)",
+        "fsync-snap(1)",
+        "fsync-revert(1)",
+        "fsync-cat(1)",
+    ],
 };
 
 const IMPORT: Text = Text {
@@ -226,7 +331,7 @@ const DIFF: Text = Text {
     more: &[
         "A line of the plan is a letter, a tab and a path: A added, M modified, T of another kind, D deleted, R renamed \
          (two paths, from and to), t metadata only. Paths with odd characters are quoted as git quotes them.",
-        SNAPSHOT_NAMES_OF_OTHERS,
+        SNAPSHOT_NAMES,
     ],
     examples: &[
         (
@@ -242,8 +347,12 @@ const DIFF: Text = Text {
             "fsync-diff --json site copy >plan\njq -c 'select(.type != \"change\" or (.path // \"\" | endswith(\".html\")))' plan | fsync-apply",
         ),
         (
-            "What the last operation on copy changed:",
-            "fsync-diff --delete copy copy@{1}",
+            "What the last operation on copy changed; the same as a patch:",
+            "fsync-diff --delete copy copy@{1}\nfsync-diff --delete --patch copy copy@{1}",
+        ),
+        (
+            "What changed between two snapshots: a tag and the head of copy:",
+            "fsync-diff --delete -d copy @ monday",
         ),
     ],
     see: &["fsync(1)", "fsync-apply(1)", "fsync-snap(1)"],

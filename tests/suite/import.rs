@@ -443,7 +443,7 @@ made("good.zip", [b""], node(entry("a", node=sha(b""))), count(1))
         ("node", "not what was stored"),
         ("counts", "counts"),
         ("comment", "newer"),
-        ("tree", "disagree"),
+        ("tree", "comment"),
         ("laughs", "impossibly large"),
         ("spaces", "written"),
         ("ours", "cannot be"),
