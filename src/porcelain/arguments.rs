@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cli::option::Common;
 use crate::porcelain::session::Session;
-use crate::porcelain::{cp, dispatch, help, log, mksync, rv, show, status, sync, th, verify};
+use crate::porcelain::{
+    cp, dispatch, help, log, mksync, prune, rv, show, status, sync, th, verify,
+};
 
 /// Compare two directory trees, apply the difference, and take back whatever you did
 ///
@@ -88,6 +90,19 @@ pub enum Command {
     ///
     /// Exit code 8 when something is damaged.
     Verify(verify::Verify),
+    /// Remove old snapshots, and keep those that the policy names
+    ///
+    /// Give at least one --keep option; what any of them keeps stays. The policy holds for each directory by
+    /// itself. The head of a directory (what "fsync rv" goes back to) always stays, and so does what has a tag,
+    /// unless --prune-tagged is given. A policy whose options keep no snapshot of some directory is refused.
+    ///
+    /// The order of snapshots is that of the log, and ages are counted from a directory's newest snapshot, so the
+    /// clock of this machine decides nothing; hours, days, weeks, months and years are those of UTC.
+    ///
+    /// Prints a line for each snapshot that goes, the newest first: time, id, directory and tags, separated by
+    /// tabs. What remaining snapshots need of the archives that go is kept in a pack. The repository is locked
+    /// meanwhile.
+    Prune(prune::Prune),
     /// Show the help of a command, or of fsync itself
     Help(help::Help),
     /// Print the plan that makes one tree like others (fsync-diff)
@@ -140,6 +155,7 @@ impl Fsync {
             Command::Log(log) => log.run(&session)?,
             Command::Show(show) => show.run(&session)?,
             Command::Verify(verify) => verify.run(&session)?,
+            Command::Prune(prune) => prune.run(&session)?,
             Command::Help(help) => help.run(&session)?,
             Command::Diff(args) => plumbing("diff", args)?,
             Command::Apply(args) => plumbing("apply", args)?,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use serde::Serialize;
 
 use crate::model::{Error, ErrorKind, Result};
 use crate::porcelain::history::{Past, open, words};
@@ -52,8 +53,8 @@ impl Log {
 ///
 /// # Errors
 /// When it cannot be encoded.
-pub fn json(history: &History) -> Result<Vec<u8>> {
-    let mut line = serde_json::to_vec(history).map_err(|e| {
+pub fn json(record: &impl Serialize) -> Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(record).map_err(|e| {
         Error::new(
             ErrorKind::Failed,
             format!("a record cannot be written: {e}"),

@@ -19,6 +19,7 @@ pub mod log;
 pub mod mksync;
 pub mod pipeline;
 pub mod program;
+pub mod prune;
 pub mod rv;
 pub mod session;
 pub mod shell;

@@ -40,7 +40,8 @@ impl Show {
     pub fn run(self, session: &Session) -> Result<u8> {
         let repo = open(session)?;
         let id = repo.resolve(self.snapshot.as_bytes(), self.dir.as_deref())?;
-        let info = repo.snapshot(id)?;
+        let mut info = repo.snapshot(id)?;
+        info.parent = repo.parent(&info)?;
         let directory = OsString::from_vec(info.directory.0.clone());
         let past = Past::new(&repo, Path::new(&directory), session)?;
         let archive = repo.archive_path(id);

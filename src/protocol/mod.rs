@@ -1,6 +1,7 @@
 //! The public contract between programs: NDJSON records and the line form (`man/fsync-records.5`).
 
 pub mod line;
+pub mod prune;
 pub mod record;
 pub mod report;
 pub mod stream;

@@ -2,19 +2,24 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | [`store`] | the folder: opening it, committing an archive, keeping the catalog up to date |
+//! | [`store`], [`refresh`] | the folder: opening it, committing an archive, keeping the catalog up to date |
 //! | [`writer`], [`header`], [`reader`], [`index`] | zip files |
 //! | [`archive`], [`large`], [`deflate`], [`place`], [`pack`] | contents into an archive, and out of it |
 //! | [`manifest`], [`link`], [`chunk`], [`info`] | what a snapshot says |
 //! | [`log`], [`replay`], [`catalog`], [`stat`] | what happened, and the index of it all |
 //! | [`snapshot`], [`history`], [`tag`], [`resolve`] | what others ask for |
 //! | [`export`], [`verify`] | whole zips, and whether all is well |
+//! | [`policy`], [`order`], [`reach`], [`prune`] | which snapshots go, and what the others need |
+//! | [`carry`], [`measure`], [`older`], [`retire`], [`gone`] | taking archives away without losing what is needed |
+//! | [`forget`], [`reissue`] | taking a content out of all that is kept |
 
 pub mod archive;
+pub mod carry;
 pub mod catalog;
 pub mod chunk;
 pub mod deflate;
 pub mod export;
+pub mod gone;
 pub mod header;
 pub mod history;
 pub mod index;
@@ -23,11 +28,19 @@ pub mod large;
 pub mod link;
 pub mod log;
 pub mod manifest;
+pub mod measure;
+pub mod older;
+pub mod order;
 pub mod pack;
 pub mod place;
+pub mod policy;
+pub mod prune;
+pub mod reach;
 pub mod reader;
+pub mod refresh;
 pub mod replay;
 pub mod resolve;
+pub mod retire;
 pub mod snapshot;
 pub mod stat;
 pub mod store;
