@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::cli::option::Common;
 use crate::porcelain::session::Session;
 use crate::porcelain::{
-    cp, dispatch, help, log, mksync, prune, rv, show, status, sync, th, verify,
+    cp, dispatch, forget, help, log, mksync, prune, rv, show, status, sync, th, verify,
 };
 
 /// Compare two directory trees, apply the difference, and take back whatever you did
@@ -103,6 +103,20 @@ pub enum Command {
     /// tabs. What remaining snapshots need of the archives that go is kept in a pack. The repository is locked
     /// meanwhile.
     Prune(prune::Prune),
+    /// Take what a file ever held out of every snapshot, for good
+    ///
+    /// For what should never have been recorded, such as a key. Every content that PATH had in any snapshot of DIR is
+    /// removed from the repository, and cannot be brought back. All snapshots stay, without those contents: a revert
+    /// leaves these paths as they are. Their names and sizes are still known.
+    ///
+    /// The archives that hold the bytes, name them, or follow such a one are written anew, so their snapshots get new
+    /// ids; the old ids still lead to them, and tags, heads and BACKUP files are brought up to date. Copies of the
+    /// repository are not, nor archives that were copied away. The directory itself is not touched.
+    ///
+    /// When other paths hold the same bytes, nothing is done (exit code 4) until these are named too or --everywhere is
+    /// given. Prints the directory and the path of each file whose contents went, separated by a tab. A run that was
+    /// cut short is completed by another.
+    Forget(forget::Forget),
     /// Show the help of a command, or of fsync itself
     Help(help::Help),
     /// Print the plan that makes one tree like others (fsync-diff)
@@ -156,6 +170,7 @@ impl Fsync {
             Command::Show(show) => show.run(&session)?,
             Command::Verify(verify) => verify.run(&session)?,
             Command::Prune(prune) => prune.run(&session)?,
+            Command::Forget(forget) => forget.run(&session)?,
             Command::Help(help) => help.run(&session)?,
             Command::Diff(args) => plumbing("diff", args)?,
             Command::Apply(args) => plumbing("apply", args)?,

@@ -13,6 +13,7 @@ use clap::Parser;
 pub mod arguments;
 pub mod cp;
 pub mod dispatch;
+pub mod forget;
 pub mod help;
 pub mod history;
 pub mod log;

@@ -1,5 +1,4 @@
-//! What `fsync prune --json` and `fsync forget --json` print, one JSON object a line. It is only ever written; no
-//! program acts on it.
+//! What `fsync prune --json` prints, one JSON object a line. It is only ever written; no program acts on it.
 
 use serde::Serialize;
 

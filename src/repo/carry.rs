@@ -11,6 +11,7 @@ use crate::repo::archive::{Archive, sizes_of};
 use crate::repo::catalog::{Form, Place};
 use crate::repo::deflate::FINAL;
 use crate::repo::index::Pieces;
+use crate::repo::manifest;
 use crate::repo::place::{self, Checked, Section};
 use crate::repo::reach::Part;
 use crate::repo::store::Repo;
@@ -40,12 +41,7 @@ impl Carry {
 
     /// The line of the entry `pieces`.
     pub fn line(&self) -> Vec<u8> {
-        let Some(pieces) = &self.pieces else {
-            return Vec::new();
-        };
-        let mut line = serde_json::to_vec(pieces).unwrap_or_default();
-        line.push(b'\n');
-        line
+        self.pieces.as_ref().map(line_of).unwrap_or_default()
     }
 
     /// How it is kept where it goes to, and how long it is there; the crc of a piece is not known before it is read.
@@ -63,6 +59,13 @@ impl Carry {
         };
         (method, sizes)
     }
+}
+
+/// A line of the entry `pieces`.
+fn line_of(pieces: &Pieces) -> Vec<u8> {
+    let mut line = serde_json::to_vec(pieces).unwrap_or_default();
+    line.push(b'\n');
+    line
 }
 
 /// Counts the crc of what is written to it.
@@ -103,8 +106,23 @@ impl Archive {
         let name = item.name(&self.purpose.folder);
         let header = self.header(&name, Some(item.id));
         self.copy(repo, &header, item)?;
-        self.state().pieces.extend(item.line());
+        item.pieces.iter().for_each(|p| self.say_pieces(p));
         Ok(())
+    }
+
+    /// Says how the entry of a large content that was copied is made up.
+    pub fn say_pieces(&self, pieces: &Pieces) {
+        self.state().pieces.extend(line_of(pieces));
+    }
+
+    /// Adds a manifest node, whoever has it.
+    ///
+    /// # Errors
+    /// When the repository cannot be written.
+    pub fn own_node(&self, bytes: &[u8]) -> Result<()> {
+        let id = manifest::id_of(bytes);
+        let name = format!("{}/{}/{id}", self.purpose.folder, Part::Node.folder());
+        self.pack(&self.header(&name, Some(ContentId(id.0))), bytes)
     }
 
     /// Copies an entry, under the name that `header` has.

@@ -149,6 +149,11 @@ impl Retirement {
         Ok(carried)
     }
 
+    /// Adds lines to what is written into the log.
+    pub fn log(&mut self, lines: Vec<Line>) {
+        self.lines.extend(lines);
+    }
+
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.pack.is_none() && self.leftovers.is_empty() && self.lines.is_empty()
