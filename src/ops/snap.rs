@@ -271,6 +271,7 @@ fn info(
         counts: found.counts,
         unstable: texts(&found.unstable),
         unreadable: texts(&found.unreadable),
+        forgotten: Vec::new(),
     }
 }
 

@@ -9,7 +9,7 @@ use clap::Args;
 use crate::model::quote::{quote, quote_if_odd};
 use crate::model::{Error, ErrorKind, Exit, RelPath, Result};
 use crate::ops::revert::inside;
-use crate::porcelain::prune::{counted, named, open};
+use crate::porcelain::prune::{counted, freed, named, open};
 use crate::porcelain::session::Session;
 use crate::protocol::Writer;
 use crate::repo::forget::{Forget as Plan, Spot, Wish};
@@ -70,8 +70,8 @@ impl Forget {
         print(&spots)?;
         let archives = counted(done.archives as u64, "archive");
         session.talk.note(&format!(
-            "{sum} forgotten; {archives} written anew, {} bytes freed",
-            done.freed
+            "{sum} forgotten; {archives} written anew, {}",
+            freed(done.freed)
         ));
         for spot in spots.iter().filter(|s| is_there(s)) {
             session.talk.note(&format!(

@@ -184,10 +184,15 @@ fn words(sum: &Pruned) -> String {
         true => ("would go", "would stay"),
         false => ("gone", "stay"),
     };
-    let bytes = counted(sum.freed_bytes.unsigned_abs(), "byte");
-    let freed = match sum.freed_bytes < 0 {
-        true => format!("{bytes} more, for what the others still need"),
-        false => format!("{bytes} freed"),
-    };
+    let freed = freed(sum.freed_bytes);
     format!("{dropped} {go}, {} {stay}; {freed}", sum.kept)
+}
+
+/// `7 bytes freed`; what takes more than before says that.
+pub fn freed(bytes: i64) -> String {
+    let count = counted(bytes.unsigned_abs(), "byte");
+    match bytes < 0 {
+        true => format!("{count} more than before"),
+        false => format!("{count} freed"),
+    }
 }

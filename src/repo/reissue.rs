@@ -147,9 +147,11 @@ impl Forget {
             let texts = paths.iter().map(|p| PathText(p.as_bytes().to_vec()));
             let texts: Vec<PathText> = texts.collect();
             renewed.unstable.retain(|p| !texts.contains(p));
-            renewed.unreadable.extend(texts);
-            renewed.unreadable.sort_by(|a, b| a.0.cmp(&b.0));
-            renewed.unreadable.dedup();
+            for list in [&mut renewed.unreadable, &mut renewed.forgotten] {
+                list.extend(texts.iter().cloned());
+                list.sort_by(|a, b| a.0.cmp(&b.0));
+                list.dedup();
+            }
         }
         renewed
     }

@@ -288,6 +288,7 @@ mod tests {
                 counts: Counts::default(),
                 unstable: Vec::new(),
                 unreadable: Vec::new(),
+                forgotten: Vec::new(),
             };
             ids.push(info.id);
             let index = crate::repo::index::Index {
