@@ -31,7 +31,7 @@ fn leaked(s: &Sandbox) -> Vec<(String, Oracle)> {
     let dst = s.tree("dst");
     dst.file("plain", "plain text")
         .file("sub/key", SECRET)
-        .file("sub/beside", "beside")
+        .file("sub/beside", "beside the key")
         .file("empty", "");
     dst.mode("sub/beside", 0o640).link("sub/link", "beside");
     let mut all = Vec::new();
@@ -105,7 +105,7 @@ fn a_full_archive_is_still_one_that_anybody_can_unzip() {
     let full = s
         .sh("for z in repo/*.zip; do unzip -Z1 $z | grep -qx sub/ && unzip -qo $z -d full -x '.fsync/*' .fsync-backup; done; true");
     full.success();
-    assert_eq!(s.tree("full").read("sub/beside"), b"beside");
+    assert_eq!(s.tree("full").read("sub/beside"), b"beside the key");
     let mode = s.sh("stat -c %a full/sub/beside; readlink full/sub/link; stat -c %Y full/plain dst/plain | uniq | wc -l");
     assert_eq!(mode.code(0).text(), "640\nbeside\n1");
     assert!(!s.path("full/sub/key").exists());
@@ -219,7 +219,7 @@ fn a_directory_is_forgotten_with_all_below() {
     leaked(&s);
     s.sh("mv dst moved").success();
     s.run("fsync forget -d dst sub").code(0);
-    assert!(!holds(&s, SECRET) && !holds(&s, "beside\0"));
+    assert!(!holds(&s, SECRET) && !holds(&s, "beside the key"));
     s.run("fsync verify --read-data").code(0);
     let id = lines(&s, "fsync log dst").remove(0);
     let id = id.split('\t').nth(2).expect("an id");

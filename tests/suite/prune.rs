@@ -259,6 +259,12 @@ fn every_reader_reads_packs_and_they_do_not_pile_up() {
     for snapshot in &all[6..] {
         assert_comes_back(&s, "dst", snapshot);
     }
+    let (id, oracle) = &all[7];
+    s.run(&format!("fsync-snap --export {id} -o whole.zip"))
+        .code(0);
+    s.sh("unzip -q whole.zip -d unzipped -x '.fsync/*'")
+        .success();
+    assert_eq!(Oracle::of(s.path("unzipped")).rough(), oracle.rough());
     s.sh("cd repo && for z in *.zip; do unzip -tq $z && bsdtar -tf $z >/dev/null \
           && python3 -c \"import sys,zipfile; sys.exit(zipfile.ZipFile('$z').testzip() is not None)\" || exit 1; done")
         .success();
@@ -497,6 +503,54 @@ fn killed_at_every_step_it_loses_nothing_and_is_completed() {
     assert!(n > 8, "only {n} steps");
 }
 
+#[test]
+fn a_pack_stays_until_a_quarter_of_it_is_dead() {
+    let s = Sandbox::new();
+    let dst = s.tree("dst");
+    let mut x = 5u64;
+    for n in 0..40 {
+        let noise: Vec<u8> = (0..60_000)
+            .map(|_| {
+                x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (x >> 56) as u8
+            })
+            .collect();
+        dst.file(format!("base/{n}"), noise);
+    }
+    let round = |n: usize| {
+        dst.edit("counter", format!("{n}"));
+        let now = (s.snap("dst"), Oracle::of(s.path("dst")));
+        s.run("fsync prune --keep-last 1").code(0);
+        s.run("fsync verify --read-data").code(0);
+        assert_comes_back(&s, "dst", &now);
+        s.archives()
+    };
+    round(0);
+    let large = |files: &[std::path::PathBuf]| {
+        let is_large = |p: &&std::path::PathBuf| fs::metadata(p).is_ok_and(|m| m.len() > 1 << 20);
+        files.iter().find(is_large).cloned()
+    };
+    let pack = large(&round(1)).expect("a pack");
+    for n in 2..5 {
+        assert_eq!(large(&round(n)), Some(pack.clone()), "most of it is needed");
+    }
+    assert_eq!(s.archives().len(), 3);
+    for n in 0..9 {
+        dst.remove(format!("base/{n}"));
+    }
+    assert_eq!(
+        large(&round(5)),
+        Some(pack.clone()),
+        "less than a quarter is dead"
+    );
+    for n in 9..12 {
+        dst.remove(format!("base/{n}"));
+    }
+    let files = round(6);
+    assert_ne!(large(&files), Some(pack), "it is replaced");
+    assert_eq!(files.len(), 2);
+}
+
 /// A step of a random history.
 #[derive(Clone, Debug)]
 enum Step {
@@ -506,6 +560,7 @@ enum Step {
     Tag { name: u8 },
     Revert,
     Prune { last: u8, tagged: bool },
+    Forget { path: u8 },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -516,71 +571,111 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..3u8).prop_map(|name| Step::Tag { name }),
         2 => Just(Step::Revert),
         2 => (1..4u8, any::<bool>()).prop_map(|(last, tagged)| Step::Prune { last, tagged }),
+        1 => (0..8u8).prop_map(|path| Step::Forget { path }),
     ]
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 10, failure_persistence: None, ..ProptestConfig::default() })]
+/// A random history under way: every snapshot with its directory and what that was.
+struct Run {
+    s: Sandbox,
+    known: BTreeMap<String, (&'static str, Oracle)>,
+}
 
-    /// Whatever happens, every snapshot that the log lists comes back exactly.
-    #[test]
-    fn random_histories_keep_what_they_list(steps in prop::collection::vec((0..2u8, step()), 10..40)) {
-        let s = Sandbox::new();
-        let mut known: BTreeMap<String, Oracle> = BTreeMap::new();
-        for (which, step) in steps {
-            let name = ["one", "two"][usize::from(which)];
-            let dst = s.tree(name);
-            let path = |n: u8| ["a", "b", "d/a", "d/b", "d/e/a", "e/a", "e/b", "f"][usize::from(n)];
-            match step {
-                Step::Write { path: at, content } => {
-                    dst.edit(path(at), format!("content {content}").repeat(usize::from(content) * 40));
-                }
-                Step::Remove { path: at } => {
-                    if dst.has(path(at)) {
-                        dst.remove(path(at));
-                    }
-                }
-                Step::Snap { full } => {
-                    let full = if full { "--full" } else { "" };
-                    let id = s.run(&format!("fsync-snap {full} {name}")).code(0).text();
-                    known.insert(id, Oracle::of(s.path(name)));
-                }
-                Step::Tag { name: tag } => {
-                    if let Some(id) = s.head(name) {
-                        s.run(&format!("fsync-tag move t{tag} {id} -d {name}"));
-                        s.run(&format!("fsync-tag create t{tag} {id} -d {name}"));
-                    }
-                }
-                Step::Revert => {
-                    s.run(&format!("fsync-revert {name}"));
-                }
-                Step::Prune { last, tagged } => {
-                    let tagged = if tagged { "--prune-tagged" } else { "" };
-                    if s.archives().is_empty() {
-                        continue;
-                    }
-                    let line = format!("fsync prune --keep-last {last} {tagged}");
-                    let dry = sum(&s, &format!("{line} -n"));
-                    let before = archive_bytes(&s);
-                    let wet = sum(&s, &line);
-                    prop_assert_eq!(&dry["freed_bytes"], &wet["freed_bytes"]);
-                    prop_assert_eq!(wet["freed_bytes"].as_i64(), Some(before - archive_bytes(&s)));
-                    if last == 1 {
-                        lose_catalog(&s);
-                    }
-                    s.run("fsync verify --read-data").code(0);
+impl Run {
+    fn step(&mut self, name: &'static str, step: &Step) {
+        let s = &self.s;
+        let dst = s.tree(name);
+        let path = |n: &u8| ["a", "b", "d/a", "d/b", "d/e/a", "e/a", "e/b", "f"][usize::from(*n)];
+        match step {
+            Step::Write { path: at, content } => {
+                // No two paths hold the same.
+                let text = format!("{name} {at} {content} ").repeat(usize::from(*content) * 40 + 1);
+                dst.edit(path(at), text);
+            }
+            Step::Remove { path: at } if dst.has(path(at)) => {
+                dst.remove(path(at));
+            }
+            Step::Remove { .. } => {}
+            Step::Snap { full } => {
+                let full = if *full { "--full" } else { "" };
+                let id = s.run(&format!("fsync-snap {full} {name}")).code(0).text();
+                self.known.insert(id, (name, Oracle::of(s.path(name))));
+            }
+            Step::Tag { name: tag } => {
+                if let Some(id) = s.head(name) {
+                    s.run(&format!("fsync-tag move t{tag} {id} -d {name}"));
+                    s.run(&format!("fsync-tag create t{tag} {id} -d {name}"));
                 }
             }
+            Step::Revert => {
+                s.run(&format!("fsync-revert {name}"));
+            }
+            Step::Prune { last, tagged } if !s.archives().is_empty() => self.prune(*last, *tagged),
+            Step::Prune { .. } => {}
+            Step::Forget { path: at } => self.forget(name, path(at)),
         }
-        for name in ["one", "two"] {
-            if !s.run(&format!("fsync log {name}")).get_output().status.success() {
+    }
+
+    fn prune(&self, last: u8, tagged: bool) {
+        let s = &self.s;
+        let tagged = if tagged { "--prune-tagged" } else { "" };
+        let line = format!("fsync prune --keep-last {last} {tagged}");
+        let dry = sum(s, &format!("{line} -n"));
+        let before = archive_bytes(s);
+        let wet = sum(s, &line);
+        assert_eq!(dry["freed_bytes"], wet["freed_bytes"]);
+        assert_eq!(wet["freed_bytes"], before - archive_bytes(s));
+        if last == 1 {
+            lose_catalog(s);
+        }
+        s.run("fsync verify --read-data").code(0);
+    }
+
+    fn forget(&mut self, name: &str, path: &str) {
+        let told = self.s.run(&format!("fsync forget -d {name} {path}"));
+        let code = told.get_output().status.code();
+        assert!(matches!(code, Some(0 | 6)), "{}", told.complaint());
+        self.s.run("fsync verify --read-data");
+        if code == Some(0) {
+            for (_, oracle) in self.known.values_mut().filter(|(d, _)| *d == name) {
+                *oracle = oracle.without(path);
+            }
+        }
+    }
+
+    /// Every snapshot that is there is what it was, by its first name.
+    fn judge(&self) {
+        let mut found: BTreeSet<String> = BTreeSet::new();
+        for (id, (name, oracle)) in &self.known {
+            let told = self.s.run(&format!("fsync show {id} --json"));
+            if told.get_output().status.code() == Some(6) {
                 continue;
             }
-            for id in listed(&s, name) {
-                if let Some(oracle) = known.get(&id) {
-                    assert_comes_back(&s, name, &(id, oracle.clone()));
-                }
+            let record = told.code(0).records().remove(0);
+            found.insert(record["id"].as_str().expect("an id").to_string());
+            assert_comes_back(&self.s, name, &(id.clone(), oracle.clone()));
+        }
+        for name in ["one", "two"] {
+            let told = self.s.run(&format!("fsync log {name}"));
+            if told.get_output().status.success() && self.s.head(name).is_some() {
+                let head = self.s.head(name).expect("a head");
+                assert!(listed(&self.s, name).contains(&head));
             }
         }
+        assert!(found.len() <= self.known.len());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever happens, every snapshot that is still there comes back exactly.
+    #[test]
+    fn random_histories_keep_what_they_list(steps in prop::collection::vec((0..2usize, step()), 10..40)) {
+        let mut run = Run { s: Sandbox::new(), known: BTreeMap::new() };
+        for (which, step) in &steps {
+            run.step(["one", "two"][*which], step);
+        }
+        run.judge();
     }
 }
