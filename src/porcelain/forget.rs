@@ -13,6 +13,7 @@ use crate::porcelain::prune::{counted, freed, named, open};
 use crate::porcelain::session::Session;
 use crate::protocol::Writer;
 use crate::repo::forget::{Forget as Plan, Spot, Wish};
+use crate::repo::reissue::Forgotten;
 
 /// Arguments of `fsync forget`.
 #[derive(Args, Debug)]
@@ -59,33 +60,38 @@ impl Forget {
         let sum = words(&plan);
         if self.dry_run {
             let archives = counted(plan.concerned(&repo)?.len() as u64, "archive");
-            session.talk.note(&format!(
-                "{sum} would be forgotten; {archives} would be written anew"
-            ));
+            let message = format!("{sum} would be forgotten; {archives} would be written anew");
+            session.talk.note(&message);
             return Ok(Exit::Done.code());
         }
         let done = plan.run(&repo)?;
         // Nothing below needs the others to wait.
         drop(repo);
         print(&spots)?;
-        let archives = counted(done.archives as u64, "archive");
+        Ok(tell(session, &sum, &spots, &done))
+    }
+}
+
+/// Says what was done, and what is left to do; the exit code.
+fn tell(session: &Session, sum: &str, spots: &[Spot], done: &Forgotten) -> u8 {
+    let archives = counted(done.archives as u64, "archive");
+    let message = format!(
+        "{sum} forgotten; {archives} written anew, {}",
+        freed(done.freed)
+    );
+    session.talk.note(&message);
+    for spot in spots.iter().filter(|s| is_there(s)) {
         session.talk.note(&format!(
-            "{sum} forgotten; {archives} written anew, {}",
-            freed(done.freed)
+            "{} is still there: the next snapshot records it again, unless it is deleted or excluded",
+            quote(&full(spot))
         ));
-        for spot in spots.iter().filter(|s| is_there(s)) {
-            session.talk.note(&format!(
-                "{} is still there: the next snapshot records it again, unless it is deleted or excluded",
-                quote(&full(spot))
-            ));
-        }
-        for error in &done.stale {
-            session.talk.error(&error.to_string());
-        }
-        Ok(match done.stale.is_empty() {
-            true => Exit::Done.code(),
-            false => Exit::Partial.code(),
-        })
+    }
+    for error in &done.stale {
+        session.talk.error(&error.to_string());
+    }
+    match done.stale.is_empty() {
+        true => Exit::Done.code(),
+        false => Exit::Partial.code(),
     }
 }
 

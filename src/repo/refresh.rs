@@ -23,8 +23,7 @@ impl Repo {
         // The folder and the log after the catalog: others enter what is there already, never sooner. The
         // other way round, an archive that was just entered would look like one that is gone.
         let there: HashSet<SnapshotId> = archives(self.path()).collect();
-        let repository = self.log().repository()?;
-        let foreign = theirs.is_some() && theirs != repository;
+        let foreign = theirs.is_some() && theirs != self.log().repository()?;
         let stale = foreign || end > self.log().length() || !known.is_subset(&there);
         if !stale && known.len() == there.len() && end == self.log().length() {
             return Ok(());
@@ -49,11 +48,8 @@ impl Repo {
                 false => "a prune was cut short; the catalog was made again",
             });
         }
-        let dead = dead_of(&found);
-        found.retain(|index| !dead.contains(&index.id));
-        found.sort_by_key(|index| (index.what.time(), index.id));
-        for index in &found {
-            catalog::enter(&tx, index).map_err(failed)?;
+        for index in living(found) {
+            catalog::enter(&tx, &index).map_err(failed)?;
         }
         self.replay(&tx)?;
         tx.commit().map_err(failed)
@@ -86,6 +82,14 @@ impl Repo {
         }
         catalog::set_meta(tx, "log_end", news.end as i64).map_err(failed)
     }
+}
+
+/// Those that no pack says is dead, in the order in which they are entered.
+fn living(mut found: Vec<Index>) -> Vec<Index> {
+    let dead = dead_of(&found);
+    found.retain(|index| !dead.contains(&index.id));
+    found.sort_by_key(|index| (index.what.time(), index.id));
+    found
 }
 
 /// What packs say is dead. One that was replaced says only which others were.

@@ -66,46 +66,54 @@ impl Retirement {
         }
         let going: HashSet<SnapshotId> = terms.dropped.iter().map(|i| i.id).collect();
         let (archives, packs) = sorted(repo)?;
-        let mut unsure: HashSet<SnapshotId> = packs.iter().copied().collect();
-        unsure.extend(archives.iter().filter(|id| going.contains(id)));
+        let (out, staying): (Vec<SnapshotId>, Vec<SnapshotId>) =
+            archives.into_iter().partition(|id| going.contains(id));
         let mut plan = Retirement {
             pack: None,
             carried: Vec::new(),
-            out: archives
-                .iter()
-                .copied()
-                .filter(|id| going.contains(id))
-                .collect(),
+            out,
             leftovers: repo.leftovers()?,
             lines: tag_lines(repo, &going, &terms.instead)?,
             elsewhere: HashMap::new(),
             reach,
         };
-        if unsure.is_empty() {
-            return Ok(plan);
+        if !plan.out.is_empty() || !packs.is_empty() {
+            plan.fill(repo, terms, &staying, &packs)?;
         }
+        Ok(plan)
+    }
+
+    /// Finds what must be copied, and from where; `staying` are archives of snapshots.
+    fn fill(
+        &mut self,
+        repo: &Repo,
+        terms: &Terms,
+        staying: &[SnapshotId],
+        packs: &[SnapshotId],
+    ) -> Result<()> {
+        let unsure = packs.iter().chain(&self.out).copied().collect();
         let at_risk = placed_in(repo, &unsure)?;
         let mut found: HashMap<[u8; 32], Place> = HashMap::new();
-        for id in archives.iter().filter(|id| !going.contains(id)) {
+        for id in staying {
             note(&mut found, &at_risk, &repo.read_index(*id)?.places);
         }
-        let older = older::look(repo, &packs, terms, &plan.reach, &found)?;
+        let older = older::look(repo, packs, terms, &self.reach, &found)?;
         for pack in older.iter().filter(|p| !p.goes) {
             note(&mut found, &at_risk, &pack.index.places);
         }
         let replaced: Vec<&Older> = older.iter().filter(|p| p.goes).collect();
-        plan.out.extend(replaced.iter().map(|p| p.index.id));
-        if !plan.out.is_empty() || !terms.dropped.is_empty() {
-            plan.carried = plan.carry(repo, &at_risk, &found)?;
+        self.out.extend(replaced.iter().map(|p| p.index.id));
+        if !self.out.is_empty() || !terms.dropped.is_empty() {
+            self.carried = self.carry(repo, &at_risk, &found)?;
             let purpose = purpose();
             let pack = says(purpose.time, terms, &replaced);
-            plan.pack = Some((purpose, pack));
+            self.pack = Some((purpose, pack));
         }
         for (id, place) in found {
-            let there = plan.elsewhere.entry(place.archive).or_default();
+            let there = self.elsewhere.entry(place.archive).or_default();
             there.push((id, place));
         }
-        Ok(plan)
+        Ok(())
     }
 
     /// What must be copied: needed, and nowhere else.
