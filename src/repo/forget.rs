@@ -8,12 +8,13 @@
 //! which the caller may lift, for then they are forgotten too. The empty content is nobody's secret and stays.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::os::unix::ffi::OsStrExt;
 
 use crate::model::{ContentId, Error, ErrorKind, Kind, NodeId, RelPath, Result, SnapshotId};
 use crate::repo::chunk;
 use crate::repo::info::Info;
 use crate::repo::manifest::{self, Child};
-use crate::repo::store::Repo;
+use crate::repo::store::{Repo, archives};
 use crate::repo::text::PathText;
 
 /// What is to be forgotten.
@@ -84,8 +85,10 @@ impl Repo {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] for a path that no snapshot of the directory has; [`ErrorKind::Refused`] for the
-    /// directory itself, and for contents that are part of something else; [`ErrorKind::Damaged`].
+    /// directory itself, and for contents that are part of something else; [`ErrorKind::Damaged`], also when an archive
+    /// cannot be read.
     pub fn plan_forget(&self, wish: &Wish) -> Result<Forget> {
+        self.all_readable()?;
         let all = self.snapshots(None)?;
         let mut rewrite = Rewrite::default();
         for path in &wish.paths {
@@ -112,6 +115,24 @@ impl Repo {
             plan.look(self, wish, info)?;
         }
         Ok(plan)
+    }
+}
+
+impl Repo {
+    /// Refuses when there is an archive of which nobody can tell what it holds.
+    fn all_readable(&self) -> Result<()> {
+        let mut known = self.catalog().dead()?;
+        known.extend(self.catalog().archives()?);
+        match archives(self.path()).find(|id| !known.contains(id)) {
+            Some(id) => {
+                let message = "cannot be read, so it may hold what is to be forgotten; nothing was changed. \
+                               fsync verify says what is wrong with it";
+                let path = self.archive_path(id);
+                let name = path.as_os_str().as_bytes();
+                Err(Error::at(ErrorKind::Damaged, name, message))
+            }
+            None => Ok(()),
+        }
     }
 }
 

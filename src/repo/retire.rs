@@ -72,7 +72,7 @@ impl Retirement {
             pack: None,
             carried: Vec::new(),
             out,
-            leftovers: repo.leftovers()?,
+            leftovers: leftovers(repo, terms)?,
             lines: tag_lines(repo, &going, &terms.instead)?,
             elsewhere: HashMap::new(),
             reach,
@@ -236,6 +236,13 @@ impl Retirement {
         }
         Ok(freed)
     }
+}
+
+/// Files of dead archives. One that was just made again, though it once went, is none of them.
+fn leftovers(repo: &Repo, terms: &Terms) -> Result<Vec<SnapshotId>> {
+    let mut left = repo.leftovers()?;
+    left.retain(|id| !terms.instead.values().any(|new| new == id));
+    Ok(left)
 }
 
 fn refusal(id: SnapshotId, e: crate::model::Error) -> crate::model::Error {

@@ -361,3 +361,26 @@ fn killed_at_every_step_another_run_completes_it() {
     }
     assert!(n > 12, "only {n} steps");
 }
+
+#[test]
+fn an_archive_that_cannot_be_read_may_hold_it() {
+    let s = Sandbox::new();
+    let all = leaked(&s);
+    s.tree("other").file("f", "1");
+    let other = s.archive(&s.snap("other"));
+    let bytes = fs::read(&other).expect("an archive");
+    fs::remove_file(&other).expect("removed");
+    fs::write(&other, &bytes[..bytes.len() / 2]).expect("written");
+    s.sh("rm -f repo/catalog.db*").success();
+    s.run("fsync forget -d dst sub/key").code(8).nothing();
+    assert!(s.archive(&all[0].0).exists() && holds_raw(&s));
+    fs::remove_file(&other).expect("removed");
+    s.run("fsync forget -d dst sub/key").code(0);
+    assert!(!holds(&s, SECRET));
+}
+
+/// Whether the bytes are anywhere, as they are: short contents are stored.
+fn holds_raw(s: &Sandbox) -> bool {
+    let grep = s.sh(&format!("grep -rqF '{SECRET}' repo"));
+    grep.get_output().status.success()
+}
