@@ -384,3 +384,56 @@ fn holds_raw(s: &Sandbox) -> bool {
     let grep = s.sh(&format!("grep -rqF '{SECRET}' repo"));
     grep.get_output().status.success()
 }
+
+#[test]
+fn a_prune_between_two_halves_does_no_harm() {
+    let s = Sandbox::new();
+    let traced = s
+        .plain("strace")
+        .args(["-qq", "-o", "/dev/null", "true"])
+        .status();
+    if !traced.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: strace does not work here");
+        return;
+    }
+    let all = leaked(&s);
+    s.sh("cp -a repo whole && cp -a dst before").success();
+    let mut doubled = 0;
+    for n in 1..40 {
+        s.sh("rm -rf repo dst && cp -a whole repo && cp -a before dst")
+            .success();
+        let inject =
+            format!("inject=rename,renameat,renameat2,unlink,unlinkat:signal=KILL:when={n}");
+        let mut strace = s.plain("strace");
+        strace
+            .args(["-f", "-qq", "-o", "/dev/null", "-e", &inject])
+            .args(["fsync", "forget", "-d", "dst", "sub/key"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let killed = strace.status().expect("strace").code() != Some(0);
+        doubled += usize::from(lines(&s, "fsync log dst").len() > 5);
+        for last in [6, 4, 2] {
+            s.run(&format!("fsync prune --keep-last {last}")).code(0);
+            s.run("fsync verify --read-data").code(0);
+        }
+        let told = s.run("fsync forget -d dst sub/key");
+        assert!(matches!(told.get_output().status.code(), Some(0 | 6)));
+        assert!(!holds(&s, SECRET), "{n}");
+        s.run("fsync verify --read-data").code(0);
+        s.run(&format!("fsync-revert dst {} --to out", all[4].0))
+            .code(0);
+        all[4].1.assert_is(s.path("out"));
+        fs::remove_dir_all(s.path("out")).expect("gone");
+        s.run("fsync-revert dst").code(0);
+        s.run("fsync-revert dst").code(0);
+        assert_eq!(s.tree("dst").read("counter"), b"3");
+        if !killed {
+            break;
+        }
+    }
+    assert!(
+        doubled > 2,
+        "only {doubled} runs were cut short in the middle"
+    );
+}
