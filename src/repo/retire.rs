@@ -8,10 +8,11 @@
 //! the new pack, and so are small ones where a new pack is written anyway. Others stay as they are.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::os::unix::ffi::OsStrExt;
 
 use crate::model::{ContentId, ErrorKind, Result, SnapshotId, Time};
 use crate::repo::archive::{Archive, Purpose};
-use crate::repo::carry::Carry;
+use crate::repo::carry::{Carry, examine};
 use crate::repo::catalog::{NewPlace, Place, enter, enter_places, snapshot_id};
 use crate::repo::chunk;
 use crate::repo::index::{Index, Pieces, What};
@@ -103,6 +104,7 @@ impl Retirement {
         }
         let replaced: Vec<&Older> = older.iter().filter(|p| p.goes).collect();
         self.out.extend(replaced.iter().map(|p| p.index.id));
+        self.check(repo, terms, &found)?;
         if !self.out.is_empty() || !terms.dropped.is_empty() {
             self.carried = self.carry(repo, &at_risk, &found)?;
             let purpose = purpose();
@@ -112,6 +114,26 @@ impl Retirement {
         for (id, place) in found {
             let there = self.elsewhere.entry(place.archive).or_default();
             there.push((id, place));
+        }
+        Ok(())
+    }
+
+    /// Reads what shall be relied upon from now on, since its other copy goes; what was just copied was read then.
+    fn check(&self, repo: &Repo, terms: &Terms, found: &HashMap<[u8; 32], Place>) -> Result<()> {
+        let out: HashSet<&SnapshotId> = self.out.iter().collect();
+        let copied: HashSet<&SnapshotId> = terms.instead.values().collect();
+        let mut relied = Vec::new();
+        for (id, place) in found.iter().filter(|(id, _)| self.reach.needs(id)) {
+            if !copied.contains(&place.archive) && out.contains(&repo.place(id)?.archive) {
+                relied.push((*place, ContentId(*id)));
+            }
+        }
+        relied.sort_by_key(|(place, _)| (place.archive, place.offset));
+        for (place, id) in relied {
+            let path = repo.archive_path(place.archive);
+            let file = repo.archive(place.archive)?;
+            examine(&file, path.as_os_str().as_bytes(), &place, &id)
+                .map_err(|e| refusal(place.archive, e))?;
         }
         Ok(())
     }

@@ -382,6 +382,36 @@ fn what_is_damaged_is_not_made_worse() {
 }
 
 #[test]
+fn a_second_copy_is_read_before_the_first_one_goes() {
+    let s = Sandbox::new();
+    let text = b"the same in every state";
+    s.tree("dst").file("stays", text);
+    s.snap("dst");
+    s.tree("dst").file("more", "");
+    let full = s.run("fsync-snap --full dst").code(0).text();
+    s.sh("cp -a repo whole").success();
+    let mut bytes = fs::read(s.archive(&full)).expect("an archive");
+    let found = bytes.windows(text.len()).position(|w| w == text);
+    bytes[found.expect("it is stored")] ^= 1;
+    fs::remove_file(s.archive(&full)).expect("removed");
+    fs::write(s.archive(&full), bytes).expect("written");
+    for dry in ["", "-n"] {
+        s.run(&format!("fsync prune --keep-last 1 {dry}"))
+            .code(8)
+            .nothing();
+    }
+    assert_eq!(s.archives().len(), 2);
+    s.sh("rm -rf repo && mv whole repo").success();
+    s.run("fsync prune --keep-last 1").code(0);
+    assert_eq!(
+        s.archives().len(),
+        2,
+        "the snapshot, and a pack that says what is gone"
+    );
+    s.run("fsync verify --read-data").code(0);
+}
+
+#[test]
 fn who_uses_the_repository_is_waited_for() {
     use rustix::fs::{FlockOperation, flock};
     let s = Sandbox::new();
