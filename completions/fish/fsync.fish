@@ -48,6 +48,8 @@ complete -c fsync -n "__fish_fsync_needs_command" -f -a "du" -d 'Say what the re
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "export" -d 'Write a whole snapshot as an ordinary zip, or as a tar stream'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "verify" -d 'Check the repository: that every archive is whole, and everything that snapshots name is there'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "repo" -d 'Make or update a second copy of the repository'
+complete -c fsync -n "__fish_fsync_needs_command" -f -a "prune" -d 'Remove old snapshots, and keep those that the policy names'
+complete -c fsync -n "__fish_fsync_needs_command" -f -a "forget" -d 'Take what a file ever held out of every snapshot, for good'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "help" -d 'Show the help of a command, or of fsync itself'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "apply" -d 'Perform the plan on standard input (fsync-apply)'
 complete -c fsync -n "__fish_fsync_needs_command" -f -a "diff" -d 'Print the plan that makes one tree like others (fsync-diff)'
@@ -287,6 +289,35 @@ complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcom
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -l trace -d 'Print the pipeline that runs, as a shell reads it'
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -s h -l help -d 'Print help'
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -s d -l dir -d 'Only snapshots of this directory, which may be gone [default: of every directory]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -l keep-last -d 'Keep the N newest snapshots of each directory' -r
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -l keep-hourly -d 'Keep the newest snapshot of each of the N latest hours that have one' -r
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -l keep-daily -d 'The same of days' -r
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -l keep-weekly -d 'The same of weeks, from Monday' -r
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -l keep-monthly -d 'The same of months' -r
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -l keep-yearly -d 'The same of years' -r
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -l keep-within -d 'Keep what is at most DURATION older than the newest snapshot of its directory: 30d, 12h, 1y2m (y, m, w, d, h)' -r
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -l keep-tag -d 'Keep what has a tag that PATTERN matches (* any characters, ? one); may be given again' -r
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -s C -d 'Work as if started in DIR' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -l prune-tagged -d 'Let tagged snapshots go too, unless a rule keeps them; their tags are deleted'
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -s n -l dry-run -d 'Change nothing; say what would go and how many bytes that would free'
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -l json -d 'Print JSON, one object a line, of what stays too'
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -s q -l quiet -d 'Say nothing but errors'
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -s v -l verbose -d 'Say more'
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -l trace -d 'Print the pipeline that runs, as a shell reads it'
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fsync -n "__fish_fsync_using_subcommand forget" -s d -l dir -d 'The directory, which may be gone' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand forget" -s C -d 'Work as if started in DIR' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand forget" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand forget" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand forget" -l everywhere -d 'Forget the contents wherever else they are recorded: under other paths, of other directories'
+complete -c fsync -n "__fish_fsync_using_subcommand forget" -s n -l dry-run -d 'Change nothing; say what would be forgotten'
+complete -c fsync -n "__fish_fsync_using_subcommand forget" -s q -l quiet -d 'Say nothing but errors'
+complete -c fsync -n "__fish_fsync_using_subcommand forget" -s v -l verbose -d 'Say more'
+complete -c fsync -n "__fish_fsync_using_subcommand forget" -l trace -d 'Print the pipeline that runs, as a shell reads it'
+complete -c fsync -n "__fish_fsync_using_subcommand forget" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync -n "__fish_fsync_using_subcommand help" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand help" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand help" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F

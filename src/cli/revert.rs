@@ -20,7 +20,7 @@ use crate::ops::apply::{Job, apply};
 use crate::ops::check;
 use crate::ops::diff::{Item, Plan, diff};
 use crate::ops::guard;
-use crate::ops::revert::{Revert, Reverted, inside, only, options, whole};
+use crate::ops::revert::{Revert, Reverted, inside, leave, only, options, whole};
 use crate::ops::snap::lock_directory;
 use crate::protocol::{SnapshotRecord, Writer};
 use crate::repo::{Info, Repo};
@@ -169,6 +169,7 @@ impl Args {
         if let Some(notice) = &done.notice {
             talk.note(notice);
         }
+        self.tell_left(&done.left);
         for problem in &done.problems {
             talk.error(&format!("{}: {}", problem.path, problem.message));
         }
@@ -240,6 +241,7 @@ impl Args {
         let tree = repo.tree(target.id)?;
         let destination = local.map(|l| l as &dyn Tree);
         let mut plan = diff(&tree, destination, &options(target, privileged)?)?;
+        self.tell_left(&leave(&mut plan, target));
         only(&mut plan, paths);
         whole(&plan, target.id)?;
         Ok(plan)
@@ -266,6 +268,14 @@ impl Args {
         } else {
             Exit::Done
         })
+    }
+
+    /// Says what stays as it is.
+    fn tell_left(&self, left: &[RelPath]) {
+        for path in left {
+            let message = "its content was forgotten, so it is left as it is";
+            self.talk().note(&format!("{path}: {message}"));
+        }
     }
 
     /// Says what the plan could not hold.

@@ -54,8 +54,16 @@ impl Args {
             .first()
             .map(|o| &o.begun)
             .filter(|_| !self.paths.is_empty());
-        let same = last.filter(|b| b.work == Work::Apply && b.before == Some(head));
-        Ok(same.and_then(|b| b.target).unwrap_or(head))
+        let Some((before, target)) = last
+            .filter(|b| b.work == Work::Apply)
+            .and_then(|b| Some((b.before?, b.target?)))
+        else {
+            return Ok(head);
+        };
+        match repo.issued(before)? == head {
+            true => repo.issued(target),
+            false => Ok(head),
+        }
     }
 
     fn undone(&self, repo: &Repo, dir: &Path) -> Result<SnapshotId> {

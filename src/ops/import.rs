@@ -62,6 +62,8 @@ pub(super) struct Taken {
     pub rules: Vec<Rule>,
     pub unstable: Vec<RelPath>,
     pub unreadable: Vec<RelPath>,
+    /// Of those, what was to be forgotten.
+    pub forgotten: Vec<RelPath>,
     pub skipped: Vec<Problem>,
 }
 
@@ -357,6 +359,7 @@ impl Desk<'_> {
             counts: taken.counts,
             unstable: texts(taken.unstable),
             unreadable: texts(taken.unreadable),
+            forgotten: texts(taken.forgotten),
             imported: Some(PathText(self.file_name())),
         }
     }

@@ -160,6 +160,12 @@ impl<'a> Own<'a> {
             counts: info.counts,
             rules: info.rules.clone(),
             unstable: gathered.unstable,
+            forgotten: {
+                let unreadable: HashSet<&RelPath> = gathered.unreadable.iter().collect();
+                let mut forgotten = info.forgotten();
+                forgotten.retain(|path| unreadable.contains(path));
+                forgotten
+            },
             unreadable: gathered.unreadable,
             skipped: Vec::new(),
         };

@@ -7,8 +7,8 @@
 use crate::disk::Root;
 use crate::disk::lock::Lock;
 use crate::model::{
-    Change, Entry, Error, ErrorKind, Filter, Kind, Problem, RelPath, Result, SnapshotId, State,
-    Status, Time, Why,
+    Change, Counts, Entry, Error, ErrorKind, Filter, Kind, Problem, RelPath, Result, SnapshotId,
+    State, Status, Time, Why,
 };
 use crate::ops::apply::{Job, apply};
 use crate::ops::check;
@@ -54,6 +54,8 @@ pub struct Reverted {
     pub reports: Vec<Report>,
     /// What could not be recorded or compared rightly.
     pub problems: Vec<Problem>,
+    /// What is left as it is, since its content was forgotten.
+    pub left: Vec<RelPath>,
     /// Something that a person should be told.
     pub notice: Option<String>,
 }
@@ -90,6 +92,7 @@ impl Revert<'_> {
         let present = snap_locked(self.repo, self.dir, &recorded, held)?;
         let now = self.repo.tree(present.id)?;
         let mut plan = diff(&target, Some(&now), &options)?;
+        let left = leave(&mut plan, self.target);
         only(&mut plan, self.paths);
         if let Err(damage) = whole(&plan, self.target.id) {
             self.repo.set_head(self.dir, head)?;
@@ -122,6 +125,7 @@ impl Revert<'_> {
                 changes,
                 reports: Vec::new(),
                 problems,
+                left,
                 notice: present.notice,
             });
         }
@@ -148,6 +152,7 @@ impl Revert<'_> {
             changes,
             reports,
             problems,
+            left,
             notice: present.notice,
         })
     }
@@ -335,6 +340,22 @@ pub fn only(plan: &mut Plan, paths: &[RelPath]) {
         }
         plan.skipped += u64::from(matches!(item, Item::Skip(skip) if skip.cause));
     }
+}
+
+/// Takes out of a plan what a snapshot would make of paths whose contents were forgotten; which it were.
+pub fn leave(plan: &mut Plan, target: &Info) -> Vec<RelPath> {
+    let forgotten = target.forgotten();
+    if forgotten.is_empty() {
+        return Vec::new();
+    }
+    let of = |item: &Item| forgotten.iter().find(|f| item.path().is_within(f));
+    let mut left: Vec<RelPath> = plan.items.iter().filter_map(of).cloned().collect();
+    left.dedup();
+    plan.items.retain(|item| of(item).is_none());
+    let mut counts = Counts::default();
+    plan.changes().for_each(|c| counts.add(c));
+    plan.counts = counts;
+    left
 }
 
 /// Paths below a directory, as a user names them: relative to it, or absolute inside it.

@@ -342,6 +342,7 @@ fn info(
         unstable: texts(&found.unstable),
         unreadable: texts(&found.unreadable),
         imported: None,
+        forgotten: Vec::new(),
     }
 }
 

@@ -74,6 +74,7 @@ pub(super) fn record(
         rules: Vec::new(),
         unstable: Vec::new(),
         unreadable: Vec::new(),
+        forgotten: Vec::new(),
         skipped: survey.skipped,
     };
     desk.commit(archive, taken)

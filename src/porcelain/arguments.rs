@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::cli::option::Common;
 use crate::porcelain::session::Session;
 use crate::porcelain::{
-    cat, cp, dispatch, du, export, find, help, import, log, ls, mksync, repo, rv, show, status,
-    sync, th, verify,
+    cat, cp, dispatch, du, export, find, forget, help, import, log, ls, mksync, prune, repo, rv,
+    show, status, sync, th, verify,
 };
 
 /// Compare two directory trees, apply the difference, and take back whatever you did
@@ -140,6 +140,33 @@ pub enum Command {
     /// here. What is damaged here is named and left out (8). A run that was cut short is simply run again.
     /// "fsync --repo OTHER ..." works with the copy; record into one of the two only.
     Repo(repo::Repository),
+    /// Remove old snapshots, and keep those that the policy names
+    ///
+    /// Give at least one --keep option; what any of them keeps stays. The policy holds for each directory by
+    /// itself. The head of a directory (what "fsync rv" goes back to) always stays, and so does what has a tag,
+    /// unless --prune-tagged is given. A policy whose options keep no snapshot of some directory is refused.
+    ///
+    /// The order of snapshots is that of the log, and ages are counted from a directory's newest snapshot, so the
+    /// clock of this machine decides nothing; hours, days, weeks, months and years are those of UTC.
+    ///
+    /// Prints a line for each snapshot that goes, the newest first: time, id, directory and tags, separated by
+    /// tabs. What remaining snapshots need of the archives that go is kept in a pack. The repository is locked
+    /// meanwhile.
+    Prune(prune::Prune),
+    /// Take what a file ever held out of every snapshot, for good
+    ///
+    /// For what should never have been recorded, such as a key. Every content that PATH had in any snapshot of DIR is
+    /// removed from the repository, and cannot be brought back. All snapshots stay, without those contents: a revert
+    /// leaves these paths as they are. Their names and sizes are still known.
+    ///
+    /// The archives that hold the bytes, name them, or follow such a one are written anew, so their snapshots get new
+    /// ids; the old ids still lead to them, and tags, heads and BACKUP files are brought up to date. Copies of the
+    /// repository are not, nor archives that were copied away. The directory itself is not touched.
+    ///
+    /// When other paths hold the same bytes, nothing is done (exit code 4) until these are named too or --everywhere is
+    /// given. Prints the directory and the path of each file whose contents went, separated by a tab. A run that was
+    /// cut short is completed by another.
+    Forget(forget::Forget),
     /// Show the help of a command, or of fsync itself
     Help(help::Help),
     /// Print the plan that makes one tree like others (fsync-diff)
@@ -199,6 +226,8 @@ impl Fsync {
             Command::Export(export) => export.run(&session)?,
             Command::Verify(verify) => verify.run(&session)?,
             Command::Repo(repo) => repo.run(&session)?,
+            Command::Prune(prune) => prune.run(&session)?,
+            Command::Forget(forget) => forget.run(&session)?,
             Command::Help(help) => help.run(&session)?,
             Command::Diff(args) => plumbing("diff", args)?,
             Command::Apply(args) => plumbing("apply", args)?,

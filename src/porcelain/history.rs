@@ -70,14 +70,14 @@ impl Past {
         let mut tags: HashMap<SnapshotId, Vec<String>> = HashMap::new();
         for tag in repo.tags(Some(&directory_at(&path)))? {
             if let Some(id) = tag.id {
-                tags.entry(id).or_default().push(tag.name);
+                tags.entry(repo.issued(id)?).or_default().push(tag.name);
             }
         }
         let mut steps: HashMap<SnapshotId, Vec<Step>> = HashMap::new();
         for (at, operation) in repo.operations(&path)?.iter().enumerate() {
             if let Some(id) = operation.begun.before {
                 steps
-                    .entry(id)
+                    .entry(repo.issued(id)?)
                     .or_default()
                     .push(Step::new(at + 1, operation));
             }

@@ -57,7 +57,8 @@ impl Show {
     /// When there is no such snapshot.
     pub fn run(self, session: &Session) -> Result<u8> {
         let (repo, id) = self.named.open(session)?;
-        let info = repo.snapshot(id)?;
+        let mut info = repo.snapshot(id)?;
+        info.parent = repo.parent(&info)?;
         let directory = OsString::from_vec(info.directory.0.clone());
         let past = Past::new(&repo, Path::new(&directory), session)?;
         let archive = repo.archive_path(id);

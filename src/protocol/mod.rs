@@ -2,6 +2,7 @@
 
 pub mod line;
 pub mod listing;
+pub mod prune;
 pub mod record;
 pub mod report;
 pub mod stream;

@@ -170,7 +170,7 @@ impl Archive {
     }
 
     /// Packs an entry, then writes it.
-    fn pack(&self, header: &Header<'_>, data: &[u8]) -> Result<()> {
+    pub(super) fn pack(&self, header: &Header<'_>, data: &[u8]) -> Result<()> {
         let mut packed = Vec::new();
         let method = pack(data, &mut packed);
         let kept = match method {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::model::{ContentId, Error, ErrorKind, Result, SnapshotId};
-use crate::repo::index::Index;
+use crate::repo::index::{Index, What};
 use crate::repo::info::{Extent, Info};
 use crate::repo::pack::Gone;
 
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const CACHE_KIB: i64 = 32 << 10;
 
 /// The schema's number. A catalog of another is made anew: it is an index, and nothing in it is lost.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 const SCHEMA: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -32,6 +32,7 @@ CREATE INDEX snapshots_by_directory ON snapshots (directory, secs, nanos);
 CREATE TABLE gone (
     id BLOB PRIMARY KEY, archive INTEGER NOT NULL, parent BLOB, instead BLOB, directory BLOB NOT NULL,
     secs INTEGER NOT NULL, nanos INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE replaced (id BLOB PRIMARY KEY, archive INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE places (
     id BLOB PRIMARY KEY, archive INTEGER NOT NULL, offset INTEGER NOT NULL, form INTEGER NOT NULL,
     packed INTEGER NOT NULL, size INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
@@ -317,11 +318,31 @@ pub fn enter(tx: &Transaction<'_>, index: &Index) -> rusqlite::Result<()> {
     for gone in index.what.gone() {
         enter_gone(tx, archive, gone)?;
     }
+    if let What::Pack(pack) = &index.what {
+        for id in &pack.replaced {
+            tx.execute(
+                "INSERT OR REPLACE INTO replaced (id, archive) VALUES (?1, ?2)",
+                params![id.as_bytes(), archive],
+            )?;
+        }
+    }
+    enter_places(tx, archive, &index.places)
+}
+
+/// Enters where bytes lie in an archive; what lies elsewhere too stays there.
+///
+/// # Errors
+/// SQLite's.
+pub fn enter_places(
+    tx: &Transaction<'_>,
+    archive: i64,
+    places: &[NewPlace],
+) -> rusqlite::Result<()> {
     let mut insert = tx.prepare_cached(
         "INSERT OR IGNORE INTO places (id, archive, offset, form, packed, size, crc)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    for (id, place) in &index.places {
+    for (id, place) in places {
         insert.execute(params![
             &id[..],
             archive,
@@ -399,6 +420,7 @@ pub fn clear(tx: &Transaction<'_>) -> rusqlite::Result<()> {
         "archives",
         "snapshots",
         "gone",
+        "replaced",
         "places",
         "heads",
         "tags",

@@ -8,8 +8,8 @@
 use std::collections::HashMap;
 
 use crate::model::{Result, SnapshotId};
+use crate::repo::graph::{Graph, Sort};
 use crate::repo::info::Info;
-use crate::repo::reach::{Graph, Sort};
 use crate::repo::store::{Repo, archives};
 use crate::repo::text::PathText;
 
@@ -214,7 +214,7 @@ impl Graph {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repo::reach::Item;
+    use crate::repo::graph::Item;
 
     /// Items by number: its archive, packed bytes and parts.
     fn graph(items: &[(u32, u64, &[u32])]) -> Graph {

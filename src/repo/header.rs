@@ -5,7 +5,7 @@ use crate::model::{ContentId, Time};
 /// Extra field `fs`: the 32 bytes of the SHA-256 of the entry's uncompressed data.
 pub const EXTRA_CONTENT: u16 = 0x7366;
 /// Extra field `UT`: the modification time in seconds.
-const EXTRA_TIME: u16 = 0x5455;
+pub const EXTRA_TIME: u16 = 0x5455;
 /// Extra field of sizes and offsets that need 64 bits.
 const EXTRA_ZIP64: u16 = 0x0001;
 /// Flag bit 11: the name is UTF-8.

@@ -365,7 +365,8 @@ impl Repo {
     /// # Errors
     /// When the catalog cannot be read.
     pub fn redo(&self, directory: &Path) -> Result<Option<(u64, SnapshotId)>> {
-        self.catalog()
+        let newest = self
+            .catalog()
             .db
             .query_row(
                 "SELECT op, snapshot FROM redo WHERE directory = ?1 ORDER BY n DESC LIMIT 1",
@@ -373,7 +374,8 @@ impl Repo {
                 |row| Ok((row.get::<_, i64>(0)? as u64, snapshot_id(row.get(1)?))),
             )
             .optional()
-            .map_err(failed)
+            .map_err(failed)?;
+        newest.map_or(Ok(None), |(op, id)| Ok(Some((op, self.issued(id)?))))
     }
 }
 

@@ -60,6 +60,18 @@ impl What {
             What::Pack(pack) => &pack.gone,
         }
     }
+
+    /// The archives whose files are dead, if they are still there.
+    pub fn dead(&self) -> impl Iterator<Item = SnapshotId> {
+        let replaced: &[SnapshotId] = match self {
+            What::Snapshot(_) => &[],
+            What::Pack(pack) => &pack.replaced,
+        };
+        self.gone()
+            .iter()
+            .map(|g| g.gone)
+            .chain(replaced.iter().copied())
+    }
 }
 
 /// An archive, read.
@@ -75,6 +87,8 @@ pub struct Index {
     pub items: Vec<Item>,
     /// The folder for what is not contents.
     pub folder: String,
+    /// How entries of large files are made up.
+    pub pieces: Vec<Pieces>,
 }
 
 /// Reads the archive `id` from its open file, which messages call `name`.
@@ -128,8 +142,10 @@ fn read_some(
     let text = entry(file, name, &items, &format!("{folder}/{own}"))?
         .ok_or_else(|| damaged(format!("it has no {own}")))?;
     let what = what(id, &comment, &text).map_err(|e| damaged(format!("{own}: {e}")))?;
+    let mut pieces = Vec::new();
     if let Some(text) = entry(file, name, &items, &format!("{folder}/pieces"))? {
-        add_pieces(file, name, &text, &mut places)?;
+        pieces = parse_pieces(&text).map_err(|e| damaged(format!("pieces: {e}")))?;
+        add_pieces(file, name, &pieces, &mut places)?;
     }
     Ok(Index {
         id,
@@ -137,6 +153,7 @@ fn read_some(
         places,
         items,
         folder,
+        pieces,
     })
 }
 
@@ -189,13 +206,19 @@ pub fn entry(file: &File, name: &[u8], items: &[Item], wanted: &str) -> Result<O
     }
 }
 
+fn parse_pieces(text: &[u8]) -> Result<Vec<Pieces>, serde_json::Error> {
+    text.split(|b| *b == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(serde_json::from_slice)
+        .collect()
+}
+
 /// Adds the places of the chunks inside whole entries of large files.
-fn add_pieces(file: &File, name: &[u8], text: &[u8], places: &mut Vec<NewPlace>) -> Result<()> {
+fn add_pieces(file: &File, name: &[u8], all: &[Pieces], places: &mut Vec<NewPlace>) -> Result<()> {
     let damaged =
         |message: String| Error::at(ErrorKind::Damaged, name, format!("pieces: {message}"));
     let known: HashMap<[u8; 32], Place> = places.iter().copied().collect();
-    for line in text.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
-        let pieces: Pieces = serde_json::from_slice(line).map_err(|e| damaged(e.to_string()))?;
+    for pieces in all {
         let whole = known.get(&pieces.content.0);
         let list = known.get(&pieces.chunks.0);
         let (Some(whole), Some(list)) = (whole, list) else {

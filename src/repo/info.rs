@@ -88,6 +88,14 @@ pub struct Info {
     /// The name of the zip file that it was imported from; then it is nothing that the directory ever held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<PathText>,
+    /// Of those, what was made unreadable later, since its content was to be forgotten.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forgotten: Vec<PathText>,
+}
+
+fn paths(texts: &[PathText]) -> Vec<RelPath> {
+    let parsed = texts.iter().map(|path| RelPath::parse(&path.0));
+    parsed.filter_map(Result::ok).collect()
 }
 
 fn nobody() -> SnapshotId {
@@ -116,10 +124,12 @@ pub struct Comment {
 impl Info {
     /// The paths of which the snapshot knows no more than that they were there.
     pub fn unrecorded(&self) -> Vec<RelPath> {
-        self.unreadable
-            .iter()
-            .filter_map(|path| RelPath::parse(&path.0).ok())
-            .collect()
+        paths(&self.unreadable)
+    }
+
+    /// Those of them whose contents were forgotten.
+    pub fn forgotten(&self) -> Vec<RelPath> {
+        paths(&self.forgotten)
     }
 
     /// The comment of its archive.

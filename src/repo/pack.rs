@@ -3,7 +3,10 @@
 //! A pack is a zip like the others, but it records no directory. Its contents are entries
 //! `content/ID`, whatever their names were. Instead of `snapshot.json` it has `pack.ndjson`: a
 //! line for each snapshot whose own archive is gone and that can be read nevertheless, and one for
-//! each that cannot, so that chains still walk past it.
+//! each that cannot, so that chains still walk past it; and one for each older pack that it replaced.
+//!
+//! An archive that a pack says is gone, or replaced, is *dead*: a file of that name is what a run that
+//! was cut short has left. Nobody reads it, and the next prune removes it.
 
 use serde::{Deserialize, Serialize};
 
@@ -39,12 +42,19 @@ struct Kept {
     info: Info,
 }
 
+/// An older pack.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Replaced {
+    replaced: SnapshotId,
+}
+
 /// A line of the entry.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Line {
     Kept(Box<Kept>),
     Gone(Gone),
+    Replaced(Replaced),
 }
 
 /// What a pack says of itself.
@@ -56,6 +66,8 @@ pub struct Pack {
     pub kept: Vec<Info>,
     /// Snapshots that are gone.
     pub gone: Vec<Gone>,
+    /// Older packs of which it holds all that is still needed.
+    pub replaced: Vec<SnapshotId>,
 }
 
 impl Pack {
@@ -71,7 +83,7 @@ impl Pack {
         }
     }
 
-    /// The bytes of the entry: what was kept, then what is gone, each sorted by id.
+    /// The bytes of the entry: what was kept, what is gone, what was replaced, each sorted by id.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         let mut kept = self.kept.clone();
@@ -83,6 +95,11 @@ impl Pack {
         let mut gone = self.gone.clone();
         gone.sort_by_key(|g| g.gone);
         gone.iter().for_each(|g| line(&mut out, g));
+        let mut replaced = self.replaced.clone();
+        replaced.sort();
+        for replaced in replaced {
+            line(&mut out, &Replaced { replaced });
+        }
         out
     }
 
@@ -95,6 +112,7 @@ impl Pack {
             time,
             kept: Vec::new(),
             gone: Vec::new(),
+            replaced: Vec::new(),
         };
         if bytes.is_empty() {
             return Ok(pack);
@@ -106,6 +124,7 @@ impl Pack {
                     ..kept.info
                 }),
                 Line::Gone(gone) => pack.gone.push(gone),
+                Line::Replaced(Replaced { replaced }) => pack.replaced.push(replaced),
             }
         }
         Ok(pack)
@@ -129,6 +148,7 @@ mod tests {
             time: Time::new(1, 2),
             kept: Vec::new(),
             gone: vec![gone(2), gone(1)],
+            replaced: vec![SnapshotId([3; 20])],
         };
         let text = pack.encode();
         pack.gone.reverse();

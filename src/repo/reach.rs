@@ -1,211 +1,132 @@
-//! What the snapshots of a repository reach: nodes, chunk lists, contents and chunks, numbered, with what each names
-//! and where it lies. Each node is read once, however many snapshots share it.
+//! What snapshots need: everything that their manifests lead to, each node read once.
 
 use std::collections::{HashMap, HashSet};
-use std::os::unix::ffi::OsStrExt;
 
-use rayon::prelude::*;
-
-use crate::model::{ContentId, Error, ErrorKind, NodeId, Result, SnapshotId};
-use crate::repo::catalog::{Form, Place};
-use crate::repo::chunk::{self, Chunk};
+use crate::model::{ContentId, Error, ErrorKind, NodeId, Result};
+use crate::repo::chunk;
 use crate::repo::info::Info;
-use crate::repo::manifest::Child;
+use crate::repo::link;
+use crate::repo::manifest::{self, Child};
 use crate::repo::store::Repo;
 
-/// What an item is counted as.
+/// What something in an archive is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Sort {
-    Unknown,
+pub enum Part {
+    /// A node of a manifest.
     Node,
-    Content,
+    /// A chunk list.
+    List,
+    /// A chunk.
     Chunk,
+    /// A content that is one entry; of a large one, the list of its chunks.
+    Content(Option<ContentId>),
 }
 
-/// Something with a digest.
-pub(super) struct Item {
-    pub sort: Sort,
-    /// Which archive it lies in; 0 where nowhere whole.
-    pub archive: u32,
-    pub packed: u64,
-    /// Where there: offset, length and form.
-    pub place: Option<(u64, u64, Form)>,
-    pub parts: Vec<u32>,
-}
-
-impl Item {
-    /// Whether it is part of an entry, which has the name and the header.
-    pub(super) fn is_piece(&self) -> bool {
-        matches!(self.place, Some((_, _, Form::Piece)))
+impl Part {
+    /// The folder that it is in, in the folder for what is not contents.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Part::Node => "tree",
+            Part::List => "chunks",
+            Part::Chunk => "chunk",
+            Part::Content(_) => "content",
+        }
     }
 }
 
-/// All items, by number.
-#[derive(Default)]
-pub(super) struct Graph {
-    pub numbers: HashMap<[u8; 32], u32>,
-    pub items: Vec<Item>,
-    pub content_bytes: u64,
-    /// Of each archive by its number, the bytes of names and headers for each thing in it.
-    pub overhead: Vec<u64>,
+/// Everything that some snapshots need, by digest.
+#[derive(Default, Debug)]
+pub struct Reach {
+    parts: HashMap<[u8; 32], Part>,
+    /// The contents of their files, whole in an archive or not.
+    contents: HashSet<ContentId>,
 }
 
-/// What a node names, read.
-enum Read {
-    Tree(Box<Child>, Option<NodeId>),
-    Directory(Vec<Child>),
-    List(Vec<Chunk>),
+fn damaged(id: &[u8; 32], why: &str) -> Error {
+    let message = format!("{} is damaged: {why}", hex::encode(id));
+    Error::new(ErrorKind::Damaged, message)
 }
 
-/// Which kind of node is to be read, and its number.
-#[derive(Clone, Copy)]
-enum Wanted {
-    Tree(u32, NodeId),
-    Directory(u32, NodeId),
-    /// A chunk list, and the content that it is of.
-    List(u32, ContentId, u32),
-}
-
-impl Graph {
-    /// Numbers all that the catalog knows a place of.
-    pub(super) fn load(&mut self, repo: &Repo, number: &HashMap<SnapshotId, u32>) -> Result<()> {
-        repo.catalog().each_place(|id, place: Place| {
-            let at = self.number(&id) as usize;
-            self.items[at].archive = number.get(&place.archive).copied().unwrap_or(0);
-            self.items[at].packed = place.packed;
-            self.items[at].place = Some((place.offset, place.packed, place.form));
-        })
+impl Reach {
+    /// What `id` is, if it is needed.
+    pub fn part(&self, id: &[u8; 32]) -> Option<Part> {
+        self.parts.get(id).copied()
     }
 
-    fn number(&mut self, id: &[u8; 32]) -> u32 {
-        let next = self.items.len() as u32;
-        let at = *self.numbers.entry(*id).or_insert(next);
-        if at == next {
-            self.items.push(Item {
-                sort: Sort::Unknown,
-                archive: 0,
-                packed: 0,
-                place: None,
-                parts: Vec::new(),
-            });
-        }
-        at
+    /// Whether `id` is needed.
+    pub fn needs(&self, id: &[u8; 32]) -> bool {
+        self.parts.contains_key(id)
     }
 
-    /// Names a part of an item; whether it was not named before.
-    fn part(&mut self, whole: u32, id: &[u8; 32], sort: Sort) -> (u32, bool) {
-        let at = self.number(id);
-        self.items[whole as usize].parts.push(at);
-        let item = &mut self.items[at as usize];
-        let new = item.sort == Sort::Unknown;
-        item.sort = match item.sort {
-            Sort::Unknown => sort,
-            known => known,
-        };
-        (at, new)
+    /// Whether a file has that content.
+    pub fn has_content(&self, id: &ContentId) -> bool {
+        self.contents.contains(id)
     }
 
-    /// Reads every node that the snapshots reach, a level at a time; the numbers of their trees.
-    pub(super) fn read(&mut self, repo: &Repo, snapshots: &[Info]) -> Result<Vec<u32>> {
-        let mut trees = Vec::new();
-        let mut level = Vec::new();
-        let mut seen = HashSet::new();
-        for info in snapshots {
-            let at = self.number(&info.tree.0);
-            self.items[at as usize].sort = Sort::Node;
-            trees.push(at);
-            if seen.insert(at) {
-                level.push(Wanted::Tree(at, info.tree));
-            }
-        }
-        while !level.is_empty() {
-            let read: Result<Vec<Read>> = level.par_iter().map(|w| w.read(repo)).collect();
-            let mut next = Vec::new();
-            for (wanted, read) in level.iter().zip(read?) {
-                self.take(*wanted, read, &mut next);
-            }
-            level = next;
-        }
-        Ok(trees)
+    /// All that is needed, in no order.
+    pub fn parts(&self) -> impl Iterator<Item = (&[u8; 32], Part)> {
+        self.parts.iter().map(|(id, part)| (id, *part))
     }
 
-    /// Enters what a node names; what of it must be read goes to `next`.
-    fn take(&mut self, wanted: Wanted, read: Read, next: &mut Vec<Wanted>) {
-        match (wanted, read) {
-            (Wanted::Tree(at, _), Read::Tree(root, links)) => {
-                self.child(at, &root, next);
-                if let Some(id) = links {
-                    self.part(at, &id.0, Sort::Node);
-                }
-            }
-            (Wanted::Directory(at, _), Read::Directory(children)) => {
-                children.iter().for_each(|c| self.child(at, c, next));
-            }
-            (Wanted::List(at, _, content), Read::List(chunks)) => self.list(at, content, &chunks),
-            _ => {}
+    /// Adds what a snapshot needs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] when something of it is nowhere, or a node is not what was stored.
+    pub fn add(&mut self, repo: &Repo, info: &Info) -> Result<()> {
+        if !self.claim(info.tree) {
+            return Ok(());
         }
-    }
-
-    fn child(&mut self, at: u32, child: &Child, next: &mut Vec<Wanted>) {
-        if let Some(id) = child.entry.node {
-            let (part, new) = self.part(at, &id.0, Sort::Node);
-            next.extend(new.then_some(Wanted::Directory(part, id)));
+        let record = repo.bytes(ContentId(info.tree.0))?;
+        let (root, links) = manifest::parse_tree(&record).map_err(|e| damaged(&info.tree.0, &e))?;
+        if let Some(links) = links.filter(|l| self.claim(*l)) {
+            link::parse(&repo.bytes(ContentId(links.0))?).map_err(|e| damaged(&links.0, &e))?;
         }
-        let Some(id) = child.entry.content else {
-            return;
-        };
-        let (content, new) = self.part(at, &id.0, Sort::Content);
-        if new {
-            self.content_bytes = self.content_bytes.saturating_add(child.entry.state.size);
-        }
-        if let Some(list) = child.chunks {
-            let (part, new) = self.part(at, &list.0, Sort::Node);
-            next.extend(new.then_some(Wanted::List(part, list, content)));
-        }
-    }
-
-    /// The chunks of a content. Where they are pieces of its own entry, they are counted and not it.
-    fn list(&mut self, at: u32, content: u32, chunks: &[Chunk]) {
-        let whole = self.items[content as usize].place;
-        let archive = self.items[content as usize].archive;
-        let mut within = HashSet::new();
-        for chunk in chunks {
-            let (part, _) = self.part(at, &chunk.id.0, Sort::Chunk);
-            let item = &self.items[part as usize];
-            let (Some((from, long, _)), Some((offset, packed, Form::Piece))) = (whole, item.place)
-            else {
+        let mut rest: Vec<NodeId> = root.entry.node.into_iter().collect();
+        while let Some(node) = rest.pop() {
+            if !self.claim(node) {
                 continue;
-            };
-            let inside =
-                item.archive == archive && (from..from.saturating_add(long)).contains(&offset);
-            if inside && part != content && within.insert(part) {
-                let left = &mut self.items[content as usize].packed;
-                *left = left.saturating_sub(packed);
+            }
+            let bytes = repo.bytes(ContentId(node.0))?;
+            let children = manifest::parse_directory(&bytes).map_err(|e| damaged(&node.0, &e))?;
+            for child in children {
+                rest.extend(child.entry.node);
+                self.file(repo, &child)?;
             }
         }
+        Ok(())
     }
-}
 
-impl Wanted {
-    fn read(&self, repo: &Repo) -> Result<Read> {
-        Ok(match self {
-            Wanted::Tree(_, id) => {
-                let (root, links) = repo.tree_record(*id)?;
-                Read::Tree(Box::new(root), links)
+    /// Whether a node is new here.
+    fn claim(&mut self, node: NodeId) -> bool {
+        self.parts.insert(node.0, Part::Node) != Some(Part::Node)
+    }
+
+    fn file(&mut self, repo: &Repo, child: &Child) -> Result<()> {
+        let Some(id) = child.entry.content else {
+            return Ok(());
+        };
+        let listed = child.chunks.is_none_or(|list| self.needs(&list.0));
+        if !self.contents.insert(id) && listed {
+            return Ok(());
+        }
+        let whole = repo.catalog().holds(&id.0)?;
+        if whole || child.chunks.is_none() {
+            repo.place(&id.0)?;
+            let part = self.parts.entry(id.0).or_insert(Part::Content(None));
+            if let (Part::Content(list), Some(_)) = (part, child.chunks) {
+                *list = child.chunks;
             }
-            Wanted::Directory(_, id) => Read::Directory(repo.entries(*id)?),
-            Wanted::List(_, id, _) => {
-                let list = chunk::parse(&repo.bytes(*id)?);
-                let damaged = |e| {
-                    let name = repo.path().as_os_str().as_bytes();
-                    Error::at(
-                        ErrorKind::Damaged,
-                        name,
-                        format!("the chunk list {id}: {e}"),
-                    )
-                };
-                Read::List(list.map_err(damaged)?)
-            }
-        })
+        }
+        let Some(list) = child.chunks else {
+            return Ok(());
+        };
+        let text = repo.bytes(list)?;
+        let chunks = chunk::parse(&text).map_err(|e| damaged(&list.0, &e))?;
+        self.parts.entry(list.0).or_insert(Part::List);
+        for chunk in chunks.iter().filter(|_| !whole) {
+            repo.place(&chunk.id.0)?;
+            self.parts.entry(chunk.id.0).or_insert(Part::Chunk);
+        }
+        Ok(())
     }
 }

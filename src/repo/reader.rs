@@ -4,9 +4,10 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use rawzip::{CompressionMethod, RECOMMENDED_BUFFER_SIZE, ZipArchive};
+use rawzip::{CompressionMethod, RECOMMENDED_BUFFER_SIZE, ZipArchive, ZipFileHeaderRecord};
 
-use crate::model::{ContentId, Error, ErrorKind, Result};
+use crate::model::{ContentId, Error, ErrorKind, Result, Time};
+use crate::repo::header::EXTRA_TIME;
 use crate::repo::writer::{EXTRA_CONTENT, Method, Sizes};
 
 /// One entry of an archive's directory.
@@ -22,6 +23,10 @@ pub struct Item {
     pub sizes: Sizes,
     /// The digest that the private extra field names.
     pub content: Option<ContentId>,
+    /// `st_mode`.
+    pub mode: u32,
+    /// Modification time, to the second.
+    pub mtime: Time,
 }
 
 /// Reads the directory of `file`, which messages call `name`; gives the comment.
@@ -66,6 +71,8 @@ pub fn read(file: &File, name: &[u8], mut each: impl FnMut(Item) -> Result<()>) 
                 packed: record.compressed_size_hint(),
             },
             content,
+            mode: record.external_attributes() >> 16,
+            mtime: modified(&record),
         })?;
     }
     match count == expected {
@@ -76,6 +83,31 @@ pub fn read(file: &File, name: &[u8], mut each: impl FnMut(Item) -> Result<()>) 
             format!("its directory has {count} entries and says {expected}"),
         )),
     }
+}
+
+/// When an entry's file was modified: what the extra field says, or else the date that DOS knows.
+fn modified(record: &ZipFileHeaderRecord<'_>) -> Time {
+    let stamp = record
+        .extra_fields()
+        .find(|(id, _)| id.as_u16() == EXTRA_TIME)
+        .and_then(|(_, body)| body.get(1..5)?.try_into().ok())
+        .map(|raw| i64::from(i32::from_le_bytes(raw)));
+    let dos = record.last_modified_dos();
+    let date = || {
+        let [month, day, hour, minute, second] = [
+            dos.month(),
+            dos.day(),
+            dos.hour(),
+            dos.minute(),
+            dos.second(),
+        ]
+        .map(|n| n as i8);
+        let civil =
+            jiff::civil::DateTime::new(dos.year() as i16, month, day, hour, minute, second, 0);
+        let zoned = civil.ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        Some(zoned.timestamp().as_second())
+    };
+    Time::new(stamp.or_else(date).unwrap_or_default(), 0)
 }
 
 /// Where the data of an entry begin; checks that the local header is that entry's.
@@ -107,7 +139,6 @@ pub fn data_offset(file: &File, archive: &[u8], item: &Item) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Time;
     use crate::repo::writer::{Header, Writer};
     use std::io::Write;
 
@@ -115,8 +146,8 @@ mod tests {
     fn finds_what_was_written() {
         let header = Header {
             name: b"a\\b",
-            mode: 0o100644,
-            mtime: Time::new(0, 0),
+            mode: 0o100640,
+            mtime: Time::new(77, 0),
             content: Some(ContentId([3; 32])),
         };
         let sizes = Sizes {
@@ -140,6 +171,7 @@ mod tests {
         assert_eq!(items.len(), 1);
         assert_eq!((&*items[0].name, items[0].sizes), (&b"a\\b"[..], sizes));
         assert_eq!(items[0].content, header.content);
+        assert_eq!((items[0].mode, items[0].mtime), (0o100640, header.mtime));
         assert_eq!(data_offset(&file, b"z", &items[0]).unwrap(), at);
         items[0].name = Box::from(&b"a/b"[..]);
         assert!(data_offset(&file, b"z", &items[0]).is_err());

@@ -47,7 +47,12 @@ impl Repo {
         let name = spec.strip_prefix(b"snap:").unwrap_or(spec);
         let (base, up) = climb(name);
         let dir = dir.map(absolute);
-        let mut id = self.base(spec, base, dir.as_deref())?;
+        let named = self.base(spec, base, dir.as_deref())?;
+        let mut id = self.issued(named)?;
+        if self.find(id)?.is_none() && self.gone(id)?.is_some() {
+            let error = self.snapshot(id).err().map(|e| e.cause());
+            return Err(missing(spec, error.unwrap_or_default()));
+        }
         for _ in 0..up {
             id = self.parent(&self.snapshot(id)?)?.ok_or_else(|| {
                 missing(
@@ -80,7 +85,10 @@ impl Repo {
         }
         let text = std::str::from_utf8(base).map_err(|_| missing(spec, "names no snapshot"))?;
         if let Ok(id) = text.parse() {
-            return self.snapshot(id).map(|info| info.id);
+            return match self.gone(id)? {
+                Some(_) => Ok(id),
+                None => self.snapshot(id).map(|info| info.id),
+            };
         }
         if let Some(id) = self.tagged(spec, text, dir)? {
             return Ok(id);
@@ -294,6 +302,7 @@ mod tests {
                 unstable: Vec::new(),
                 unreadable: Vec::new(),
                 imported: None,
+                forgotten: Vec::new(),
             };
             ids.push(info.id);
             let index = crate::repo::index::Index {
@@ -302,6 +311,7 @@ mod tests {
                 places: Vec::new(),
                 items: Vec::new(),
                 folder: String::new(),
+                pieces: Vec::new(),
             };
             repo.change_catalog(|tx| crate::repo::catalog::enter(tx, &index))
                 .unwrap();

@@ -8,7 +8,8 @@
 //! file system that counts seconds, or two (FAT), and must be 2 s older.
 //!
 //! A remembered content is in the repository: the rows are written in the transaction that enters the
-//! archive, and whatever makes the catalog anew or removes an archive empties the cache.
+//! archive; whatever makes the catalog anew empties the cache, and what removes archives takes out
+//! what they alone held.
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -281,6 +282,32 @@ pub fn remember(
         .prepare_cached("INSERT OR REPLACE INTO stat (root, path, children) VALUES (?1, ?2, ?3)")?;
     for (path, raw) in changed {
         write.execute(params![root, path.as_bytes(), raw])?;
+    }
+    Ok(())
+}
+
+/// Forgets the files of which `keep` does not know the content.
+///
+/// # Errors
+/// SQLite's.
+pub fn retain(tx: &Transaction<'_>, keep: impl Fn(&ContentId) -> bool) -> rusqlite::Result<()> {
+    let mut all = tx.prepare("SELECT root, path, children FROM stat")?;
+    let mut rows = all.query([])?;
+    let mut changed: Vec<(i64, Vec<u8>, Vec<u8>)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let mut memory = decode(row.get(2)?);
+        let before = memory.seen.len();
+        let fits = |seen: &Seen| seen.content.is_none_or(|content| keep(&content));
+        memory.seen.retain(fits);
+        if memory.seen.len() < before {
+            changed.push((row.get(0)?, row.get(1)?, encode(&memory.seen)));
+        }
+    }
+    for (root, path, children) in changed {
+        tx.execute(
+            "UPDATE stat SET children = ?3 WHERE root = ?1 AND path = ?2",
+            params![root, path, children],
+        )?;
     }
     Ok(())
 }

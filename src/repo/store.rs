@@ -1,10 +1,10 @@
 //! The repository as a folder: who may use it, what lies in it, and the catalog kept up to date.
 //!
-//! Everybody who has it open shares its lock (pruning will want it alone). Opening reads the names
+//! Everybody who has it open shares its lock; pruning and forgetting take it alone. Opening reads the names
 //! in the folder and the end of the log, and enters what the catalog does not know yet; so a crash
 //! between two steps of a commit heals with the next run.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -62,11 +62,23 @@ impl Repo {
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is none, [`ErrorKind::Busy`] while it is pruned.
     pub fn open(path: &Path) -> Result<Repo> {
+        Self::open_as(path, false)
+    }
+
+    /// The same for what takes archives away: nobody else has it open meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; [`ErrorKind::Busy`] when others do not let go.
+    pub fn open_alone(path: &Path) -> Result<Repo> {
+        Self::open_as(path, true)
+    }
+
+    fn open_as(path: &Path, alone: bool) -> Result<Repo> {
         if !path.join(LOG).is_file() && archives(path).next().is_none() {
             let message = "is not a repository yet; the first snapshot makes it one";
             return Err(Error::at(ErrorKind::NotFound, raw(path), message));
         }
-        Self::enter(path)
+        Self::enter(path, alone)
     }
 
     /// Opens the repository at `path`, and makes it first when there is none.
@@ -96,16 +108,16 @@ impl Repo {
             format: FORMAT,
             time: Time::now(),
         })?;
-        let repo = Self::enter(path)?;
+        let repo = Self::enter(path, false)?;
         repo.sweep();
         Ok(repo)
     }
 
-    fn enter(path: &Path) -> Result<Repo> {
+    fn enter(path: &Path, alone: bool) -> Result<Repo> {
         let cannot = |e| Error::io("cannot open the repository", raw(path), e);
         let path = path.canonicalize().map_err(cannot)?;
         let folder = File::open(&path).map_err(cannot)?;
-        let lock = lock(&folder, false, &path, PATIENCE)?;
+        let lock = lock(&folder, alone, &path, PATIENCE)?;
         let mut notices = Vec::new();
         let catalog = open_catalog(&path.join(CATALOG), &mut notices)?;
         let repo = Repo(Arc::new(Inner {
@@ -134,6 +146,11 @@ impl Repo {
     /// What happened at opening that a person might want to know; each is given once.
     pub fn notices(&self) -> Vec<String> {
         std::mem::take(&mut hold(&self.0.notices))
+    }
+
+    /// Adds to the notices.
+    pub(crate) fn notice(&self, text: &str) {
+        hold(&self.0.notices).push(text.into());
     }
 
     /// The catalog, for as long as the guard lives: do not hold it while working.
@@ -182,6 +199,25 @@ impl Repo {
     }
 
     /// Removes what dead writers left in `tmp/`.
+    /// Removes an archive's file. [`Self::settle`] makes that durable.
+    pub(crate) fn unlink(&self, id: SnapshotId) -> Result<()> {
+        let path = self.archive_path(id);
+        hold(&self.0.archives).remove(&id);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("cannot remove the archive", raw(&path), e))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the folder durable.
+    pub(crate) fn settle(&self) -> Result<()> {
+        let cannot = |e| Error::io("cannot make durable", raw(&self.0.path), e);
+        self.0.folder.sync_all().map_err(cannot)
+    }
+
+    /// Removes what dead writers left in `tmp/`. Failing is harmless: the next run tries again.
     pub fn sweep(&self) {
         sweep(&self.0.path);
     }
@@ -269,63 +305,6 @@ impl Repo {
         let mut catalog = self.catalog();
         let tx = catalog.write()?;
         change(&tx).and_then(|()| tx.commit()).map_err(failed)
-    }
-
-    /// Enters what the folder and the log have and the catalog has not; makes it anew when it is not theirs.
-    ///
-    /// # Errors
-    /// When the log cannot be read or the catalog not be written.
-    pub(crate) fn catch_up(&self) -> Result<()> {
-        let mut catalog = self.catalog();
-        let known: HashSet<SnapshotId> = catalog.archives()?.into_iter().collect();
-        let end = catalog.meta::<i64>("log_end")?.unwrap_or(0) as u64;
-        let theirs = catalog.meta::<String>("repository")?;
-        // The folder and the log after the catalog: others enter what is there already, never sooner. The
-        // other way round, an archive that was just entered would look like one that is gone.
-        let there: HashSet<SnapshotId> = archives(&self.0.path).collect();
-        let repository = self.0.log.repository()?;
-        let foreign = theirs.is_some() && theirs != repository;
-        let stale = foreign || end > self.0.log.length() || !known.is_subset(&there);
-        if !stale && known.len() == there.len() && end == self.0.log.length() {
-            return Ok(());
-        }
-        let tx = catalog.write()?;
-        if stale {
-            catalog::clear(&tx).map_err(failed)?;
-            let why = "the catalog was not this repository's any more and was made again";
-            hold(&self.0.notices).push(why.into());
-        }
-        let mut found = Vec::new();
-        for id in there {
-            if stale || !known.contains(&id) {
-                match self.read_index(id) {
-                    Ok(index) => found.push(index),
-                    Err(e) => hold(&self.0.notices).push(e.to_string()),
-                }
-            }
-        }
-        found.sort_by_key(|index| (index.what.time(), index.id));
-        for index in &found {
-            catalog::enter(&tx, index).map_err(failed)?;
-        }
-        self.replay(&tx)?;
-        tx.commit().map_err(failed)
-    }
-
-    /// Enters the lines of the log that the catalog has not read, inside the transaction, so that each counts once.
-    fn replay(&self, tx: &Transaction<'_>) -> Result<()> {
-        use rusqlite::OptionalExtension;
-        let end: Option<i64> = tx
-            .query_row("SELECT value FROM meta WHERE key = 'log_end'", [], |r| {
-                r.get(0)
-            })
-            .optional()
-            .map_err(failed)?;
-        let news = self.0.log.read(end.unwrap_or(0) as u64)?;
-        for (at, line) in &news.lines {
-            crate::repo::replay::apply(tx, *at, line).map_err(failed)?;
-        }
-        catalog::set_meta(tx, "log_end", news.end as i64).map_err(failed)
     }
 
     /// Reads an archive's directory from its file.

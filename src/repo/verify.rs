@@ -41,8 +41,12 @@ struct Seen {
 /// # Errors
 /// When the repository cannot be read at all; damage is not an error here.
 pub fn verify(repo: &Repo, read_data: bool) -> Result<Vec<Finding>> {
-    let mut ids: Vec<SnapshotId> = archives(repo.path()).collect();
+    let dead = repo.catalog().dead()?;
+    let mut ids: Vec<SnapshotId> = archives(repo.path())
+        .filter(|id| !dead.contains(id))
+        .collect();
     ids.sort();
+    let indexed: HashSet<SnapshotId> = repo.catalog().archives()?.into_iter().collect();
     let mut findings: Vec<Finding> = ids
         .par_iter()
         .flat_map_iter(|id| archive(repo, *id))
@@ -51,6 +55,10 @@ pub fn verify(repo: &Repo, read_data: bool) -> Result<Vec<Finding>> {
     let mut seen = Seen::default();
     let mut wanted = Vec::new();
     for id in ids {
+        // What the catalog knows and is no snapshot is a pack.
+        if indexed.contains(&id) && repo.find(id)?.is_none() {
+            continue;
+        }
         let mut found = Vec::new();
         if let Err(e) = snapshot(repo, id, &mut seen, &mut wanted, &mut found) {
             found.push(e.to_string());
@@ -186,6 +194,8 @@ fn log(repo: &Repo) -> Result<Vec<Finding>> {
         .into_iter()
         .filter(|id| !repo.archive_path(*id).is_file())
         .collect();
+    let dead = repo.catalog().dead()?;
+    lost.retain(|id| !dead.contains(id));
     lost.sort();
     found.extend(lost.into_iter().map(|id| Finding {
         snapshot: Some(id),

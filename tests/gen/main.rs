@@ -228,7 +228,11 @@ fn the_examples_of_records_are_records() {
         let value: serde_json::Value = serde_json::from_str(&example).unwrap();
         let name = value["type"].as_str().unwrap().to_string();
         // These are printed, never read.
-        if !["history", "tag", "entry", "version", "cost"].contains(&name.as_str()) {
+        if ![
+            "history", "tag", "entry", "version", "cost", "verdict", "pruned",
+        ]
+        .contains(&name.as_str())
+        {
             let record = Record::parse(example.as_bytes());
             let mut back = Vec::new();
             record.expect(&example).write(&mut back).unwrap();
@@ -236,7 +240,7 @@ fn the_examples_of_records_are_records() {
         }
         seen.insert(name);
     }
-    let all = "change cost end entry error header history result skip snapshot tag version";
+    let all = "change cost end entry error header history pruned result skip snapshot tag verdict version";
     let seen: Vec<_> = seen.iter().map(String::as_str).collect();
     assert_eq!(seen.join(" "), all);
 }

@@ -38,6 +38,8 @@ pub fn of(page: &str) -> Text {
         "fsync-export" => EXPORT,
         "fsync-verify" => VERIFY,
         "fsync-repo" => REPO,
+        "fsync-prune" => PRUNE,
+        "fsync-forget" => FORGET,
         "fsync-diff" => DIFF,
         "fsync-apply" => APPLY,
         "fsync-snap" => SNAP,
@@ -420,6 +422,48 @@ const REVERT: Text = Text {
         ),
     ],
     see: &["fsync(1)", "fsync-rv(1)", "fsync-snap(1)", "fsync-tag(1)"],
+};
+
+const PRUNE: Text = Text {
+    more: &[
+        "When something that a remaining snapshot needs is missing or damaged, nothing is removed (exit code 8).",
+        "A run that was cut short has lost nothing that is needed; the next one completes it. Operations whose \
+         snapshot went cannot be taken back any more, and say so (exit code 6).",
+    ],
+    examples: &[
+        (
+            "What would go, and how much that frees:",
+            "fsync prune --keep-last 10 --keep-daily 30 --keep-monthly 12 --dry-run",
+        ),
+        (
+            "Keep a month of one directory, and its releases:",
+            "fsync prune -d site --keep-within 1m --keep-tag 'v*' --prune-tagged",
+        ),
+    ],
+    see: &[
+        "fsync(1)",
+        "fsync-log(1)",
+        "fsync-forget(1)",
+        "fsync-verify(1)",
+        "fsync-repository(5)",
+    ],
+};
+
+const FORGET: Text = Text {
+    more: &[
+        "A PATH that no snapshot of DIR has is an error (exit code 6). Files without bytes are left alone.",
+    ],
+    examples: &[(
+        "A key that was recorded by mistake:",
+        "fsync forget -d site .env --dry-run\nfsync forget -d site .env",
+    )],
+    see: &[
+        "fsync(1)",
+        "fsync-prune(1)",
+        "fsync-log(1)",
+        "fsync-verify(1)",
+        "fsync-repository(5)",
+    ],
 };
 
 const TAG: Text = Text {

@@ -76,11 +76,14 @@ impl Oracle {
         owned
     }
 
-    /// Without the entries below (and at) a name of the root.
+    /// Without the entries below (and at) a path.
     pub fn without(&self, name: &str) -> Self {
         let mut rest = self.clone();
-        rest.entries
-            .retain(|path, _| path.split(|&b| b == b'/').next() != Some(name.as_bytes()));
+        let is_out = |path: &[u8]| {
+            let below = path.strip_prefix(name.as_bytes());
+            below.is_some_and(|below| matches!(below.first(), None | Some(b'/')))
+        };
+        rest.entries.retain(|path, _| !is_out(path));
         rest
     }
 

@@ -1,0 +1,198 @@
+//! `fsync prune`: removes old snapshots.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jiff::Span;
+
+use crate::model::quote::quote_if_odd;
+use crate::model::{Error, ErrorKind, Exit, Result};
+use crate::porcelain::history::json;
+use crate::porcelain::session::Session;
+use crate::protocol::Writer;
+use crate::protocol::prune::{Judged, Pruned};
+use crate::repo::policy::{Period, Policy, parse_span};
+use crate::repo::prune::{Verdict, Wish};
+use crate::repo::resolve::absolute;
+use crate::repo::{PathText, Repo, directory_at, directory_of};
+use crate::tree::local::Local;
+
+/// Arguments of `fsync prune`.
+#[derive(Args, Debug)]
+pub struct Prune {
+    /// Only snapshots of this directory, which may be gone [default: of every directory]
+    #[arg(short, long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Keep the N newest snapshots of each directory
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Policy")]
+    pub keep_last: Option<u32>,
+    /// Keep the newest snapshot of each of the N latest hours that have one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Policy")]
+    pub keep_hourly: Option<u32>,
+    /// The same of days
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Policy")]
+    pub keep_daily: Option<u32>,
+    /// The same of weeks, from Monday
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Policy")]
+    pub keep_weekly: Option<u32>,
+    /// The same of months
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Policy")]
+    pub keep_monthly: Option<u32>,
+    /// The same of years
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Policy")]
+    pub keep_yearly: Option<u32>,
+    /// Keep what is at most DURATION older than the newest snapshot of its directory: 30d, 12h, 1y2m (y, m, w, d, h)
+    #[arg(long, value_name = "DURATION", value_parser = parse_span, help_heading = "Policy")]
+    pub keep_within: Option<Span>,
+    /// Keep what has a tag that PATTERN matches (* any characters, ? one); may be given again
+    #[arg(long, value_name = "PATTERN", help_heading = "Policy")]
+    pub keep_tag: Vec<String>,
+    /// Let tagged snapshots go too, unless a rule keeps them; their tags are deleted
+    #[arg(long, help_heading = "Policy")]
+    pub prune_tagged: bool,
+    /// Change nothing; say what would go and how many bytes that would free
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Print JSON, one object a line, of what stays too
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Prune {
+    /// Runs it; the exit code.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] without a rule; as [`Repo::plan_prune`].
+    pub fn run(self, session: &Session) -> Result<u8> {
+        let policy = self.policy();
+        if policy.is_empty() {
+            let message = "prune: say what to keep, for example --keep-last 10 --keep-daily 30";
+            return Err(Error::new(ErrorKind::Usage, message));
+        }
+        let repo = open(session, !self.dry_run)?;
+        let wish = Wish {
+            policy,
+            directory: self.dir.as_deref().map(named),
+            tagged: self.prune_tagged,
+        };
+        let mut plan = repo.plan_prune(&wish)?;
+        let verdicts = std::mem::take(&mut plan.verdicts);
+        let freed = match self.dry_run {
+            true => plan.freed,
+            false => plan.run(&repo)?,
+        };
+        // Nothing below needs the others to wait.
+        drop(repo);
+        let dropped = verdicts.iter().filter(|v| v.keep.is_empty()).count();
+        let sum = Pruned {
+            dry_run: self.dry_run,
+            kept: verdicts.len() - dropped,
+            dropped,
+            freed_bytes: freed,
+        };
+        self.print(&verdicts, &sum)?;
+        session.talk.note(&words(&sum));
+        Ok(Exit::Done.code())
+    }
+
+    fn policy(&self) -> Policy {
+        let periods = [
+            (Period::Hourly, self.keep_hourly),
+            (Period::Daily, self.keep_daily),
+            (Period::Weekly, self.keep_weekly),
+            (Period::Monthly, self.keep_monthly),
+            (Period::Yearly, self.keep_yearly),
+        ];
+        let given = periods
+            .into_iter()
+            .filter_map(|(period, n)| Some((period, n? as usize)));
+        Policy {
+            last: self.keep_last.map(|n| n as usize),
+            periods: given.collect(),
+            within: self.keep_within,
+            tags: self.keep_tag.clone(),
+        }
+    }
+
+    fn print(&self, verdicts: &[Verdict], sum: &Pruned) -> Result<()> {
+        let mut out = Writer::new(std::io::stdout().lock());
+        for verdict in verdicts {
+            match self.json {
+                true => out.raw(&json(&judged(verdict))?)?,
+                false if verdict.keep.is_empty() => out.raw(&line(verdict))?,
+                false => {}
+            }
+        }
+        if self.json {
+            out.raw(&json(sum)?)?;
+        }
+        out.flush()
+    }
+}
+
+/// Opens the repository, alone or with others, and says what there is to say about that.
+///
+/// # Errors
+/// When there is none; [`ErrorKind::Busy`].
+pub fn open(session: &Session, alone: bool) -> Result<Repo> {
+    let path = session.repository()?;
+    let repo = match alone {
+        true => Repo::open_alone(&path)?,
+        false => Repo::open(&path)?,
+    };
+    for notice in repo.notices() {
+        session.talk.note(&notice);
+    }
+    Ok(repo)
+}
+
+/// The directory that a user names, there or gone.
+pub fn named(dir: &Path) -> PathText {
+    match Local::open(dir) {
+        Ok(local) => directory_of(&local),
+        Err(_) => directory_at(&absolute(dir)),
+    }
+}
+
+fn judged(verdict: &Verdict) -> Judged {
+    Judged {
+        id: verdict.info.id,
+        directory: verdict.info.directory.clone(),
+        time: verdict.info.time,
+        tags: verdict.tags.clone(),
+        keep: verdict.keep.iter().copied().collect(),
+    }
+}
+
+/// Time, id, directory and tags, separated by tabs.
+fn line(verdict: &Verdict) -> Vec<u8> {
+    let info = &verdict.info;
+    let mut line = format!("{}\t{}\t", info.time.rfc3339(), info.id).into_bytes();
+    line.extend_from_slice(&quote_if_odd(&info.directory.0));
+    line.extend_from_slice(format!("\t{}\n", verdict.tags.join(", ")).as_bytes());
+    line
+}
+
+/// `1 byte`, `2 bytes`.
+pub fn counted(n: u64, one: &str) -> String {
+    format!("{n} {one}{}", if n == 1 { "" } else { "s" })
+}
+
+fn words(sum: &Pruned) -> String {
+    let dropped = counted(sum.dropped as u64, "snapshot");
+    let (go, stay) = match sum.dry_run {
+        true => ("would go", "would stay"),
+        false => ("gone", "stay"),
+    };
+    let freed = freed(sum.freed_bytes);
+    format!("{dropped} {go}, {} {stay}; {freed}", sum.kept)
+}
+
+/// `7 bytes freed`; what takes more than before says that.
+pub fn freed(bytes: i64) -> String {
+    let count = counted(bytes.unsigned_abs(), "byte");
+    match bytes < 0 {
+        true => format!("{count} more than before"),
+        false => format!("{count} freed"),
+    }
+}
