@@ -97,12 +97,12 @@ impl Archive {
     /// # Errors
     /// When the catalog cannot be read.
     pub fn holds(&self, id: &[u8; 32]) -> Result<bool> {
-        Ok(self.state().claimed.contains(id) || self.repo.catalog().holds(id)?)
+        Ok(self.state().claimed.contains(id) || self.repo.holds(id)?)
     }
 
     /// Whether bytes are still to be written, by whoever asks first. A full archive repeats what others have.
     pub(super) fn claim(&self, id: &[u8; 32]) -> Result<bool> {
-        if !self.purpose.full && self.repo.catalog().holds(id)? {
+        if !self.purpose.full && self.repo.holds(id)? {
             return Ok(false);
         }
         Ok(self.state().claimed.insert(*id))

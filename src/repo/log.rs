@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Error, Result, SnapshotId, Time};
 use crate::repo::text::PathText;
 
+/// How many bytes tell one log from another: a line ends with a time in nanoseconds.
+const TAIL: u64 = 256;
+
 /// What an operation does to its directory.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -256,6 +259,26 @@ impl Log {
             Some(Line::Repository { id, .. }) => Some(id),
             _ => None,
         })
+    }
+
+    /// A sum of what ends at byte `end`, by which a log is told from another.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn tail(&self, end: u64) -> Result<u32> {
+        use std::os::unix::fs::FileExt;
+        let length = end.min(TAIL);
+        let mut text = vec![0; length as usize];
+        match File::open(&self.path) {
+            Ok(file) => match file.read_exact_at(&mut text, end - length) {
+                Ok(()) => Ok(crc32fast::hash(&text)),
+                // It is shorter: that is another one.
+                Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Ok(!0),
+                Err(e) => Err(self.failed("cannot read the log", e)),
+            },
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            Err(e) => Err(self.failed("cannot read the log", e)),
+        }
     }
 
     /// How long it is, in bytes.

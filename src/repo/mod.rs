@@ -6,7 +6,7 @@
 //! | [`writer`], [`header`], [`reader`], [`index`] | zip files |
 //! | [`archive`], [`large`], [`deflate`], [`place`], [`pack`] | contents into an archive, and out of it |
 //! | [`manifest`], [`link`], [`chunk`], [`info`] | what a snapshot says |
-//! | [`log`], [`replay`], [`catalog`], [`stat`] | what happened, and the index of it all |
+//! | [`log`], [`replay`], [`catalog`], [`sum`], [`upkeep`], [`lost`], [`stat`] | what happened, and the index of it all |
 //! | [`snapshot`], [`history`], [`tag`], [`resolve`] | what others ask for |
 //! | [`export`], [`verify`] | whole zips, and whether all is well |
 
@@ -22,6 +22,7 @@ pub mod info;
 pub mod large;
 pub mod link;
 pub mod log;
+pub mod lost;
 pub mod manifest;
 pub mod pack;
 pub mod place;
@@ -31,8 +32,10 @@ pub mod resolve;
 pub mod snapshot;
 pub mod stat;
 pub mod store;
+pub mod sum;
 pub mod tag;
 pub mod text;
+pub mod upkeep;
 pub mod verify;
 pub mod writer;
 

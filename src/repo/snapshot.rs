@@ -188,7 +188,7 @@ impl Repo {
     /// [`ErrorKind::Damaged`] when it is not there, or (of a short one) not what was stored; a long one says so at
     /// the end of its stream.
     pub fn content(&self, id: ContentId, chunks: Option<ContentId>, size: u64) -> Result<Contents> {
-        let place = self.catalog().place(&id.0)?;
+        let place = self.find_place(&id.0)?;
         let Some(place) = place else {
             let Some(list) = chunks else {
                 return self

@@ -4,31 +4,29 @@
 //! in the folder and the end of the log, and enters what the catalog does not know yet; so a crash
 //! between two steps of a commit heals with the next run.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::Transaction;
 use rustix::fs::{FlockOperation, flock};
 use walkdir::WalkDir;
 
 use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::{ContentId, Error, ErrorKind, Result, SnapshotId, Time};
-use crate::repo::catalog::{self, Catalog, Place, failed};
+use crate::repo::catalog::{Catalog, Place};
 use crate::repo::index::{self, Index};
 use crate::repo::info::FORMAT;
 use crate::repo::log::{Line, Log};
 use crate::repo::place;
+use crate::repo::upkeep;
 
 const LOG: &str = "log.ndjson";
-const CATALOG: &str = "catalog.db";
-const TEMPORARY: &str = "tmp";
-/// How often a catalog that does not open is tried, and how long between.
-const TRIES: usize = 5;
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(40);
+/// The folder for what is being written.
+pub(super) const TEMPORARY: &str = "tmp";
 /// How many archives are kept open.
 const OPEN: usize = 256;
 
@@ -43,6 +41,8 @@ struct Inner {
     catalog: Mutex<Catalog>,
     archives: Mutex<HashMap<SnapshotId, Arc<File>>>,
     notices: Mutex<Vec<String>>,
+    healed: Mutex<Vec<String>>,
+    doubted: AtomicBool,
     _lock: Lock,
 }
 
@@ -105,18 +105,18 @@ impl Repo {
         let path = path.canonicalize().map_err(cannot)?;
         let folder = File::open(&path).map_err(cannot)?;
         let lock = lock(&folder, false, &path, PATIENCE)?;
-        let mut notices = Vec::new();
-        let catalog = open_catalog(&path.join(CATALOG), &mut notices)?;
         let repo = Repo(Arc::new(Inner {
             log: Log::new(&path.join(LOG)),
             folder,
-            catalog: Mutex::new(catalog),
+            catalog: Mutex::new(upkeep::placeholder()?),
             archives: Mutex::default(),
-            notices: Mutex::new(notices),
+            notices: Mutex::default(),
+            healed: Mutex::default(),
+            doubted: AtomicBool::default(),
             path,
             _lock: lock,
         }));
-        repo.catch_up()?;
+        repo.open_catalog()?;
         Ok(repo)
     }
 
@@ -133,6 +133,25 @@ impl Repo {
     /// What happened at opening that a person might want to know; each is given once.
     pub fn notices(&self) -> Vec<String> {
         std::mem::take(&mut hold(&self.0.notices))
+    }
+
+    /// Says something at the next [`Self::notices`].
+    pub(super) fn notice(&self, text: String) {
+        hold(&self.0.notices).push(text);
+    }
+
+    /// What was wrong with the catalog and was mended since the repository was opened.
+    pub fn healed(&self) -> Vec<String> {
+        hold(&self.0.healed).clone()
+    }
+
+    pub(super) fn add_healed(&self, text: String) {
+        hold(&self.0.healed).push(text);
+    }
+
+    /// Its folder, open.
+    pub(super) fn folder(&self) -> &File {
+        &self.0.folder
     }
 
     /// The catalog, for as long as the guard lives: do not hold it while working.
@@ -231,7 +250,11 @@ impl Repo {
     /// # Errors
     /// [`ErrorKind::Damaged`] when nowhere.
     pub(crate) fn place(&self, id: &[u8; 32]) -> Result<Place> {
-        self.catalog().place(id)?.ok_or_else(|| {
+        let mut place = self.find_place(id)?;
+        if place.is_none() && !self.0.doubted.swap(true, Ordering::Relaxed) && self.doubt()? {
+            place = self.find_place(id)?;
+        }
+        place.ok_or_else(|| {
             let message = format!("{} is in none of its archives", hex::encode(id));
             Error::at(ErrorKind::Damaged, raw(&self.0.path), message)
         })
@@ -246,85 +269,6 @@ impl Repo {
         let file = self.archive(place.archive)?;
         let name = self.archive_path(place.archive);
         place::checked(&file, raw(&name), &place, &id.0)
-    }
-
-    /// Enters a committed archive, and whatever belongs into the same transaction.
-    pub(crate) fn enter_archive(
-        &self,
-        index: &Index,
-        more: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
-    ) -> Result<()> {
-        self.change_catalog(|tx| {
-            catalog::enter(tx, index)?;
-            more(tx)
-        })
-    }
-
-    /// Changes the catalog in one transaction.
-    pub(crate) fn change_catalog(
-        &self,
-        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
-    ) -> Result<()> {
-        let mut catalog = self.catalog();
-        let tx = catalog.write()?;
-        change(&tx).and_then(|()| tx.commit()).map_err(failed)
-    }
-
-    /// Enters what the folder and the log have and the catalog has not; makes it anew when it is not theirs.
-    ///
-    /// # Errors
-    /// When the log cannot be read or the catalog not be written.
-    pub(crate) fn catch_up(&self) -> Result<()> {
-        let mut catalog = self.catalog();
-        let known: HashSet<SnapshotId> = catalog.archives()?.into_iter().collect();
-        let end = catalog.meta::<i64>("log_end")?.unwrap_or(0) as u64;
-        let theirs = catalog.meta::<String>("repository")?;
-        // The folder and the log after the catalog: others enter what is there already, never sooner. The
-        // other way round, an archive that was just entered would look like one that is gone.
-        let there: HashSet<SnapshotId> = archives(&self.0.path).collect();
-        let repository = self.0.log.repository()?;
-        let foreign = theirs.is_some() && theirs != repository;
-        let stale = foreign || end > self.0.log.length() || !known.is_subset(&there);
-        if !stale && known.len() == there.len() && end == self.0.log.length() {
-            return Ok(());
-        }
-        let tx = catalog.write()?;
-        if stale {
-            catalog::clear(&tx).map_err(failed)?;
-            let why = "the catalog was not this repository's any more and was made again";
-            hold(&self.0.notices).push(why.into());
-        }
-        let mut found = Vec::new();
-        for id in there {
-            if stale || !known.contains(&id) {
-                match self.read_index(id) {
-                    Ok(index) => found.push(index),
-                    Err(e) => hold(&self.0.notices).push(e.to_string()),
-                }
-            }
-        }
-        found.sort_by_key(|index| (index.what.time(), index.id));
-        for index in &found {
-            catalog::enter(&tx, index).map_err(failed)?;
-        }
-        self.replay(&tx)?;
-        tx.commit().map_err(failed)
-    }
-
-    /// Enters the lines of the log that the catalog has not read, inside the transaction, so that each counts once.
-    fn replay(&self, tx: &Transaction<'_>) -> Result<()> {
-        use rusqlite::OptionalExtension;
-        let end: Option<i64> = tx
-            .query_row("SELECT value FROM meta WHERE key = 'log_end'", [], |r| {
-                r.get(0)
-            })
-            .optional()
-            .map_err(failed)?;
-        let news = self.0.log.read(end.unwrap_or(0) as u64)?;
-        for (at, line) in &news.lines {
-            crate::repo::replay::apply(tx, *at, line).map_err(failed)?;
-        }
-        catalog::set_meta(tx, "log_end", news.end as i64).map_err(failed)
     }
 
     /// Reads an archive's directory from its file.
@@ -349,31 +293,6 @@ pub(crate) fn archives(folder: &Path) -> impl Iterator<Item = SnapshotId> {
                 .parse()
                 .ok()
         })
-}
-
-/// Opens the catalog. One that does not open, though others are given time to finish making it, is thrown away.
-fn open_catalog(path: &Path, notices: &mut Vec<String>) -> Result<Catalog> {
-    let was_there = path.exists();
-    let mut why = String::new();
-    for _ in 0..TRIES {
-        match Catalog::open(path) {
-            Ok(catalog) => return Ok(catalog),
-            Err(e) => why = e,
-        }
-        std::thread::sleep(PAUSE);
-    }
-    if was_there {
-        for end in ["", "-wal", "-shm"] {
-            let mut name = path.as_os_str().to_owned();
-            name.push(end);
-            // What cannot be removed makes the last try fail, with the reason.
-            let _ = fs::remove_file(name);
-        }
-        notices.push(format!(
-            "the catalog could not be read ({why}) and was made again"
-        ));
-    }
-    Catalog::open(path).map_err(|e| Error::at(ErrorKind::Failed, raw(path), e))
 }
 
 /// 16 random bytes in hex.

@@ -123,9 +123,8 @@ fn headers(repo: &Repo, id: SnapshotId, index: &Index) -> Result<()> {
 
 /// Whether the catalog knows what is in it.
 fn known(repo: &Repo, index: &Index) -> Result<()> {
-    let catalog = repo.catalog();
     for (id, _) in &index.places {
-        if !catalog.holds(id)? {
+        if !repo.holds(id)? {
             let message = format!(
                 "does not know where {} is; delete the file, and it is made again",
                 hex::encode(id)
@@ -273,7 +272,7 @@ fn one(
     let Some(id) = child.entry.content.filter(|id| seen.contents.insert(*id)) else {
         return Ok(());
     };
-    let place = repo.catalog().place(&id.0)?;
+    let place = repo.find_place(&id.0)?;
     match (place, child.chunks) {
         (Some(place), _) if place.size != child.entry.state.size => {
             return Err(Error::new(
