@@ -182,7 +182,7 @@ fn examine(file: &File) -> io::Result<State> {
 }
 
 /// Reads a long file once: its digest, its crc and its chunks.
-fn cut(file: &File) -> io::Result<Large> {
+pub(super) fn cut(file: &File) -> io::Result<Large> {
     let mut digest = Sha256::new();
     let mut crc = crc32fast::Hasher::new();
     let mut large = Large {

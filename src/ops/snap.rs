@@ -148,7 +148,7 @@ fn outgrown(repo: &Repo, root: Option<i64>, found: &Found) -> Result<bool> {
 }
 
 /// Walks with a pool of its own.
-fn walk(
+pub(super) fn walk(
     repo: &Repo,
     dir: &Local,
     archive: &Archive,

@@ -4,6 +4,7 @@ pub mod line;
 pub mod record;
 pub mod report;
 pub mod stream;
+pub mod verdict;
 
 pub use crate::model::Outcome;
 pub use record::{End, Header, Options, Record, ResultRecord, Root, SnapshotRecord};

@@ -257,6 +257,18 @@ impl Archive {
     /// # Errors
     /// When it cannot be written, or is not what was written.
     pub fn commit(self, what: &What) -> Result<Index> {
+        let (file, index) = self.finish(what)?;
+        self.repo.install(file, index.id)?;
+        Ok(index)
+    }
+
+    /// Whether nothing was added yet.
+    pub fn is_empty(&self) -> bool {
+        self.state().open.is_none()
+    }
+
+    /// Ends the archive, makes it durable and reads it back: all but giving it its name.
+    pub(super) fn finish(&self, what: &What) -> Result<(tempfile::NamedTempFile, Index)> {
         let folder = &self.purpose.folder;
         let mut state = self.state();
         let pieces = std::mem::take(&mut state.pieces);
@@ -291,8 +303,7 @@ impl Archive {
             let message = "reads back as another tree";
             return Err(Error::at(ErrorKind::Failed, name, message));
         }
-        self.repo.install(file, id)?;
-        Ok(index)
+        Ok((file, index))
     }
 }
 

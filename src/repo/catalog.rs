@@ -15,43 +15,11 @@ use crate::model::{Error, ErrorKind, Result, SnapshotId};
 use crate::repo::index::Index;
 use crate::repo::info::{Extent, Info};
 use crate::repo::pack::Gone;
+use crate::repo::schema::{VERSION, make, version};
 use crate::repo::sum;
 
 /// How long a writer waits for another.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The schema's number. A catalog of another is made anew: it is an index, and nothing in it is lost.
-const VERSION: i64 = 3;
-
-const SCHEMA: &str = "
-CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE archives (n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE);
-CREATE TABLE snapshots (
-    n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, archive INTEGER NOT NULL, directory BLOB NOT NULL, tree BLOB NOT NULL,
-    parent BLOB, full INTEGER NOT NULL, secs INTEGER NOT NULL, nanos INTEGER NOT NULL, info TEXT NOT NULL);
-CREATE INDEX snapshots_by_directory ON snapshots (directory, secs, nanos);
-CREATE TABLE gone (
-    id BLOB PRIMARY KEY, archive INTEGER NOT NULL, parent BLOB, instead BLOB, directory BLOB NOT NULL,
-    secs INTEGER NOT NULL, nanos INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE lost (id BLOB PRIMARY KEY, info TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE places (
-    id BLOB PRIMARY KEY, archive INTEGER NOT NULL, offset INTEGER NOT NULL, form INTEGER NOT NULL,
-    packed INTEGER NOT NULL, size INTEGER NOT NULL, crc INTEGER NOT NULL, sum INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE heads (directory BLOB PRIMARY KEY, id BLOB) WITHOUT ROWID;
-CREATE TABLE tags (
-    directory BLOB NOT NULL, tag TEXT NOT NULL, id BLOB NOT NULL, secs INTEGER NOT NULL,
-    nanos INTEGER NOT NULL, PRIMARY KEY (directory, tag)) WITHOUT ROWID;
-CREATE TABLE tag_history (
-    n INTEGER PRIMARY KEY, directory BLOB NOT NULL, tag TEXT NOT NULL, id BLOB, secs INTEGER NOT NULL,
-    nanos INTEGER NOT NULL);
-CREATE TABLE operations (
-    op INTEGER PRIMARY KEY, directory BLOB NOT NULL, begun TEXT NOT NULL, finished TEXT);
-CREATE INDEX operations_by_directory ON operations (directory, op);
-CREATE TABLE redo (n INTEGER PRIMARY KEY, directory BLOB NOT NULL, op INTEGER NOT NULL, snapshot BLOB NOT NULL);
-CREATE TABLE stat_roots (n INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
-CREATE TABLE stat (
-    root INTEGER NOT NULL, path BLOB NOT NULL, children BLOB NOT NULL, PRIMARY KEY (root, path)) WITHOUT ROWID;
-";
 
 /// In which form bytes lie in an archive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -163,18 +131,6 @@ pub fn is_unwritable(e: &rusqlite::Error) -> bool {
                 | ErrorCode::SystemIoFailure
         )
     )
-}
-
-fn version(db: &Connection) -> rusqlite::Result<i64> {
-    db.query_row("PRAGMA user_version", [], |row| row.get(0))
-}
-
-/// Makes the tables.
-fn make(db: &mut Connection) -> rusqlite::Result<()> {
-    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    tx.execute_batch(SCHEMA)?;
-    tx.pragma_update(None, "user_version", VERSION)?;
-    tx.commit()
 }
 
 /// A path as SQLite's URI, for reading what nobody writes at the moment.
@@ -407,30 +363,5 @@ pub fn set_meta(
         "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)",
         params![key, value],
     )?;
-    Ok(())
-}
-
-/// Empties every table.
-///
-/// # Errors
-/// SQLite's.
-pub fn clear(tx: &Transaction<'_>) -> rusqlite::Result<()> {
-    for table in [
-        "meta",
-        "archives",
-        "snapshots",
-        "gone",
-        "places",
-        "heads",
-        "tags",
-        "tag_history",
-        "operations",
-        "redo",
-        "lost",
-        "stat_roots",
-        "stat",
-    ] {
-        tx.execute(&format!("DELETE FROM {table}"), [])?;
-    }
     Ok(())
 }

@@ -311,7 +311,7 @@ fn heal(file: &mut File) -> std::io::Result<u64> {
     Ok(end)
 }
 
-fn encode(line: &Line, out: &mut Vec<u8>) {
+pub(super) fn encode(line: &Line, out: &mut Vec<u8>) {
     // Writing to memory cannot fail, and no map here has keys that are not strings.
     let json = serde_json::to_vec(line).unwrap_or_default();
     let body = json.strip_prefix(b"{").unwrap_or(&json);
@@ -320,7 +320,7 @@ fn encode(line: &Line, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-fn decode(text: &[u8]) -> Option<Line> {
+pub(super) fn decode(text: &[u8]) -> Option<Line> {
     let rest = text.strip_prefix(b"{\"crc\":\"")?;
     let (crc, rest) = rest.split_at_checked(8)?;
     let body = rest.strip_prefix(b"\",")?;

@@ -202,6 +202,15 @@ fn unsummed(path: &RelPath, mut row: Vec<u8>) -> Option<Vec<u8>> {
     (sum_of(path, &row).to_le_bytes() == said).then_some(row)
 }
 
+/// Whether a row is what was written, of the directory with that path.
+pub(super) fn is_whole(path: &[u8], row: Vec<u8>) -> bool {
+    let path = match path {
+        b"" => Some(RelPath::root()),
+        path => RelPath::parse(path).ok(),
+    };
+    path.is_some_and(|path| unsummed(&path, row).is_some())
+}
+
 /// Malformed memory is no memory.
 fn decode(raw: Vec<u8>) -> Memory {
     let mut seen = Vec::new();

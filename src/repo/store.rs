@@ -4,7 +4,7 @@
 //! in the folder and the end of the log, and enters what the catalog does not know yet; so a crash
 //! between two steps of a commit heals with the next run.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -43,6 +43,7 @@ struct Inner {
     notices: Mutex<Vec<String>>,
     healed: Mutex<Vec<String>>,
     doubted: AtomicBool,
+    ignored: Mutex<HashSet<SnapshotId>>,
     _lock: Lock,
 }
 
@@ -61,11 +62,8 @@ impl Repo {
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is none, [`ErrorKind::Busy`] while it is pruned.
     pub fn open(path: &Path) -> Result<Repo> {
-        if !path.join(LOG).is_file() && archives(path).next().is_none() {
-            let message = "is not a repository yet; the first snapshot makes it one";
-            return Err(Error::at(ErrorKind::NotFound, raw(path), message));
-        }
-        Self::enter(path)
+        Self::check(path)?;
+        Self::enter(path, false)
     }
 
     /// Opens the repository at `path`, and makes it first when there is none.
@@ -95,16 +93,33 @@ impl Repo {
             format: FORMAT,
             time: Time::now(),
         })?;
-        let repo = Self::enter(path)?;
+        let repo = Self::enter(path, false)?;
         repo.sweep();
         Ok(repo)
     }
 
-    fn enter(path: &Path) -> Result<Repo> {
+    /// Opens the repository at `path` for nobody else to use meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; [`ErrorKind::Busy`] while others use it.
+    pub fn open_alone(path: &Path) -> Result<Repo> {
+        Self::check(path)?;
+        Self::enter(path, true)
+    }
+
+    fn check(path: &Path) -> Result<()> {
+        if !path.join(LOG).is_file() && archives(path).next().is_none() {
+            let message = "is not a repository yet; the first snapshot makes it one";
+            return Err(Error::at(ErrorKind::NotFound, raw(path), message));
+        }
+        Ok(())
+    }
+
+    fn enter(path: &Path, alone: bool) -> Result<Repo> {
         let cannot = |e| Error::io("cannot open the repository", raw(path), e);
         let path = path.canonicalize().map_err(cannot)?;
         let folder = File::open(&path).map_err(cannot)?;
-        let lock = lock(&folder, false, &path, PATIENCE)?;
+        let lock = lock(&folder, alone, &path, PATIENCE)?;
         let repo = Repo(Arc::new(Inner {
             log: Log::new(&path.join(LOG)),
             folder,
@@ -113,6 +128,7 @@ impl Repo {
             notices: Mutex::default(),
             healed: Mutex::default(),
             doubted: AtomicBool::default(),
+            ignored: Mutex::default(),
             path,
             _lock: lock,
         }));
@@ -147,6 +163,23 @@ impl Repo {
 
     pub(super) fn add_healed(&self, text: String) {
         hold(&self.0.healed).push(text);
+    }
+
+    /// The archives that count.
+    pub(super) fn counted(&self) -> HashSet<SnapshotId> {
+        let ignored = hold(&self.0.ignored);
+        let there = archives(&self.0.path);
+        there.filter(|id| !ignored.contains(id)).collect()
+    }
+
+    /// From now on archives count as if they were gone.
+    pub(super) fn ignore(&self, ids: &[SnapshotId]) {
+        hold(&self.0.ignored).extend(ids);
+    }
+
+    /// The file of the log.
+    pub(super) fn log_path(&self) -> PathBuf {
+        self.0.path.join(LOG)
     }
 
     /// Its folder, open.
@@ -265,10 +298,14 @@ impl Repo {
     /// # Errors
     /// [`ErrorKind::Damaged`] when they are nowhere, or not what was stored.
     pub fn bytes(&self, id: ContentId) -> Result<Vec<u8>> {
-        let place = self.place(&id.0)?;
+        self.bytes_at(&self.place(&id.0)?, &id.0)
+    }
+
+    /// The bytes at a place, checked.
+    pub(crate) fn bytes_at(&self, place: &Place, id: &[u8; 32]) -> Result<Vec<u8>> {
         let file = self.archive(place.archive)?;
         let name = self.archive_path(place.archive);
-        place::checked(&file, raw(&name), &place, &id.0)
+        place::checked(&file, raw(&name), place, id)
     }
 
     /// Reads an archive's directory from its file.
@@ -296,7 +333,7 @@ pub(crate) fn archives(folder: &Path) -> impl Iterator<Item = SnapshotId> {
 }
 
 /// 16 random bytes in hex.
-fn fresh_id() -> std::io::Result<String> {
+pub(super) fn fresh_id() -> std::io::Result<String> {
     let mut bytes = [0; 16];
     std::io::Read::read_exact(&mut File::open("/dev/urandom")?, &mut bytes)?;
     Ok(hex::encode(bytes))

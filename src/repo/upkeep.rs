@@ -8,7 +8,6 @@
 //! opens one that is half made, or removes what another has just made. Whoever has the old one open goes
 //! on with it; SQLite leaves the files of the new one alone.
 
-use std::collections::HashSet;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -17,43 +16,15 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, Transaction};
 
 use crate::disk::lock::{Lock, PATIENCE, lock};
-use crate::model::{Error, ErrorKind, Result, SnapshotId};
+use crate::model::{Error, ErrorKind, Result};
 use crate::repo::catalog::{self, Catalog, Place, failed, is_unusable, is_unwritable};
 use crate::repo::index::Index;
-use crate::repo::lost;
-use crate::repo::store::{Repo, TEMPORARY, archives};
+use crate::repo::news::Fault;
+use crate::repo::store::{Repo, TEMPORARY};
 use crate::repo::sum;
 
 /// The name of the catalog's file.
 pub const CATALOG: &str = "catalog.db";
-
-/// What goes wrong with the catalog: SQLite has something to say, or what it is made from cannot be read.
-enum Fault {
-    Sql(rusqlite::Error),
-    Other(Error),
-}
-
-impl From<rusqlite::Error> for Fault {
-    fn from(e: rusqlite::Error) -> Self {
-        Fault::Sql(e)
-    }
-}
-
-impl From<Error> for Fault {
-    fn from(e: Error) -> Self {
-        Fault::Other(e)
-    }
-}
-
-impl Fault {
-    // No From, which would make every `?` in the crate ask which error is meant.
-    fn error(self) -> Error {
-        match self {
-            Fault::Sql(e) => failed(e),
-            Fault::Other(e) => e,
-        }
-    }
-}
 
 /// Which file it is.
 type Identity = Option<(u64, u64)>;
@@ -120,7 +91,7 @@ impl Repo {
         self.bring_up(&mut catalog)
     }
 
-    fn tell_healed(&self, why: &str) {
+    pub(super) fn tell_healed(&self, why: &str) {
         let text = format!("the catalog {why} and was made again");
         self.notice(text.clone());
         self.add_healed(text);
@@ -218,7 +189,7 @@ impl Repo {
     /// Whether the catalog does not know all that the archives' directories say; then it is made anew. To be asked
     /// before something is said to be lost.
     pub(super) fn doubt(&self) -> Result<bool> {
-        for id in archives(self.path()) {
+        for id in self.counted() {
             // One that cannot be read is damaged, whatever the catalog says.
             let Ok(index) = self.read_index(id) else {
                 continue;
@@ -296,90 +267,6 @@ impl Repo {
             other => other.map_err(failed),
         }
     }
-
-    /// Whether the catalog lacks anything, or has too much.
-    fn has_news(&self, db: &Connection) -> Result<Option<News>, Fault> {
-        let known: HashSet<SnapshotId> = {
-            let mut query = db.prepare_cached("SELECT id FROM archives")?;
-            let rows = query.query_map([], |row| row.get(0).map(catalog::snapshot_id))?;
-            rows.collect::<rusqlite::Result<_>>()?
-        };
-        let end = catalog::meta_of::<i64>(db, "log_end")?.unwrap_or(0) as u64;
-        let tail = catalog::meta_of::<u32>(db, "log_tail")?.unwrap_or(0);
-        let theirs = catalog::meta_of::<String>(db, "repository")?;
-        // The folder and the log after the catalog: others enter what is there already, never sooner. The
-        // other way round, an archive that was just entered would look like one that is gone.
-        let there: HashSet<SnapshotId> = archives(self.path()).collect();
-        let log = self.log();
-        let repository = log.repository()?;
-        let length = log.length();
-        let empty = theirs.is_none() && known.is_empty();
-        let stale = if theirs != repository && !empty {
-            Some(FOREIGN)
-        } else if end > length || log.tail(end)? != tail {
-            Some("did not fit the log")
-        } else if !known.is_subset(&there) {
-            Some("named archives that are gone")
-        } else {
-            None
-        };
-        let behind = known.len() != there.len() || end != length;
-        Ok((behind || stale.is_some()).then_some(News {
-            known,
-            there,
-            stale,
-        }))
-    }
-
-    fn enter_news(&self, catalog: &mut Catalog) -> Result<(), Fault> {
-        // Reading alone must do when there is nothing to write. What another enters between two of these looks
-        // may seem to be wrong, so it is looked at again when nobody else writes.
-        if self.has_news(&catalog.db)?.is_none() {
-            return Ok(());
-        }
-        let tx = catalog.begin()?;
-        let Some(news) = self.has_news(&tx)? else {
-            return Ok(());
-        };
-        let before = lost::known(&tx)?;
-        if news.stale.is_some() {
-            catalog::clear(&tx)?;
-        }
-        let mut found = Vec::new();
-        for id in news.there {
-            if news.stale.is_some() || !news.known.contains(&id) {
-                match self.read_index(id) {
-                    Ok(index) => found.push(index),
-                    Err(e) => self.notice(e.to_string()),
-                }
-            }
-        }
-        found.sort_by_key(|index| (index.what.time(), index.id));
-        for index in &found {
-            catalog::enter(&tx, index)?;
-        }
-        self.replay(&tx)?;
-        if news.stale != Some(FOREIGN) {
-            lost::remember(&tx, &before)?;
-        }
-        tx.commit()?;
-        if let Some(why) = news.stale {
-            self.tell_healed(why);
-        }
-        Ok(())
-    }
-
-    /// Enters the lines of the log that the catalog has not read, inside the transaction, so that each counts once.
-    fn replay(&self, tx: &Transaction<'_>) -> Result<(), Fault> {
-        let end = catalog::meta_of::<i64>(tx, "log_end")?;
-        let news = self.log().read(end.unwrap_or(0) as u64)?;
-        for (at, line) in &news.lines {
-            crate::repo::replay::apply(tx, *at, line)?;
-        }
-        catalog::set_meta(tx, "log_end", news.end as i64)?;
-        catalog::set_meta(tx, "log_tail", self.log().tail(news.end)?)?;
-        Ok(())
-    }
 }
 
 /// Why a catalog that opened is not to be used, if there is a reason; without one, `Ok(None)` for none at all.
@@ -389,12 +276,3 @@ fn whole(catalog: Option<&Catalog>) -> rusqlite::Result<Option<&'static str>> {
         _ => Ok(None),
     }
 }
-
-/// What the catalog has and the folder has, and why it is to be made anew.
-struct News {
-    known: HashSet<SnapshotId>,
-    there: HashSet<SnapshotId>,
-    stale: Option<&'static str>,
-}
-
-const FOREIGN: &str = "was of another repository";
