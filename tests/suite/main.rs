@@ -13,6 +13,7 @@ mod choose;
 mod circles;
 mod clock;
 mod closed;
+mod damage;
 mod deep;
 mod diff;
 mod diff_more;
