@@ -162,7 +162,7 @@ impl Out<'_> {
         for id in &done.kept {
             talk.detail(&format!("snapshot {id} is read from the pack from now on"));
         }
-        talk.note("the catalog was made again");
+        talk.detail("the catalog was made again");
         Ok(())
     }
 

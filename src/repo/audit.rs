@@ -38,13 +38,17 @@ pub(super) fn catalog(repo: &Repo, archives: &[Checked]) -> Result<bool> {
     if archives.iter().any(|a| a.unknown) {
         return Ok(false);
     }
-    let news = repo.log().read(0)?;
     repo.ask(|disk| {
         let sound: String = disk
             .db
             .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
         let look = disk.db.unchecked_transaction()?;
         let end = catalog::meta_of::<i64>(&look, "log_end")?.unwrap_or(0) as u64;
+        // After the catalog's state is fixed: others may append and enter meanwhile.
+        let news = match repo.log().read(0) {
+            Ok(news) => news,
+            Err(e) => return Ok(Err(e)),
+        };
         let mut fresh = Catalog::in_memory()?;
         let tx = fresh.begin()?;
         enter(&tx, archives)?;
@@ -63,8 +67,8 @@ pub(super) fn catalog(repo: &Repo, archives: &[Checked]) -> Result<bool> {
         for sql in ARCHIVED {
             same = same && told(&rows(&look, sql)?, &rows(&tx, sql)?, &whole);
         }
-        Ok(same)
-    })
+        Ok(Ok(same))
+    })?
 }
 
 /// Enters what whole archives say of themselves, in the order in which they were made.

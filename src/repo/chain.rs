@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::disk::backup;
 use crate::model::quote::quote;
-use crate::model::{Result, SnapshotId, Time};
+use crate::model::{ErrorKind, Result, SnapshotId, Time};
 use crate::repo::audit::ids;
 use crate::repo::catalog::snapshot_id;
 use crate::repo::finding::{Finding, Subject};
@@ -44,12 +44,15 @@ pub(super) struct Standing {
 impl Standing {
     /// Of a repository; `more` is what damaged archives still say of themselves.
     pub fn new(repo: &Repo, more: &[Info]) -> Result<Self> {
+        // What the log says was recorded has its archive already, and so the catalog has it after this.
+        let logged = repo.log().read(0)?.lines;
+        repo.catch_up()?;
         let there = repo.snapshots(None)?;
         let mut known = ids(repo, "SELECT id FROM snapshots UNION SELECT id FROM gone")?;
         let unpacked: HashSet<SnapshotId> = repo.lost_gone()?.iter().map(|g| g.gone).collect();
         known.extend(&unpacked);
         let mut lost: BTreeMap<SnapshotId, Lost> = BTreeMap::new();
-        for (_, line) in repo.log().read(0)?.lines {
+        for (_, line) in logged {
             if let Line::Snapshot {
                 id,
                 directory,
@@ -88,6 +91,15 @@ impl Standing {
         })
     }
 
+    /// Whether a snapshot is not there, and was not made meanwhile.
+    fn lacks(&self, repo: &Repo, id: SnapshotId) -> Result<bool> {
+        if self.known.contains(&id) {
+            return Ok(false);
+        }
+        repo.catch_up()?;
+        Ok(repo.find(id)?.is_none() && repo.gone(id)?.is_none())
+    }
+
     /// Parents that are not there.
     pub fn parents(&self, found: &mut Vec<Finding>) {
         for info in &self.there {
@@ -107,7 +119,9 @@ impl Standing {
         })?;
         for (directory, id) in &logged {
             let id = id.clone().map(snapshot_id);
-            if let Some(id) = id.filter(|id| !self.known.contains(id)) {
+            if let Some(id) = id
+                && self.lacks(repo, id)?
+            {
                 let message = format!("the log says that its head is {id}, which is not there");
                 let directory = PathText(directory.clone());
                 found.push(Finding::new(Subject::Head, message).in_directory(&directory));
@@ -123,32 +137,39 @@ impl Standing {
             .collect();
         let mut here: Vec<_> = here.into_iter().collect();
         here.sort_by(|a, b| a.0.cmp(&b.0));
-        found.extend(here.into_iter().filter_map(|dir| self.backup(dir)));
+        for directory in here {
+            found.extend(self.backup(repo, directory)?);
+        }
         Ok(())
     }
 
     /// What is wrong with the BACKUP file of a directory.
-    fn backup(&self, directory: &PathText) -> Option<Finding> {
-        let dir = Local::open(Path::new(OsStr::from_bytes(&directory.0))).ok()?;
+    fn backup(&self, repo: &Repo, directory: &PathText) -> Result<Option<Finding>> {
+        let Ok(dir) = Local::open(Path::new(OsStr::from_bytes(&directory.0))) else {
+            return Ok(None);
+        };
         // It may be another one by now, behind a link.
         if dir.path().as_os_str().as_bytes() != directory.0 {
-            return None;
+            return Ok(None);
         }
         let message = match backup::read(dir.handle()) {
-            Ok(Some(id)) if !self.known.contains(&id) => format!(
+            Ok(Some(id)) if self.lacks(repo, id)? => format!(
                 ".fsync-backup names snapshot {id}, which this repository does not have; \
                  move it away, and the log's last head counts"
             ),
-            Err(e) if e.kind() == crate::model::ErrorKind::BadInput => e.to_string(),
-            _ => return None,
+            Err(e) if e.kind() == ErrorKind::BadInput => e.to_string(),
+            _ => return Ok(None),
         };
-        Some(Finding::new(Subject::Head, message).in_directory(directory))
+        let finding = Finding::new(Subject::Head, message);
+        Ok(Some(finding.in_directory(directory)))
     }
 
     /// Tags that point nowhere.
     pub fn tags(&self, repo: &Repo, found: &mut Vec<Finding>) -> Result<()> {
         for tag in repo.tags(None)? {
-            if let Some(id) = tag.id.filter(|id| !self.known.contains(id)) {
+            if let Some(id) = tag.id
+                && self.lacks(repo, id)?
+            {
                 let name = quote(tag.name.as_bytes());
                 let message = format!("the tag {name} names {id}, which is not there");
                 found.push(Finding::new(Subject::Tag, message).in_directory(&tag.directory));

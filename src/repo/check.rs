@@ -22,8 +22,8 @@ pub(super) struct Checked {
     pub what: Option<What>,
     /// Why it is not.
     pub damage: Option<String>,
-    /// It is whole, and of a later format.
-    pub later: bool,
+    /// That is no damage: it is of a later format, or may not be read.
+    pub alive: bool,
     /// Of how many contents and nodes the catalog says that they lie in it, rightly.
     pub known: u64,
     /// Why the catalog is wrong about it.
@@ -37,10 +37,14 @@ pub(super) fn archive(repo: &Repo, id: SnapshotId) -> Checked {
         id,
         what: None,
         damage: None,
-        later: false,
+        alive: false,
         known: 0,
         unknown: false,
     };
+    checked.alive = [digest.as_ref().err(), index.as_ref().err()]
+        .into_iter()
+        .flatten()
+        .any(is_alive);
     match (digest, index) {
         (Ok(()), Ok(index)) => {
             match known(repo, id, index.places) {
@@ -48,10 +52,6 @@ pub(super) fn archive(repo: &Repo, id: SnapshotId) -> Checked {
                 Err(_) => checked.unknown = true,
             }
             checked.what = Some(index.what);
-        }
-        (Ok(()), Err(e)) if e.kind() == ErrorKind::Refused => {
-            checked.later = true;
-            checked.damage = Some(e.cause());
         }
         (Err(e), Ok(_)) | (Ok(()), Err(e)) => checked.damage = Some(e.cause()),
         (Err(e), Err(more)) => {
@@ -63,6 +63,14 @@ pub(super) fn archive(repo: &Repo, id: SnapshotId) -> Checked {
         }
     }
     checked
+}
+
+/// Whether a failure says nothing against the archive: a later program wrote it, or the system does not let us read it
+/// (though not since the disk is broken).
+fn is_alive(e: &Error) -> bool {
+    let broken = Some(rustix::io::Errno::IO.raw_os_error());
+    e.kind() == ErrorKind::Refused
+        || e.kind() == ErrorKind::Failed && e.errno().is_some() && e.errno() != broken
 }
 
 /// Whether the file's SHA-1 is its name.

@@ -41,14 +41,14 @@ impl Repo {
     /// Finds out what is damaged. From now on damaged archives count as if they were gone.
     ///
     /// # Errors
-    /// [`ErrorKind::Refused`] when an archive is of a later format: that is not damage.
+    /// [`ErrorKind::Refused`] when an archive is of a later format or may not be read: that is not damage.
     pub fn survey(&self) -> Result<Damage> {
         let mut ids: Vec<SnapshotId> = archives(self.path()).collect();
         ids.sort();
         let checked: Vec<_> = ids.par_iter().map(|id| check::archive(self, *id)).collect();
-        if let Some(later) = checked.iter().find(|c| c.later) {
-            let message = later.damage.clone().unwrap_or_default();
-            let path = self.archive_path(later.id);
+        if let Some(alive) = checked.iter().find(|c| c.alive) {
+            let message = alive.damage.clone().unwrap_or_default();
+            let path = self.archive_path(alive.id);
             return Err(Error::at(
                 ErrorKind::Refused,
                 path.as_os_str().as_bytes(),

@@ -47,6 +47,7 @@ struct News {
 }
 
 const FOREIGN: &str = "was of another repository";
+const GONE: &str = "named archives that are gone";
 
 impl Repo {
     /// Whether the catalog lacks anything, or has too much.
@@ -74,7 +75,7 @@ impl Repo {
         } else if !tailed {
             Some("did not fit the log")
         } else if !known.is_subset(&there) {
-            Some("named archives that are gone")
+            Some(GONE)
         } else {
             None
         };
@@ -118,8 +119,11 @@ impl Repo {
             lost::remember(&tx, &before)?;
         }
         tx.commit()?;
-        if let Some(why) = news.stale {
-            self.tell_healed(why);
+        match news.stale {
+            // That says something about archives, not about the catalog.
+            Some(GONE) => self.notice(format!("the catalog {GONE} and was made again")),
+            Some(why) => self.tell_healed(why),
+            None => {}
         }
         Ok(())
     }

@@ -38,6 +38,8 @@ pub struct Verified {
 pub fn verify(repo: &Repo, read: Option<u8>) -> Result<Verified> {
     let mut ids: Vec<SnapshotId> = archives(repo.path()).collect();
     ids.sort();
+    // Whoever made one of them may not have entered it yet.
+    repo.catch_up()?;
     let checked: Vec<Checked> = ids.par_iter().map(|id| check::archive(repo, *id)).collect();
     let mut done = Verified {
         archives: ids.len(),

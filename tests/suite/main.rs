@@ -9,6 +9,7 @@
 mod apply;
 mod archive;
 mod busy;
+mod catalog;
 mod choose;
 mod circles;
 mod clock;
