@@ -264,6 +264,11 @@ impl Repo {
             .and_then(|tx| change(&tx).and_then(|()| tx.commit()));
         match done {
             Err(e) if is_unusable(&e) => self.replace(&mut catalog, &e),
+            // What it is made from is written already, which is what counts.
+            Err(e) if is_unwritable(&e) => {
+                *catalog = self.in_memory()?;
+                self.enter_news(&mut catalog).map_err(Fault::error)
+            }
             other => other.map_err(failed),
         }
     }

@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::process::Stdio;
 
+use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 
 use crate::support::{Oracle, Person, Sandbox, Told};
@@ -84,7 +85,7 @@ fn a_read_only_repository_whose_catalog_is_damaged_can_be_read() {
 #[test]
 fn a_repository_on_a_full_disk_can_be_read() {
     let full = "mount -t tmpfs -o mode=755,size=2m none repo && cp -a kept/. repo/
-        cat /dev/zero >repo/tmp/filler 2>/dev/null; chown --reference=kept repo";
+        cat /dev/zero >repo/filler 2>/dev/null; chown --reference=kept repo";
     read_from(full, ":", NO_SNAPSHOT);
     read_from(full, "rm repo/catalog.db*", NO_SNAPSHOT);
 }
@@ -119,8 +120,6 @@ fn a_catalog_of_somebody_elses_is_said_to_be() {
     p.sh("fsync-snap d").code(9);
     p.sh("rm -f repo/catalog.db*; fsync log d").code(0);
 }
-
-use predicates::prelude::PredicateBooleanExt;
 
 #[test]
 fn many_at_once_make_one_catalog() {
