@@ -86,7 +86,7 @@ pub enum Command {
     Show(show::Show),
     /// Check the repository: that every archive is whole, and everything that snapshots name is there
     ///
-    /// Exit code 8 when something is damaged.
+    /// Exit code 8 when something is damaged. What cannot be restored is listed for each snapshot.
     Verify(verify::Verify),
     /// Show the help of a command, or of fsync itself
     Help(help::Help),
