@@ -120,8 +120,10 @@ impl Repo {
         }
         tx.commit()?;
         match news.stale {
-            // That says something about archives, not about the catalog.
-            Some(GONE) => self.notice(format!("the catalog {GONE} and was made again")),
+            // That says something about the archives or the log, not about the catalog.
+            Some(why) if why == GONE || self.log().length() == 0 => {
+                self.notice(format!("the catalog {why} and was made again"));
+            }
             Some(why) => self.tell_healed(why),
             None => {}
         }

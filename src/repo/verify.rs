@@ -138,8 +138,12 @@ fn of_archives(
 
 /// An archive that is gone.
 fn gone(lost: &Lost) -> Finding {
+    let more = match lost.info {
+        Some(_) => "",
+        None => "; nothing more is known of it",
+    };
     let message = format!(
-        "is gone; it was recorded at {}, and nothing says that it was removed",
+        "is gone; it was recorded at {}, and nothing says that it was removed{more}",
         lost.time.rfc3339()
     );
     Finding::archive(lost.id, message).of(lost.id, &lost.directory)

@@ -704,3 +704,116 @@ fn verify_beside_snapshots_finds_nothing() {
         told.into_iter().for_each(|told| drop(told.code(0)));
     });
 }
+
+#[test]
+fn a_sweep_of_repairs() {
+    let (s, ids) = history();
+    let before = restored(&s, &ids);
+    s.sh("cp -a repo saved").code(0);
+    let mut x = 0x9e37_79b9_7f4a_7c15u64;
+    let mut random = |below: usize| {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        (x % below as u64) as usize
+    };
+    let mut healed = 0;
+    for _ in 0..12 {
+        // One archive is hit in several places, another loses its end.
+        let n = random(ids.len());
+        let path = s.archive(&ids[n]);
+        scribble(&path, |bytes| {
+            for _ in 0..3 {
+                let at = random(bytes.len());
+                bytes[at] = !bytes[at];
+            }
+            let tail = bytes.len() - 1 - random(3000);
+            bytes[tail] ^= 0x10;
+        });
+        let other = (n + 1) % ids.len();
+        scribble(&s.archive(&ids[other]), |bytes| {
+            bytes.truncate(bytes.len() - 200)
+        });
+        let told = s.run("fsync verify --repair --json");
+        let code = told.get_output().status.code();
+        assert!(matches!(code, Some(0 | 8)), "{told}");
+        let found = findings(&told);
+        let after = s.run("fsync verify --json");
+        assert_eq!(after.get_output().status.code(), code, "{told}\n{after}");
+        assert_eq!(findings(&after), found, "what is left is said again");
+        // Whatever is not said to be lost is as it was.
+        for (at, id) in ids.iter().enumerate() {
+            if found.iter().any(|f| f["snapshot"] == id[..]) {
+                continue;
+            }
+            s.run(&format!("fsync-revert a {id} --to out")).code(0);
+            assert_eq!(before[at].differences(&Oracle::of(s.path("out"))), "");
+            s.tree(".").remove("out");
+            healed += 1;
+        }
+        s.sh("chmod -R u+w repo; rm -r repo; cp -a saved repo")
+            .code(0);
+    }
+    assert!(healed > 20, "{healed}");
+}
+
+#[test]
+fn a_log_that_is_gone() {
+    let (s, ids) = history();
+    let before = restored(&s, &ids);
+    for text in ["", "rm"] {
+        match text {
+            "" => fs::write(s.path("repo/log.ndjson"), "").expect("it"),
+            _ => fs::remove_file(s.path("repo/log.ndjson")).expect("it"),
+        }
+        for _ in 0..2 {
+            let told = words_of(&s, &ids, "fsync verify");
+            assert_eq!(told, ["log"]);
+        }
+        assert_restored(&s, &ids, &before);
+        s.run("fsync verify --repair").code(0);
+        assert_eq!(verify(&s, &ids), [""; 0]);
+    }
+    // The heads are in the directories, and recording goes on from there.
+    s.tree("b").file("new", "new");
+    let next = s.snap("b");
+    let told = s
+        .run(&format!("fsync show --json {next}"))
+        .code(0)
+        .records();
+    assert_eq!(told[0]["parent"], ids[4][..]);
+}
+
+#[test]
+fn an_archive_that_is_gone_with_the_catalog() {
+    let (s, ids) = history();
+    fs::remove_file(s.archive(&ids[3])).expect("it");
+    s.sh("rm repo/catalog.db*").code(0);
+    // Nothing is left to say what it was but the log.
+    for line in ["fsync verify", "fsync verify --repair", "fsync verify"] {
+        assert_eq!(words_of(&s, &ids, line), ["archive 3"], "{line}");
+    }
+    let told = s.run("fsync verify").code(8).complaint();
+    assert!(told.contains("nothing more is known"), "{told}");
+    s.run(&format!("fsync-revert b {} --to out", ids[4]))
+        .code(0);
+}
+
+#[test]
+fn an_archive_of_a_later_format_is_not_set_aside() {
+    let (s, ids) = history();
+    let path = s.archive(&ids[4]);
+    scribble(&path, |bytes| {
+        let at = bytes.len() - 300;
+        let name = b"\"fsync\":0";
+        let found = bytes[at..].windows(name.len()).position(|w| w == name);
+        bytes[at + found.expect("a comment") + name.len() - 1] = b'9';
+    });
+    let sum = s
+        .sh(&format!("sha1sum <repo/{}.zip | cut -c1-40", ids[4]))
+        .text();
+    fs::rename(&path, s.archive(&sum)).expect("moved");
+    let told = s.run("fsync verify --repair").code(4).complaint();
+    assert!(told.contains("update fsync"), "{told}");
+    assert!(s.archive(&sum).exists());
+}
