@@ -85,6 +85,8 @@ pub fn repair(repo: &Repo) -> Result<Repaired> {
     repo.set_aside(&archives)?;
     done.set_aside = archives;
     repo.refresh_catalog()?;
+    // What was said of damaged archives and of the catalog meanwhile is what was repaired.
+    drop(repo.notices());
     Ok(done)
 }
 

@@ -58,7 +58,7 @@ pub(super) fn archive(repo: &Repo, id: SnapshotId) -> Checked {
             let (e, more) = (e.cause(), more.cause());
             checked.damage = Some(match e == more {
                 true => e,
-                false => format!("{e}; {more}"),
+                false => format!("{e}, and it does not read as an archive: {more}"),
             });
         }
     }

@@ -817,3 +817,61 @@ fn an_archive_of_a_later_format_is_not_set_aside() {
     assert!(told.contains("update fsync"), "{told}");
     assert!(s.archive(&sum).exists());
 }
+
+#[test]
+fn heads_and_tags_that_point_nowhere() {
+    let (s, ids) = history();
+    let log = s.path("repo/log.ndjson");
+    let good = fs::read(&log).expect("a log");
+    let nobody = "00112233445566778899aabbccddeeff00112233";
+    let directory = s.path("a").canonicalize().expect("it");
+    for (subject, line) in [
+        (
+            "tag",
+            "\"type\":\"tag\",\"directory\":{\"path\":\"DIR\"},\"tag\":\"t\",\"id\":\"ID\",\"time\":{\"secs\":1,\"nanos\":2}}",
+        ),
+        (
+            "head",
+            "\"type\":\"head\",\"directory\":{\"path\":\"DIR\"},\"id\":\"ID\",\"time\":{\"secs\":1,\"nanos\":2}}",
+        ),
+        (
+            "archive ?",
+            "\"type\":\"snapshot\",\"id\":\"ID\",\"directory\":{\"path\":\"DIR\"},\"time\":{\"secs\":1,\"nanos\":2}}",
+        ),
+    ] {
+        let body = line
+            .replace("DIR", &directory.display().to_string())
+            .replace("ID", nobody);
+        let sum = crc32fast::hash(body.as_bytes());
+        scribble(&log, |bytes| {
+            bytes.extend(format!("{{\"crc\":\"{sum:08x}\",{body}\n").bytes())
+        });
+        assert_eq!(verify(&s, &ids), [subject]);
+        fs::write(&log, &good).expect("it");
+        s.sh("rm repo/catalog.db*").code(0);
+    }
+    assert_eq!(verify(&s, &ids), [""; 0]);
+}
+
+#[test]
+fn a_local_header_that_says_something_else_in_an_archive_named_by_its_bytes() {
+    let (s, ids) = history();
+    let path = s.archive(&ids[4]);
+    let [header, ..] = places(&path, "more");
+    // Not the name, which opening looks at too, but the length.
+    flip(&path, header + 22, 0);
+    let sum = s
+        .sh(&format!("sha1sum <repo/{}.zip | cut -c1-40", ids[4]))
+        .text();
+    fs::rename(&path, s.archive(&sum)).expect("moved");
+    let told = s.run("fsync verify --json").code(8);
+    let about = |f: &&Value| f["archive"] == sum[..];
+    let found = findings(&told);
+    let message = found.iter().find(about).expect("a finding")["message"].clone();
+    assert!(
+        message
+            .as_str()
+            .is_some_and(|m| m.contains("local header of \"more\"")),
+        "{message}"
+    );
+}
