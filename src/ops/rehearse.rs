@@ -8,9 +8,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::disk::Root;
-use crate::model::{Error, ErrorKind, Outcome, Result, SnapshotId};
+use crate::model::{Change, Error, ErrorKind, Outcome, Result, SnapshotId};
 use crate::ops::apply::{Job, apply};
 use crate::ops::diff::{Item, Plan, diff};
+use crate::ops::outcome::Report;
 use crate::ops::revert::{only, options, whole};
 use crate::repo::finding::{Finding, Subject};
 use crate::repo::{Info, PathText, Repo};
@@ -109,6 +110,19 @@ fn restore(repo: &Repo, info: &Info, path: &Path) -> Result<u64> {
         dry_run: false,
     };
     let reports = apply(&job, &changes);
+    made(path, &changes, &reports)?;
+    // Both are read: the snapshot from its archives, the directory from where it was written.
+    let restored = Local::open(path)?;
+    plan = diff(&tree, Some(&restored), &options)?;
+    only(&mut plan, &[]);
+    match trouble(&plan) {
+        Some(why) => Err(Error::new(ErrorKind::Damaged, why)),
+        None => Ok(changes.len() as u64),
+    }
+}
+
+/// Whether all was made; where not, whether it is for lack of room.
+fn made(path: &Path, changes: &[Change], reports: &[Report]) -> Result<()> {
     if reports.iter().any(|r| r.outcome == Outcome::Held) {
         let message = "takes no more data; name another place with --scratch";
         return Err(Error::at(
@@ -119,20 +133,13 @@ fn restore(repo: &Repo, info: &Info, path: &Path) -> Result<u64> {
     }
     let failed = changes
         .iter()
-        .zip(&reports)
+        .zip(reports)
         .find(|(_, r)| !r.outcome.is_success());
     if let Some((change, report)) = failed {
         let why = report.reason().unwrap_or_default();
         return Err(Error::at(ErrorKind::Damaged, change.path.as_bytes(), why));
     }
-    // Both are read: the snapshot from its archives, the directory from where it was written.
-    let restored = Local::open(path)?;
-    plan = diff(&tree, Some(&restored), &options)?;
-    only(&mut plan, &[]);
-    match trouble(&plan) {
-        Some(why) => Err(Error::new(ErrorKind::Damaged, why)),
-        None => Ok(changes.len() as u64),
-    }
+    Ok(())
 }
 
 /// The first thing in which the two differ. Skips are what nobody but root could have made.

@@ -71,23 +71,33 @@ pub fn repair(repo: &Repo) -> Result<Repaired> {
         log_lines,
         ..Repaired::default()
     };
-    let pack = repo.new_pack();
-    for need in &needs {
-        if let Some(id) = save(&pack, &holdings, need)? {
-            large(repo, &pack, &holdings, id)?;
-        }
-    }
-    if !pack.is_empty() || !kept.is_empty() || !gone.is_empty() {
-        let time = Time::now();
-        let index = pack.commit(&What::Pack(Pack { time, kept, gone }))?;
-        done.pack = Some(index.id);
-    }
+    let time = Time::now();
+    done.pack = write(repo, &holdings, &needs, Pack { time, kept, gone })?;
     repo.set_aside(&archives)?;
     done.set_aside = archives;
     repo.refresh_catalog()?;
     // What was said of damaged archives and of the catalog meanwhile is what was repaired.
     drop(repo.notices());
     Ok(done)
+}
+
+/// Writes what was saved; the pack's id, if there is anything to write.
+fn write(
+    repo: &Repo,
+    holdings: &Holdings<'_>,
+    needs: &[Need],
+    what: Pack,
+) -> Result<Option<SnapshotId>> {
+    let pack = repo.new_pack();
+    for need in needs {
+        if let Some(id) = save(&pack, holdings, need)? {
+            large(repo, &pack, holdings, id)?;
+        }
+    }
+    if pack.is_empty() && what.kept.is_empty() && what.gone.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(pack.commit(&What::Pack(what))?.id))
 }
 
 /// What snapshots need that is in no whole archive, and could be saved.

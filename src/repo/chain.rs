@@ -29,6 +29,33 @@ pub(super) struct Lost {
     pub info: Option<Info>,
 }
 
+/// A snapshot as the log names it.
+fn of_line(line: Line) -> Option<Lost> {
+    match line {
+        Line::Snapshot {
+            id,
+            directory,
+            time,
+        } => Some(Lost {
+            id,
+            directory,
+            time,
+            info: None,
+        }),
+        _ => None,
+    }
+}
+
+/// A snapshot of which all is known.
+fn of_info(info: &Info) -> Lost {
+    Lost {
+        id: info.id,
+        directory: info.directory.clone(),
+        time: info.time,
+        info: Some(info.clone()),
+    }
+}
+
 /// Which snapshots there are.
 pub(super) struct Standing {
     /// Those that are there.
@@ -53,33 +80,12 @@ impl Standing {
         known.extend(&unpacked);
         let mut lost: BTreeMap<SnapshotId, Lost> = BTreeMap::new();
         for (_, line) in logged {
-            if let Line::Snapshot {
-                id,
-                directory,
-                time,
-            } = line
-                && !known.contains(&id)
-            {
-                lost.insert(
-                    id,
-                    Lost {
-                        id,
-                        directory,
-                        time,
-                        info: None,
-                    },
-                );
-            }
+            let found = of_line(line).filter(|found| !known.contains(&found.id));
+            lost.extend(found.map(|found| (found.id, found)));
         }
         for info in repo.lost()?.iter().chain(more) {
             if !known.contains(&info.id) {
-                let found = Lost {
-                    id: info.id,
-                    directory: info.directory.clone(),
-                    time: info.time,
-                    info: Some(info.clone()),
-                };
-                lost.insert(info.id, found);
+                lost.insert(info.id, of_info(info));
             }
         }
         known.extend(lost.keys());

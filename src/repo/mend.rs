@@ -61,27 +61,37 @@ impl Repo {
         let salvaged = salvaged?;
         self.ignore(&archives);
         self.refresh_catalog()?;
-        let mut lost: BTreeMap<SnapshotId, Info> = BTreeMap::new();
-        let told = salvaged.iter().flat_map(Salvage::told).cloned();
-        for info in self.lost()?.into_iter().chain(told) {
-            if self.find(info.id)?.is_none() && self.gone(info.id)?.is_none() {
-                lost.insert(info.id, info);
-            }
-        }
         let mut gone: BTreeMap<SnapshotId, Gone> = BTreeMap::new();
         let told = salvaged.iter().filter_map(|s| s.what.as_ref());
         let told = told.flat_map(What::gone).cloned();
         for one in self.lost_gone()?.into_iter().chain(told) {
-            if self.find(one.gone)?.is_none() && self.gone(one.gone)?.is_none() {
+            if !self.tells(one.gone)? {
                 gone.insert(one.gone, one);
             }
         }
         Ok(Damage {
             archives,
-            salvaged,
-            lost: lost.into_values().collect(),
+            lost: self.untold(&salvaged)?,
             gone: gone.into_values().collect(),
+            salvaged,
         })
+    }
+
+    /// Whether a whole archive says what became of a snapshot.
+    fn tells(&self, id: SnapshotId) -> Result<bool> {
+        Ok(self.find(id)?.is_some() || self.gone(id)?.is_some())
+    }
+
+    /// Snapshots that no whole archive speaks for; what damaged ones say of themselves counts most.
+    fn untold(&self, salvaged: &[Salvage]) -> Result<Vec<Info>> {
+        let mut lost: BTreeMap<SnapshotId, Info> = BTreeMap::new();
+        let told = salvaged.iter().flat_map(Salvage::told).cloned();
+        for info in self.lost()?.into_iter().chain(told) {
+            if !self.tells(info.id)? {
+                lost.insert(info.id, info);
+            }
+        }
+        Ok(lost.into_values().collect())
     }
 
     /// Makes the catalog anew, but remembers what it knew of what is lost.

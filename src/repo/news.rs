@@ -119,7 +119,12 @@ impl Repo {
             lost::remember(&tx, &before)?;
         }
         tx.commit()?;
-        match news.stale {
+        self.tell_stale(news.stale);
+        Ok(())
+    }
+
+    fn tell_stale(&self, stale: Option<&'static str>) {
+        match stale {
             // That says something about the archives or the log, not about the catalog.
             Some(why) if why == GONE || self.log().length() == 0 => {
                 self.notice(format!("the catalog {why} and was made again"));
@@ -127,7 +132,6 @@ impl Repo {
             Some(why) => self.tell_healed(why),
             None => {}
         }
-        Ok(())
     }
 
     /// Enters the lines of the log that the catalog has not read, inside the transaction, so that each counts once.

@@ -47,11 +47,8 @@ pub fn verify(repo: &Repo, read: Option<u8>) -> Result<Verified> {
     };
     done.findings.extend(chain::log(repo, ids.len())?);
     done.findings.extend(catalog(repo, &checked)?);
-    let damaged: HashSet<SnapshotId> = checked
-        .iter()
-        .filter(|c| c.damage.is_some())
-        .map(|c| c.id)
-        .collect();
+    let bad = checked.iter().filter(|c| c.damage.is_some());
+    let damaged: HashSet<SnapshotId> = bad.map(|c| c.id).collect();
     let mut rotten = Vec::new();
     if let Some(percent) = read {
         let reading = sample::read(repo, percent, &damaged)?;
@@ -69,13 +66,7 @@ pub fn verify(repo: &Repo, read: Option<u8>) -> Result<Verified> {
     let of_archives = of_archives(&checked, &rotten, costs.is_empty());
     done.findings.extend(of_archives);
     done.findings.extend(standing.lost.iter().map(gone));
-    if standing.unpacked > 0 {
-        let message = format!(
-            "a pack is gone, which said that {} snapshots were removed; the catalog still knows",
-            standing.unpacked
-        );
-        done.findings.push(Finding::new(Subject::Archive, message));
-    }
+    done.findings.extend(unpacked(standing.unpacked));
     done.findings.extend(costs);
     standing.parents(&mut done.findings);
     standing.heads(repo, &mut done.findings)?;
@@ -147,6 +138,14 @@ fn gone(lost: &Lost) -> Finding {
         lost.time.rfc3339()
     );
     Finding::archive(lost.id, message).of(lost.id, &lost.directory)
+}
+
+/// A pack that is gone, which said that `count` snapshots were removed.
+fn unpacked(count: usize) -> Option<Finding> {
+    let message = format!(
+        "a pack is gone, which said that {count} snapshots were removed; the catalog still knows"
+    );
+    (count > 0).then(|| Finding::new(Subject::Archive, message))
 }
 
 /// What cannot be restored of each snapshot.
