@@ -266,10 +266,14 @@ complete -c fsync -n "__fish_fsync_using_subcommand export" -s q -l quiet -d 'Sa
 complete -c fsync -n "__fish_fsync_using_subcommand export" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand export" -l trace -d 'Print the pipeline that runs, as a shell reads it'
 complete -c fsync -n "__fish_fsync_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c fsync -n "__fish_fsync_using_subcommand verify" -l read-data -d 'Read contents too, and compare them with their digests: all of them, or N% of the bytes, another part each time' -r
+complete -c fsync -n "__fish_fsync_using_subcommand verify" -l restore -d 'Restore the newest snapshot of each directory into scratch space, or N snapshots by chance; compare, and remove it again' -r
+complete -c fsync -n "__fish_fsync_using_subcommand verify" -l scratch -d 'Where to restore to [default: the directory for temporary files]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
-complete -c fsync -n "__fish_fsync_using_subcommand verify" -l read-data -d 'Read the contents of every file too, and compare them with their digests'
+complete -c fsync -n "__fish_fsync_using_subcommand verify" -l repair -d 'Mend what can be mended: damaged archives are moved to damaged/ in the repository, and what they held is saved from them, from other archives and from the recorded directories'
+complete -c fsync -n "__fish_fsync_using_subcommand verify" -l json -d 'Print JSON, one object a line: each finding with all its paths, and what was done'
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -l trace -d 'Print the pipeline that runs, as a shell reads it'

@@ -93,6 +93,7 @@ pub fn archives(repo: &Repo) -> usize {
 mod tests {
     use super::*;
     use crate::repo::directory_of;
+    use crate::repo::finding::Finding;
     use crate::repo::verify::verify;
 
     #[test]
@@ -143,7 +144,7 @@ mod tests {
             assert!(data == fs::read(p.dir.join(name)).unwrap(), "{name}");
         }
         assert!(zip.by_name("a/").unwrap().is_dir());
-        assert!(verify(&p.repo, true).unwrap().is_empty());
+        assert_eq!(verify(&p.repo, Some(100)).unwrap().findings, []);
     }
 
     #[test]
@@ -155,7 +156,7 @@ mod tests {
         let first = p.snap().id;
         p.write("g", "g".repeat(5000));
         p.snap();
-        assert_eq!(verify(&p.repo, true).unwrap(), []);
+        assert_eq!(verify(&p.repo, Some(100)).unwrap().findings, []);
         let path = p.repo.archive_path(first);
         let good = fs::read(&path).unwrap();
         for at in (0..good.len()).step_by(good.len() / 23) {
@@ -164,16 +165,14 @@ mod tests {
             let _ = fs::remove_file(&path);
             fs::write(&path, &bad).unwrap();
             let repo = Repo::open(p.repo.path()).unwrap();
-            assert!(!verify(&repo, true).unwrap().is_empty(), "byte {at}");
+            let found = verify(&repo, None).unwrap().findings;
+            assert!(!found.is_empty(), "byte {at}");
         }
         fs::remove_file(&path).unwrap();
         let repo = Repo::open(p.repo.path()).unwrap();
-        assert!(
-            verify(&repo, false)
-                .unwrap()
-                .iter()
-                .any(|f| f.message.contains("parent"))
-        );
+        let found = verify(&repo, None).unwrap().findings;
+        let gone = |f: &Finding| f.archive == Some(first) && f.message.contains("gone");
+        assert!(found.iter().any(gone), "{found:?}");
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl<'a> Own<'a> {
     /// What the repository has of what the zip lacks.
     fn lent<T>(&self, id: &[u8; 32], get: impl Fn() -> Result<T>) -> Result<T> {
         match get() {
-            Err(e) if e.kind() == ErrorKind::Damaged && !self.desk.repo.catalog().holds(id)? => {
+            Err(e) if e.kind() == ErrorKind::Damaged && !self.desk.repo.holds(id)? => {
                 Err(self.bad(format!(
                     "is a thin archive, and {} is neither in it nor in the repository; export the snapshot where it is \
                      whole (fsync-snap --export)",
@@ -313,7 +313,7 @@ impl<'a> Own<'a> {
         for id in [id.0].into_iter().chain(lists) {
             held = held && archive.holds(&id)?;
         }
-        let place = self.desk.repo.catalog().place(&id.0)?;
+        let place = self.desk.repo.find_place(&id.0)?;
         let place = self.places.get(&id.0).copied().or(place);
         if place.is_some_and(|place| place.size != state.size) {
             return Err(wrong("has another length than its manifest says"));
@@ -345,7 +345,7 @@ impl<'a> Own<'a> {
                 Ok(Box::new(Cursor::new(self.bytes(&id.0)?)))
             }
             (Some(place), _) => Ok(place::stream(self.desk.zip.file.clone(), place)),
-            (None, Some(list)) if !self.desk.repo.catalog().holds(&id.0)? => {
+            (None, Some(list)) if !self.desk.repo.holds(&id.0)? => {
                 let list = chunk::parse(&self.bytes(&list.0)?).map_err(|why| self.bad(why))?;
                 Ok(Box::new(Joined {
                     own: self,

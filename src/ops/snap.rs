@@ -215,7 +215,7 @@ pub(super) fn pool() -> Result<rayon::ThreadPool> {
 }
 
 /// Walks with a pool of its own.
-fn walk(
+pub(super) fn walk(
     repo: &Repo,
     dir: &Local,
     archive: &Archive,

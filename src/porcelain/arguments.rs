@@ -131,7 +131,7 @@ pub enum Command {
     Export(export::Export),
     /// Check the repository: that every archive is whole, and everything that snapshots name is there
     ///
-    /// Exit code 8 when something is damaged.
+    /// Exit code 8 when something is damaged. What cannot be restored is listed for each snapshot.
     Verify(verify::Verify),
     /// Make or update a second copy of the repository
     ///

@@ -6,6 +6,7 @@ pub mod prune;
 pub mod record;
 pub mod report;
 pub mod stream;
+pub mod verdict;
 
 pub use crate::model::Outcome;
 pub use record::{End, Header, Options, Record, ResultRecord, Root, SnapshotRecord};

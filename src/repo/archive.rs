@@ -97,12 +97,12 @@ impl Archive {
     /// # Errors
     /// When the catalog cannot be read.
     pub fn holds(&self, id: &[u8; 32]) -> Result<bool> {
-        Ok(self.state().claimed.contains(id) || self.repo.catalog().holds(id)?)
+        Ok(self.state().claimed.contains(id) || self.repo.holds(id)?)
     }
 
     /// Whether bytes are still to be written, by whoever asks first. A full archive repeats what others have.
     pub(super) fn claim(&self, id: &[u8; 32]) -> Result<bool> {
-        if !self.purpose.full && self.repo.catalog().holds(id)? {
+        if !self.purpose.full && self.repo.holds(id)? {
             return Ok(false);
         }
         Ok(self.state().claimed.insert(*id))
@@ -257,6 +257,18 @@ impl Archive {
     /// # Errors
     /// When it cannot be written, or is not what was written.
     pub fn commit(self, what: &What) -> Result<Index> {
+        let (file, index) = self.finish(what)?;
+        self.repo.install(file, index.id)?;
+        Ok(index)
+    }
+
+    /// Whether nothing was added yet.
+    pub fn is_empty(&self) -> bool {
+        self.state().open.is_none()
+    }
+
+    /// Ends the archive, makes it durable and reads it back: all but giving it its name.
+    pub(super) fn finish(&self, what: &What) -> Result<(tempfile::NamedTempFile, Index)> {
         let folder = &self.purpose.folder;
         let mut state = self.state();
         let pieces = std::mem::take(&mut state.pieces);
@@ -292,8 +304,7 @@ impl Archive {
             let message = "reads back as another tree";
             return Err(Error::at(ErrorKind::Failed, name, message));
         }
-        self.repo.install(file, id)?;
-        Ok(index)
+        Ok((file, index))
     }
 }
 

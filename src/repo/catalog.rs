@@ -1,60 +1,31 @@
 //! The catalog: an SQLite index of archives and log. Everything in it can be made again from them
-//! (but for the stat cache, which only saves reading), so it is thrown away when it does not open.
+//! (but for the stat cache, which only saves reading); [`crate::repo::upkeep`] does that.
 //!
-//! Write transactions are `IMMEDIATE`: one that began as a reader could find itself busy half-way.
+//! Write transactions are `IMMEDIATE`: one that began as a reader could find itself busy half-way. SQLite
+//! does not see when bytes of a row change on the disk; [`crate::repo::sum`] does.
 
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 
 use crate::model::{ContentId, Error, ErrorKind, Result, SnapshotId};
 use crate::repo::index::{Index, What};
 use crate::repo::info::{Extent, Info};
 use crate::repo::pack::Gone;
+use crate::repo::schema::{VERSION, make, version};
+use crate::repo::sum;
 
 /// How long a writer waits for another.
 const PATIENCE: Duration = Duration::from_secs(10);
-
 /// How much of the file SQLite keeps in memory.
 const CACHE_KIB: i64 = 32 << 10;
-
-/// The schema's number. A catalog of another is made anew: it is an index, and nothing in it is lost.
-const VERSION: i64 = 3;
-
-const SCHEMA: &str = "
-CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE archives (n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE);
-CREATE TABLE snapshots (
-    n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, archive INTEGER NOT NULL, directory BLOB NOT NULL, tree BLOB NOT NULL,
-    parent BLOB, full INTEGER NOT NULL, secs INTEGER NOT NULL, nanos INTEGER NOT NULL, info TEXT NOT NULL);
-CREATE INDEX snapshots_by_directory ON snapshots (directory, secs, nanos);
-CREATE TABLE gone (
-    id BLOB PRIMARY KEY, archive INTEGER NOT NULL, parent BLOB, instead BLOB, directory BLOB NOT NULL,
-    secs INTEGER NOT NULL, nanos INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE replaced (id BLOB PRIMARY KEY, archive INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE places (
-    id BLOB PRIMARY KEY, archive INTEGER NOT NULL, offset INTEGER NOT NULL, form INTEGER NOT NULL,
-    packed INTEGER NOT NULL, size INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE heads (directory BLOB PRIMARY KEY, id BLOB) WITHOUT ROWID;
-CREATE TABLE tags (
-    directory BLOB NOT NULL, tag TEXT NOT NULL, id BLOB NOT NULL, secs INTEGER NOT NULL,
-    nanos INTEGER NOT NULL, PRIMARY KEY (directory, tag)) WITHOUT ROWID;
-CREATE TABLE tag_history (
-    n INTEGER PRIMARY KEY, directory BLOB NOT NULL, tag TEXT NOT NULL, id BLOB, secs INTEGER NOT NULL,
-    nanos INTEGER NOT NULL);
-CREATE TABLE operations (
-    op INTEGER PRIMARY KEY, directory BLOB NOT NULL, begun TEXT NOT NULL, finished TEXT);
-CREATE INDEX operations_by_directory ON operations (directory, op);
-CREATE TABLE redo (n INTEGER PRIMARY KEY, directory BLOB NOT NULL, op INTEGER NOT NULL, snapshot BLOB NOT NULL);
-CREATE TABLE stat_roots (n INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
-CREATE TABLE stat (
-    root INTEGER NOT NULL, path BLOB NOT NULL, children BLOB NOT NULL, PRIMARY KEY (root, path)) WITHOUT ROWID;
-";
-
 /// Where a content lies.
-const PLACE: &str = "SELECT a.id, p.offset, p.form, p.packed, p.size, p.crc FROM places p
-    JOIN archives a ON a.n = p.archive WHERE p.id = ?1";
+const PLACE: &str =
+    "SELECT a.id, p.offset, p.form, p.packed, p.size, p.crc, p.archive, p.sum, p.id FROM places p
+    JOIN archives a ON a.n = p.archive";
 
 /// In which form bytes lie in an archive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,7 +39,7 @@ pub enum Form {
 }
 
 impl Form {
-    fn number(self) -> i64 {
+    pub(super) fn number(self) -> i64 {
         match self {
             Form::Stored => 0,
             Form::Deflate => 8,
@@ -109,67 +80,136 @@ pub struct Catalog {
     pub db: Connection,
 }
 
+/// A transaction that writes. What it leaves is summed when it is committed.
+pub struct Write<'c>(Transaction<'c>);
+
+impl<'c> std::ops::Deref for Write<'c> {
+    type Target = Transaction<'c>;
+
+    fn deref(&self) -> &Transaction<'c> {
+        &self.0
+    }
+}
+
+impl Write<'_> {
+    /// Commits.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn commit(self) -> rusqlite::Result<()> {
+        sum::seal(&self.0)?;
+        self.0.commit()
+    }
+}
+
 /// A failure of SQLite as the library's error.
 pub fn failed(e: rusqlite::Error) -> Error {
-    let busy = e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy);
-    let kind = if busy {
-        ErrorKind::Busy
-    } else {
-        ErrorKind::Failed
+    let kind = match e.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy) => ErrorKind::Busy,
+        _ if is_unusable(&e) => ErrorKind::Damaged,
+        _ => ErrorKind::Failed,
     };
     Error::at(kind, "catalog.db", e.to_string())
 }
 
-fn version(db: &Connection) -> rusqlite::Result<i64> {
-    db.query_row("PRAGMA user_version", [], |row| row.get(0))
+/// Whether the catalog itself is at fault: it is no database, or another one, or not what was written.
+pub fn is_unusable(e: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+    match e {
+        FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) => true,
+        // Our statements are fixed: what SQLite finds wrong with one of them is that tables are missing.
+        _ => matches!(
+            e.sqlite_error_code(),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown)
+        ),
+    }
 }
 
-/// Makes the tables, unless another process just did.
-fn make(db: &mut Connection) -> rusqlite::Result<()> {
-    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if version(&tx)? == 0 {
-        tx.execute_batch(SCHEMA)?;
-        tx.pragma_update(None, "user_version", VERSION)?;
-    }
-    tx.commit()
+/// Whether the place where the catalog lies is at fault, which may be full, read-only or somebody else's.
+pub fn is_unwritable(e: &rusqlite::Error) -> bool {
+    matches!(
+        e.sqlite_error_code(),
+        Some(
+            ErrorCode::ReadOnly
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+        )
+    )
+}
+
+/// A path as SQLite's URI, for reading what nobody writes at the moment.
+fn immutable(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    let raw = path.as_os_str().as_bytes();
+    let quoted: String = raw.iter().map(|b| format!("%{b:02x}")).collect();
+    format!("file:{quoted}?immutable=1")
 }
 
 impl Catalog {
-    /// Opens or makes the catalog in a file.
-    ///
-    /// # Errors
-    /// SQLite's or the migration's words: whoever calls may delete the file and try again.
-    pub fn open(path: &Path) -> Result<Catalog, String> {
-        let open = || -> rusqlite::Result<Connection> {
-            let db = Connection::open(path)?;
-            db.busy_timeout(PATIENCE)?;
-            db.pragma_update(None, "journal_mode", "WAL")?;
-            db.pragma_update(None, "synchronous", "NORMAL")?;
-            db.pragma_update(None, "cache_size", -CACHE_KIB)?;
-            db.set_prepared_statement_cache_capacity(64);
-            Ok(db)
-        };
-        let mut db = open().map_err(|e| e.to_string())?;
-        let version = version(&db).map_err(|e| e.to_string())?;
-        match version {
-            VERSION => {}
-            0 => make(&mut db).map_err(|e| e.to_string())?,
-            other => return Err(format!("it has the schema number {other}, not {VERSION}")),
-        }
-        Ok(Catalog { db })
-    }
-
-    /// A value of the table `meta`.
+    /// Opens the catalog in a file; `None` when it is not one of ours, has no tables yet, or others of
+    /// another schema.
     ///
     /// # Errors
     /// SQLite's.
-    pub fn meta<T: rusqlite::types::FromSql>(&self, key: &str) -> Result<Option<T>> {
-        self.db
-            .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| {
-                row.get(0)
-            })
-            .optional()
-            .map_err(failed)
+    pub fn open(path: &Path) -> rusqlite::Result<Option<Catalog>> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags)?;
+        db.busy_timeout(PATIENCE)?;
+        if version(&db)? != VERSION {
+            return Ok(None);
+        }
+        Self::ready(db).map(Some)
+    }
+
+    /// Opens it for reading only.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn open_read_only(path: &Path) -> rusqlite::Result<Option<Catalog>> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut wal = path.as_os_str().to_owned();
+        wal.push("-wal");
+        let db = match std::fs::metadata(wal) {
+            // What is in it counts, and SQLite alone knows how.
+            Ok(wal) if wal.len() > 0 => Connection::open_with_flags(path, flags)?,
+            _ => {
+                let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+                Connection::open_with_flags(immutable(path), flags)?
+            }
+        };
+        Ok((version(&db)? == VERSION).then_some(Catalog { db }))
+    }
+
+    /// Makes a new one in a file that is not there; nobody else may be at it.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn create(path: &Path) -> rusqlite::Result<Catalog> {
+        let mut db = Connection::open(path)?;
+        db.busy_timeout(PATIENCE)?;
+        db.pragma_update(None, "journal_mode", "WAL")?;
+        make(&mut db)?;
+        Self::ready(db)
+    }
+
+    /// One that is only in memory.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn in_memory() -> rusqlite::Result<Catalog> {
+        let mut db = Connection::open_in_memory()?;
+        make(&mut db)?;
+        Ok(Catalog { db })
+    }
+
+    fn ready(db: Connection) -> rusqlite::Result<Catalog> {
+        db.pragma_update(None, "journal_mode", "WAL")?;
+        db.pragma_update(None, "synchronous", "NORMAL")?;
+        db.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        db.set_prepared_statement_cache_capacity(64);
+        Ok(Catalog { db })
     }
 
     /// Begins to read the catalog as it is now, until [`Self::read_on`] or a transaction that writes. Each look by itself
@@ -177,9 +217,9 @@ impl Catalog {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn read_still(&self) -> Result<()> {
+    pub fn read_still(&self) -> rusqlite::Result<()> {
         match self.db.is_autocommit() {
-            true => self.db.execute_batch("BEGIN").map_err(failed),
+            true => self.db.execute_batch("BEGIN"),
             false => Ok(()),
         }
     }
@@ -188,10 +228,10 @@ impl Catalog {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn read_on(&self) -> Result<()> {
+    pub fn read_on(&self) -> rusqlite::Result<()> {
         match self.db.is_autocommit() {
             true => Ok(()),
-            false => self.db.execute_batch("COMMIT").map_err(failed),
+            false => self.db.execute_batch("COMMIT"),
         }
     }
 
@@ -199,99 +239,70 @@ impl Catalog {
     ///
     /// # Errors
     /// [`ErrorKind::Busy`] when others hold it for too long.
-    pub fn write(&mut self) -> Result<Transaction<'_>> {
+    pub fn write(&mut self) -> Result<Write<'_>> {
+        self.begin().map_err(failed)
+    }
+
+    /// The same, with SQLite's own words.
+    pub(super) fn begin(&mut self) -> rusqlite::Result<Write<'_>> {
         self.read_on()?;
         self.db
             .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(failed)
+            .map(Write)
     }
 
     /// Where the bytes with that SHA-256 lie.
-    ///
-    /// # Errors
-    /// SQLite's.
-    pub fn place(&self, id: &[u8; 32]) -> Result<Option<Place>> {
+    pub(super) fn find_place(&self, id: &[u8; 32]) -> rusqlite::Result<Option<Place>> {
         self.db
-            .prepare_cached(PLACE)
-            .and_then(|mut q| q.query_row([&id[..]], read_place).optional())
-            .map_err(failed)
+            .prepare_cached(&format!("{PLACE} WHERE p.id = ?1"))?
+            .query_row([&id[..]], read_place)
+            .optional()
     }
 
     /// Where many contents lie, in their order, all as of one moment.
-    ///
-    /// # Errors
-    /// SQLite's.
-    pub fn places(
-        &self,
-        ids: impl Iterator<Item = Option<ContentId>>,
-    ) -> Result<Vec<Option<Place>>> {
+    pub(super) fn places(&self, ids: &[Option<ContentId>]) -> rusqlite::Result<Vec<Option<Place>>> {
         let moment = self.db.is_autocommit();
         self.read_still()?;
-        let mut query = self.db.prepare_cached(PLACE).map_err(failed)?;
-        let mut one = |id: ContentId| query.query_row([&id.0[..]], read_place).optional();
-        let found = ids
-            .map(|id| id.map_or(Ok(None), &mut one).map_err(failed))
-            .collect();
+        let find = |id: &Option<ContentId>| id.map_or(Ok(None), |id| self.find_place(&id.0));
+        let found = ids.iter().map(find).collect();
         if moment {
             self.read_on()?;
         }
         found
     }
 
-    /// Hands on the place of everything, in no order.
-    ///
-    /// # Errors
-    /// SQLite's.
-    pub fn each_place(&self, mut each: impl FnMut([u8; 32], Place)) -> Result<()> {
-        let sql = "SELECT s.id, p.offset, p.form, p.packed, p.size, p.crc, p.id FROM places p
-                   JOIN archives s ON s.n = p.archive";
-        let mut visit = || -> rusqlite::Result<()> {
-            let mut query = self.db.prepare_cached(sql)?;
-            let mut rows = query.query([])?;
-            while let Some(row) = rows.next()? {
-                each(row.get(6)?, read_place(row)?);
-            }
-            Ok(())
-        };
-        visit().map_err(failed)
+    /// The place of everything, in no order.
+    pub(super) fn each_place(&self) -> rusqlite::Result<Vec<NewPlace>> {
+        self.db
+            .prepare_cached(PLACE)?
+            .query_map([], |row| Ok((row.get(8)?, read_place(row)?)))?
+            .collect()
     }
 
     /// Whether the repository holds the bytes with that SHA-256.
-    ///
-    /// # Errors
-    /// SQLite's.
-    pub fn holds(&self, id: &[u8; 32]) -> Result<bool> {
+    pub(super) fn holds(&self, id: &[u8; 32]) -> rusqlite::Result<bool> {
         self.db
-            .prepare_cached("SELECT 1 FROM places WHERE id = ?1")
-            .and_then(|mut q| q.exists([&id[..]]))
-            .map_err(failed)
-    }
-
-    /// The ids of all archives.
-    ///
-    /// # Errors
-    /// SQLite's.
-    pub fn archives(&self) -> Result<Vec<SnapshotId>> {
-        self.db
-            .prepare_cached("SELECT id FROM archives")
-            .and_then(|mut q| {
-                q.query_map([], |row| row.get(0).map(snapshot_id))?
-                    .collect()
-            })
-            .map_err(failed)
+            .prepare_cached("SELECT 1 FROM places WHERE id = ?1")?
+            .exists([&id[..]])
     }
 }
 
 fn read_place(row: &rusqlite::Row<'_>) -> rusqlite::Result<Place> {
+    let id: [u8; 32] = row.get(8)?;
     let form: i64 = row.get(2)?;
-    Ok(Place {
+    let place = Place {
         archive: snapshot_id(row.get(0)?),
         offset: row.get::<_, i64>(1)? as u64,
         form: Form::from_number(form).ok_or(rusqlite::Error::IntegralValueOutOfRange(2, form))?,
         packed: row.get::<_, i64>(3)? as u64,
         size: row.get::<_, i64>(4)? as u64,
         crc: row.get(5)?,
-    })
+    };
+    let said: i64 = row.get(7)?;
+    match said == i64::from(sum::place(&id, row.get(6)?, &place)) {
+        true => Ok(place),
+        false => Err(rusqlite::Error::IntegralValueOutOfRange(7, said)),
+    }
 }
 
 /// An id as SQLite keeps it. (One of another length cannot be: it names nothing.)
@@ -339,8 +350,8 @@ pub fn enter_places(
     places: &[NewPlace],
 ) -> rusqlite::Result<()> {
     let mut insert = tx.prepare_cached(
-        "INSERT OR IGNORE INTO places (id, archive, offset, form, packed, size, crc)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT OR IGNORE INTO places (id, archive, offset, form, packed, size, crc, sum)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     for (id, place) in places {
         insert.execute(params![
@@ -350,7 +361,8 @@ pub fn enter_places(
             place.form.number(),
             place.packed as i64,
             place.size as i64,
-            place.crc
+            place.crc,
+            sum::place(id, archive, place)
         ])?;
     }
     Ok(())
@@ -394,6 +406,19 @@ fn enter_gone(tx: &Transaction<'_>, archive: i64, gone: &Gone) -> rusqlite::Resu
     Ok(())
 }
 
+/// A value of the table `meta`.
+///
+/// # Errors
+/// SQLite's.
+pub fn meta_of<T: rusqlite::types::FromSql>(
+    db: &Connection,
+    key: &str,
+) -> rusqlite::Result<Option<T>> {
+    db.prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()
+}
+
 /// Sets a value of the table `meta`.
 ///
 /// # Errors
@@ -407,30 +432,5 @@ pub fn set_meta(
         "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)",
         params![key, value],
     )?;
-    Ok(())
-}
-
-/// Empties every table.
-///
-/// # Errors
-/// SQLite's.
-pub fn clear(tx: &Transaction<'_>) -> rusqlite::Result<()> {
-    for table in [
-        "meta",
-        "archives",
-        "snapshots",
-        "gone",
-        "replaced",
-        "places",
-        "heads",
-        "tags",
-        "tag_history",
-        "operations",
-        "redo",
-        "stat_roots",
-        "stat",
-    ] {
-        tx.execute(&format!("DELETE FROM {table}"), [])?;
-    }
     Ok(())
 }

@@ -20,7 +20,8 @@ use crate::disk::mount::Mounts;
 use crate::model::quote::quote;
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
 use crate::repo::log::Log;
-use crate::repo::store::{CATALOG, LOG, Repo, TEMPORARY, archives, sweep};
+use crate::repo::store::{LOG, Repo, TEMPORARY, archives, sweep};
+use crate::repo::upkeep::CATALOG;
 
 /// What became of it.
 #[derive(Debug, Default)]

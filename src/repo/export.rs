@@ -173,7 +173,7 @@ impl Export<'_, '_> {
             mtime: child.entry.state.mtime,
             content: Some(id),
         };
-        let place = self.repo.catalog().place(&id.0)?;
+        let place = self.repo.find_place(&id.0)?;
         match (place, child.chunks) {
             (Some(place), _) => self.copy(&header, &place),
             (None, Some(list)) => self.join(&header, list, child.entry.state.size),

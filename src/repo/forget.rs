@@ -121,8 +121,8 @@ impl Repo {
 impl Repo {
     /// Refuses when there is an archive of which nobody can tell what it holds.
     fn all_readable(&self) -> Result<()> {
-        let mut known = self.catalog().dead()?;
-        known.extend(self.catalog().archives()?);
+        let mut known = self.known_archives()?;
+        known.extend(self.leftovers()?);
         match archives(self.path()).find(|id| !known.contains(id)) {
             Some(id) => {
                 let message = "cannot be read, so it may hold what is to be forgotten; nothing was changed. \

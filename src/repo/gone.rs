@@ -2,24 +2,20 @@
 
 use std::collections::HashSet;
 
+use rusqlite::Connection;
+
 use crate::model::{Result, SnapshotId};
-use crate::repo::catalog::{Catalog, failed, snapshot_id};
+use crate::repo::catalog::snapshot_id;
 use crate::repo::store::{Repo, archives};
 
-impl Catalog {
-    /// The archives that count no more: files of those names are what a run that was cut short has left.
-    ///
-    /// # Errors
-    /// SQLite's.
-    pub fn dead(&self) -> Result<HashSet<SnapshotId>> {
-        self.db
-            .prepare_cached("SELECT id FROM gone UNION SELECT id FROM replaced")
-            .and_then(|mut q| {
-                q.query_map([], |row| row.get(0).map(snapshot_id))?
-                    .collect()
-            })
-            .map_err(failed)
-    }
+/// The archives that count no more: files of those names are what a run that was cut short has left.
+///
+/// # Errors
+/// SQLite's.
+pub(super) fn dead(db: &Connection) -> rusqlite::Result<HashSet<SnapshotId>> {
+    db.prepare_cached("SELECT id FROM gone UNION SELECT id FROM replaced")?
+        .query_map([], |row| row.get(0).map(snapshot_id))?
+        .collect()
 }
 
 impl Repo {
@@ -28,12 +24,25 @@ impl Repo {
     /// # Errors
     /// When the catalog cannot be read.
     pub fn leftovers(&self) -> Result<Vec<SnapshotId>> {
-        let dead = self.catalog().dead()?;
+        let dead = self.ask(|c| dead(&c.db))?;
         let mut left: Vec<SnapshotId> = archives(self.path())
             .filter(|id| dead.contains(id))
             .collect();
         left.sort();
         Ok(left)
+    }
+
+    /// The archives in the folder that count, sorted.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn living_archives(&self) -> Result<Vec<SnapshotId>> {
+        let dead = self.ask(|c| dead(&c.db))?;
+        let mut living: Vec<SnapshotId> = archives(self.path())
+            .filter(|id| !dead.contains(id))
+            .collect();
+        living.sort();
+        Ok(living)
     }
 
     /// What `id` is now: itself, or what was made instead of it. One that is gone without that stays itself.

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use rayon::prelude::*;
 
 use crate::model::{ContentId, Error, ErrorKind, NodeId, Result, SnapshotId};
-use crate::repo::catalog::{Form, Place};
+use crate::repo::catalog::Form;
 use crate::repo::chunk::{self, Chunk};
 use crate::repo::info::Info;
 use crate::repo::manifest::Child;
@@ -69,12 +69,13 @@ enum Wanted {
 impl Graph {
     /// Numbers all that the catalog knows a place of.
     pub(super) fn load(&mut self, repo: &Repo, number: &HashMap<SnapshotId, u32>) -> Result<()> {
-        repo.catalog().each_place(|id, place: Place| {
+        for (id, place) in repo.each_place()? {
             let at = self.number(&id) as usize;
             self.items[at].archive = number.get(&place.archive).copied().unwrap_or(0);
             self.items[at].packed = place.packed;
             self.items[at].place = Some((place.offset, place.packed, place.form));
-        })
+        }
+        Ok(())
     }
 
     fn number(&mut self, id: &[u8; 32]) -> u32 {

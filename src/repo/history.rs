@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 
 use crate::disk::backup;
 use crate::model::{Error, ErrorKind, NodeId, Result, SnapshotId, Time};
-use crate::repo::catalog::{failed, snapshot_id};
+use crate::repo::catalog::snapshot_id;
 use crate::repo::info::Info;
 use crate::repo::log::{Begin, Finish, Line};
 use crate::repo::pack::Gone;
@@ -71,16 +71,12 @@ impl Repo {
     /// # Errors
     /// When the catalog cannot be read.
     pub fn gone(&self, id: SnapshotId) -> Result<Option<Gone>> {
-        self.catalog()
-            .db
-            .prepare_cached(
-                "SELECT parent, instead, directory, secs, nanos FROM gone WHERE id = ?1",
-            )
-            .and_then(|mut q| {
-                q.query_row([id.as_bytes()], |r| read_gone(id, r))
-                    .optional()
-            })
-            .map_err(failed)
+        let sql = "SELECT parent, instead, directory, secs, nanos FROM gone WHERE id = ?1";
+        self.ask(|c| {
+            c.db.prepare_cached(sql)?
+                .query_row([id.as_bytes()], |r| read_gone(id, r))
+                .optional()
+        })
     }
 
     /// What `id` stands for: itself; of one that is gone, what was made instead of it, or else its nearest
@@ -119,12 +115,11 @@ impl Repo {
     /// # Errors
     /// When the catalog cannot be read.
     pub fn find(&self, id: SnapshotId) -> Result<Option<Info>> {
-        let text: Option<String> = self
-            .catalog()
-            .db
-            .prepare_cached("SELECT info FROM snapshots WHERE id = ?1")
-            .and_then(|mut q| q.query_row([id.as_bytes()], |row| row.get(0)).optional())
-            .map_err(failed)?;
+        let text: Option<String> = self.ask(|c| {
+            c.db.prepare_cached("SELECT info FROM snapshots WHERE id = ?1")?
+                .query_row([id.as_bytes()], |row| row.get(0))
+                .optional()
+        })?;
         text.map(|text| read_info(id, &text)).transpose()
     }
 
@@ -134,15 +129,13 @@ impl Repo {
     /// When the catalog cannot be read.
     pub fn snapshots(&self, directory: Option<&Path>) -> Result<Vec<Info>> {
         let wanted = directory.map(|d| directory_at(d).0);
-        let catalog = self.catalog();
-        let rows: rusqlite::Result<Vec<(Vec<u8>, String)>> = catalog
-            .db
-            .prepare_cached(
-                "SELECT id, info FROM snapshots WHERE ?1 IS NULL OR directory = ?1 ORDER BY secs, nanos, n",
-            )
-            .and_then(|mut q| q.query_map([wanted], |r| Ok((r.get(0)?, r.get(1)?)))?.collect());
-        rows.map_err(failed)?
-            .into_iter()
+        let sql = "SELECT id, info FROM snapshots WHERE ?1 IS NULL OR directory = ?1 ORDER BY secs, nanos, n";
+        let rows: Vec<(Vec<u8>, String)> = self.ask(|c| {
+            c.db.prepare_cached(sql)?
+                .query_map([&wanted], |r| Ok((r.get(0)?, r.get(1)?)))?
+                .collect()
+        })?;
+        rows.into_iter()
             .map(|(id, text)| read_info(snapshot_id(id), &text))
             .collect()
     }
@@ -152,13 +145,10 @@ impl Repo {
     /// # Errors
     /// When the catalog cannot be read.
     pub fn has_snapshots(&self, directory: &PathText) -> Result<bool> {
-        self.catalog()
-            .db
-            .prepare_cached(
-                "SELECT 1 FROM snapshots WHERE directory = ?1 AND json_extract(info, '$.imported') IS NULL",
-            )
-            .and_then(|mut q| q.exists([&directory.0]))
-            .map_err(failed)
+        self.ask(|c| {
+            let sql = "SELECT 1 FROM snapshots WHERE directory = ?1 AND json_extract(info, '$.imported') IS NULL";
+            c.db.prepare_cached(sql)?.exists([&directory.0])
+        })
     }
 
     /// The snapshots of `directory` that record `tree` and have that parent, newest first.
@@ -172,18 +162,14 @@ impl Repo {
         parent: Option<SnapshotId>,
     ) -> Result<Vec<SnapshotId>> {
         let parent = parent.as_ref().map(SnapshotId::as_bytes);
-        self.catalog()
-            .db
-            .prepare_cached(
-                "SELECT id FROM snapshots WHERE directory = ?1 AND tree = ?2 AND parent IS ?3 ORDER BY n DESC",
-            )
-            .and_then(|mut q| {
-                q.query_map(params![directory.0, tree.as_bytes(), parent], |row| {
+        let sql = "SELECT id FROM snapshots WHERE directory = ?1 AND tree = ?2 AND parent IS ?3 ORDER BY n DESC";
+        self.ask(|c| {
+            c.db.prepare_cached(sql)?
+                .query_map(params![directory.0, tree.as_bytes(), parent], |row| {
                     row.get(0).map(snapshot_id)
                 })?
                 .collect()
-            })
-            .map_err(failed)
+        })
     }
 
     /// The head of a directory: what BACKUP names; without one, the log's last.
@@ -275,16 +261,10 @@ impl Repo {
     /// # Errors
     /// When the catalog cannot be read.
     pub fn logged_head(&self, directory: &PathText) -> Result<Option<SnapshotId>> {
-        let id: Option<Option<Vec<u8>>> = self
-            .catalog()
-            .db
-            .query_row(
-                "SELECT id FROM heads WHERE directory = ?1",
-                [&directory.0],
-                |r| r.get(0),
-            )
-            .optional()
-            .map_err(failed)?;
+        let id: Option<Option<Vec<u8>>> = self.ask(|c| {
+            let sql = "SELECT id FROM heads WHERE directory = ?1";
+            c.db.query_row(sql, [&directory.0], |r| r.get(0)).optional()
+        })?;
         let id = id.flatten().map(snapshot_id);
         id.map_or(Ok(None), |id| self.living(id))
     }
@@ -333,21 +313,17 @@ impl Repo {
     /// # Errors
     /// When the catalog cannot be read.
     pub fn operations(&self, directory: &Path) -> Result<Vec<Operation>> {
-        let catalog = self.catalog();
-        let rows: rusqlite::Result<Vec<(i64, String, Option<String>)>> = catalog
-            .db
-            .prepare_cached(
-                "SELECT op, begun, finished FROM operations WHERE directory = ?1 ORDER BY op DESC",
-            )
-            .and_then(|mut q| {
-                q.query_map([directory_at(directory).0], |r| {
+        let sql =
+            "SELECT op, begun, finished FROM operations WHERE directory = ?1 ORDER BY op DESC";
+        let rows: Vec<(i64, String, Option<String>)> = self.ask(|c| {
+            c.db.prepare_cached(sql)?
+                .query_map([directory_at(directory).0], |r| {
                     Ok((r.get(0)?, r.get(1)?, r.get(2)?))
                 })?
                 .collect()
-            });
+        })?;
         let bad = |e: serde_json::Error| Error::at(ErrorKind::Failed, "catalog.db", e.to_string());
-        rows.map_err(failed)?
-            .into_iter()
+        rows.into_iter()
             .map(|(op, begun, finished)| {
                 Ok(Operation {
                     op: op as u64,
@@ -365,17 +341,17 @@ impl Repo {
     /// # Errors
     /// When the catalog cannot be read.
     pub fn redo(&self, directory: &Path) -> Result<Option<(u64, SnapshotId)>> {
-        let newest = self
-            .catalog()
-            .db
-            .query_row(
+        let newest = self.ask(|c| {
+            c.db.query_row(
                 "SELECT op, snapshot FROM redo WHERE directory = ?1 ORDER BY n DESC LIMIT 1",
                 [directory_at(directory).0],
                 |row| Ok((row.get::<_, i64>(0)? as u64, snapshot_id(row.get(1)?))),
             )
             .optional()
-            .map_err(failed)?;
-        newest.map_or(Ok(None), |(op, id)| Ok(Some((op, self.issued(id)?))))
+        })?;
+        newest.map_or(Ok(None), |(op, id): (u64, SnapshotId)| {
+            Ok(Some((op, self.issued(id)?)))
+        })
     }
 }
 

@@ -94,7 +94,7 @@ pub struct Index {
 /// Reads the archive `id` from its open file, which messages call `name`.
 ///
 /// # Errors
-/// [`ErrorKind::Damaged`] when it is not an archive of ours, or not whole.
+/// [`ErrorKind::Damaged`] when it is not an archive of ours, or not whole; [`ErrorKind::Refused`] when it is of a later format.
 pub fn read(file: &File, id: SnapshotId, name: &[u8]) -> Result<Index> {
     read_some(file, id, name, |_| true)
 }
@@ -129,10 +129,11 @@ fn read_some(
     let comment: Comment = serde_json::from_slice(&comment)
         .map_err(|e| damaged(format!("its comment is not a snapshot's: {e}")))?;
     if comment.fsync > FORMAT {
-        return Err(damaged(format!(
+        let message = format!(
             "format {} is newer than this program's {FORMAT}; update fsync",
             comment.fsync
-        )));
+        );
+        return Err(Error::at(ErrorKind::Refused, name, message));
     }
     let folder = comment.folder.clone();
     let own = match comment.extent {

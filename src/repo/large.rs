@@ -128,16 +128,28 @@ impl Archive {
             self.state().claimed.remove(&chunk.id.0);
             return Ok(false);
         };
-        let mut packed = piece(&data);
+        self.put_chunk(chunk.id, &data)?;
+        Ok(true)
+    }
+
+    /// Adds a chunk by itself, unless it is not needed.
+    pub(super) fn loose_chunk(&self, id: ContentId, data: &[u8]) -> Result<()> {
+        match self.claim(&id.0)? {
+            true => self.put_chunk(id, data),
+            false => Ok(()),
+        }
+    }
+
+    fn put_chunk(&self, id: ContentId, data: &[u8]) -> Result<()> {
+        let mut packed = piece(data);
         packed.extend(FINAL);
-        let name = format!("{}/chunk/{}", self.purpose.folder, chunk.id);
-        let header = self.header(&name, Some(chunk.id));
-        let sizes = sizes_of(&data, packed.len());
+        let name = format!("{}/chunk/{id}", self.purpose.folder);
+        let header = self.header(&name, Some(id));
+        let sizes = sizes_of(data, packed.len());
         self.with(&mut self.state(), |w| {
             w.entry(&header, Method::Deflate, sizes, &packed)
                 .map(|_| ())
-        })?;
-        Ok(true)
+        })
     }
 }
 

@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Error, Result, SnapshotId, Time};
 use crate::repo::text::PathText;
 
+/// How many bytes tell one log from another: a line ends with a time in nanoseconds.
+const TAIL: u64 = 256;
+
 /// What an operation does to its directory.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -265,6 +268,26 @@ impl Log {
         })
     }
 
+    /// A sum of what ends at byte `end`, by which a log is told from another.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn tail(&self, end: u64) -> Result<u32> {
+        use std::os::unix::fs::FileExt;
+        let length = end.min(TAIL);
+        let mut text = vec![0; length as usize];
+        match File::open(&self.path) {
+            Ok(file) => match file.read_exact_at(&mut text, end - length) {
+                Ok(()) => Ok(crc32fast::hash(&text)),
+                // It is shorter: that is another one.
+                Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Ok(!0),
+                Err(e) => Err(self.failed("cannot read the log", e)),
+            },
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            Err(e) => Err(self.failed("cannot read the log", e)),
+        }
+    }
+
     /// How long it is, in bytes.
     pub fn length(&self) -> u64 {
         std::fs::metadata(&self.path).map_or(0, |m| m.len())
@@ -295,7 +318,7 @@ fn heal(file: &mut File) -> std::io::Result<u64> {
     Ok(end)
 }
 
-fn encode(line: &Line, out: &mut Vec<u8>) {
+pub(super) fn encode(line: &Line, out: &mut Vec<u8>) {
     // Writing to memory cannot fail, and no map here has keys that are not strings.
     let json = serde_json::to_vec(line).unwrap_or_default();
     let body = json.strip_prefix(b"{").unwrap_or(&json);
@@ -304,7 +327,7 @@ fn encode(line: &Line, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-fn decode(text: &[u8]) -> Option<Line> {
+pub(super) fn decode(text: &[u8]) -> Option<Line> {
     let rest = text.strip_prefix(b"{\"crc\":\"")?;
     let (crc, rest) = rest.split_at_checked(8)?;
     let body = rest.strip_prefix(b"\",")?;

@@ -2,40 +2,51 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | [`store`], [`refresh`] | the folder: opening it, committing an archive, keeping the catalog up to date |
+//! | [`store`], [`upkeep`] | the folder: opening it, committing an archive, keeping the catalog up to date |
 //! | [`writer`], [`header`], [`reader`], [`index`] | zip files |
 //! | [`archive`], [`large`], [`deflate`], [`place`], [`pack`] | contents into an archive, and out of it |
 //! | [`manifest`], [`node`], [`link`], [`chunk`], [`info`] | what a snapshot says |
-//! | [`log`], [`replay`], [`catalog`], [`still`], [`stat`] | what happened, and the index of it all |
+//! | [`log`], [`replay`], [`catalog`], [`sum`], [`lost`], [`still`], [`stat`] | what happened, and the index of it all |
 //! | [`snapshot`], [`history`], [`tag`], [`resolve`], [`fault`] | what others ask for |
-//! | [`export`], [`tarball`], [`tar`] | whole zips and tar streams |
+//! | [`export`], [`tarball`], [`tar`], [`copy`] | whole zips and tar streams, and a second of all of it |
 //! | [`cost`], [`graph`] | what is held, and what each snapshot alone costs |
-//! | [`verify`], [`copy`] | whether all is well, and a second of all of it |
+//! | [`verify`], [`finding`] | whether all is well |
+//! | [`holdings`], [`needs`], [`salvage`], [`mend`] | what is left after damage, and saving it |
 //! | [`policy`], [`order`], [`reach`], [`prune`] | which snapshots go, and what the others need |
 //! | [`carry`], [`measure`], [`older`], [`retire`], [`gone`] | taking archives away without losing what is needed |
 //! | [`forget`], [`reissue`] | taking a content out of all that is kept |
 
 pub mod archive;
+mod audit;
 pub mod carry;
 pub mod catalog;
+mod chain;
+mod check;
 pub mod chunk;
 pub mod copy;
 pub mod cost;
 pub mod deflate;
 pub mod export;
 pub mod fault;
+pub mod finding;
 pub mod forget;
 pub mod gone;
 pub mod graph;
 pub mod header;
 pub mod history;
+pub mod holdings;
 pub mod index;
 pub mod info;
 pub mod large;
 pub mod link;
+mod local;
 pub mod log;
+pub mod lost;
 pub mod manifest;
 pub mod measure;
+pub mod mend;
+pub mod needs;
+mod news;
 pub mod node;
 pub mod older;
 pub mod order;
@@ -45,19 +56,24 @@ pub mod policy;
 pub mod prune;
 pub mod reach;
 pub mod reader;
-pub mod refresh;
 pub mod reissue;
+mod relog;
 pub mod replay;
 pub mod resolve;
 pub mod retire;
+pub mod salvage;
+mod sample;
+mod schema;
 pub mod snapshot;
 pub mod stat;
 pub mod still;
 pub mod store;
+pub mod sum;
 pub mod tag;
 pub mod tar;
 pub mod tarball;
 pub mod text;
+pub mod upkeep;
 pub mod verify;
 pub mod writer;
 

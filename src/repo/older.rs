@@ -99,7 +99,7 @@ fn worth(reach: &Reach, index: &Index, found: &HashMap<[u8; 32], Place>) -> (u64
 /// # Errors
 /// When the catalog cannot be read.
 pub fn sorted(repo: &Repo) -> Result<(Vec<SnapshotId>, Vec<SnapshotId>)> {
-    let mut all = repo.catalog().archives()?;
+    let mut all: Vec<SnapshotId> = repo.known_archives()?.into_iter().collect();
     all.sort();
     let own: HashSet<SnapshotId> = repo.snapshots(None)?.iter().map(|i| i.id).collect();
     Ok(all.into_iter().partition(|id| own.contains(id)))

@@ -109,7 +109,7 @@ impl Reach {
         if !self.contents.insert(id) && listed {
             return Ok(());
         }
-        let whole = repo.catalog().holds(&id.0)?;
+        let whole = repo.holds(&id.0)?;
         if whole || child.chunks.is_none() {
             repo.place(&id.0)?;
             let part = self.parts.entry(id.0).or_insert(Part::Content(None));

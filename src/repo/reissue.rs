@@ -47,7 +47,7 @@ impl Forget {
     /// # Errors
     /// When an archive cannot be read; [`ErrorKind::Refused`] for a snapshot that has no archive of its own.
     pub fn concerned(&self, repo: &Repo) -> Result<Vec<Info>> {
-        let archives: HashSet<SnapshotId> = repo.catalog().archives()?.into_iter().collect();
+        let archives = repo.known_archives()?;
         let mut chosen: Vec<Info> = Vec::new();
         let mut ids = HashSet::new();
         for info in parents_first(repo.snapshots(None)?) {

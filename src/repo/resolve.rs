@@ -19,7 +19,7 @@ use rusqlite::params;
 
 use crate::model::quote::quote;
 use crate::model::{Error, ErrorKind, Result, SnapshotId, Time};
-use crate::repo::catalog::{failed, snapshot_id};
+use crate::repo::catalog::snapshot_id;
 use crate::repo::history::directory_at;
 use crate::repo::store::Repo;
 use crate::tree::local::Local;
@@ -176,17 +176,14 @@ impl Repo {
     fn prefixed(&self, spec: &[u8], text: &str) -> Result<SnapshotId> {
         let is_hex = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         let found: Vec<SnapshotId> = match is_hex && (SHORTEST..40).contains(&text.len()) {
-            true => self
-                .catalog()
-                .db
-                .prepare_cached("SELECT id FROM snapshots WHERE substr(lower(hex(id)), 1, ?2) = ?1")
-                .and_then(|mut q| {
-                    q.query_map(params![text, text.len() as i64], |r| {
+            true => self.ask(|c| {
+                let sql = "SELECT id FROM snapshots WHERE substr(lower(hex(id)), 1, ?2) = ?1";
+                c.db.prepare_cached(sql)?
+                    .query_map(params![text, text.len() as i64], |r| {
                         r.get(0).map(snapshot_id)
                     })?
                     .collect()
-                })
-                .map_err(failed)?,
+            })?,
             false => Vec::new(),
         };
         match &found[..] {

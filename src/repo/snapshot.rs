@@ -128,8 +128,8 @@ impl SnapshotDir {
         let places = match self.places.get() {
             Some(places) => places,
             None => {
-                let wanted = self.children()?.iter().map(|c| c.entry.content);
-                let found = self.shared.repo.catalog().places(wanted)?;
+                let wanted: Vec<_> = self.children()?.iter().map(|c| c.entry.content).collect();
+                let found = self.shared.repo.ask(|c| c.places(&wanted))?;
                 self.places.get_or_init(|| found)
             }
         };
@@ -200,7 +200,7 @@ impl Repo {
     /// [`ErrorKind::Damaged`] when it is not there, or (of a short one) not what was stored; a long one says so at
     /// the end of its stream.
     pub fn content(&self, id: ContentId, chunks: Option<ContentId>, size: u64) -> Result<Contents> {
-        let place = self.catalog().place(&id.0)?;
+        let place = self.find_place(&id.0)?;
         self.content_at(place, id, chunks, size)
     }
 
@@ -225,7 +225,7 @@ impl Repo {
             return Ok(Contents::Stream(Box::new(Checked::new(stream, id.0, size))));
         };
         if place.size <= place::WHOLE {
-            return Ok(Contents::Bytes(Cursor::new(self.bytes_at(&place, id)?)));
+            return Ok(Contents::Bytes(Cursor::new(self.bytes_at(&place, &id.0)?)));
         }
         let stream = place::stream(self.archive(place.archive)?, &place);
         Ok(Contents::Stream(Box::new(Checked::new(stream, id.0, size))))

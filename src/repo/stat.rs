@@ -14,7 +14,6 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::model::{ContentId, Entry, Inode, RelPath, Result, State, Time, Xattrs};
-use crate::repo::catalog::failed;
 use crate::repo::store::Repo;
 use crate::repo::text::PathText;
 
@@ -192,6 +191,36 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// What a row holds: what is remembered of the directory at `path`, and a sum, since SQLite does not see when
+/// bytes of it change; and wrong memory would become a wrong snapshot.
+fn summed(path: &RelPath, raw: &[u8]) -> Vec<u8> {
+    [raw, &sum_of(path, raw).to_le_bytes()].concat()
+}
+
+fn sum_of(path: &RelPath, raw: &[u8]) -> u32 {
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(path.as_bytes());
+    sum.update(b"\0");
+    sum.update(raw);
+    sum.finalize()
+}
+
+/// What a row says, if it is what was written.
+fn unsummed(path: &RelPath, mut row: Vec<u8>) -> Option<Vec<u8>> {
+    let at = row.len().checked_sub(4)?;
+    let said: [u8; 4] = row.split_off(at).try_into().ok()?;
+    (sum_of(path, &row).to_le_bytes() == said).then_some(row)
+}
+
+/// Whether a row is what was written, of the directory with that path.
+pub(super) fn is_whole(path: &[u8], row: Vec<u8>) -> bool {
+    let path = match path {
+        b"" => Some(RelPath::root()),
+        path => RelPath::parse(path).ok(),
+    };
+    path.is_some_and(|path| unsummed(&path, row).is_some())
+}
+
 /// Malformed memory is no memory.
 fn decode(raw: Vec<u8>) -> Memory {
     let mut seen = Vec::new();
@@ -208,40 +237,34 @@ fn decode(raw: Vec<u8>) -> Memory {
 impl Repo {
     /// The number under which a recorded directory's rows are kept, if there are any.
     pub(crate) fn stat_root(&self, directory: &PathText) -> Result<Option<i64>> {
-        self.catalog()
-            .db
-            .query_row(
+        self.ask(|c| {
+            c.db.query_row(
                 "SELECT n FROM stat_roots WHERE path = ?1",
                 [&directory.0],
                 |r| r.get(0),
             )
             .optional()
-            .map_err(failed)
+        })
     }
 
     /// What is remembered of one directory below it.
     pub(crate) fn memory(&self, root: i64, path: &RelPath) -> Result<Memory> {
-        let raw: Option<Vec<u8>> = self
-            .catalog()
-            .db
-            .prepare_cached("SELECT children FROM stat WHERE root = ?1 AND path = ?2")
-            .and_then(|mut q| {
-                q.query_row(params![root, path.as_bytes()], |r| r.get(0))
-                    .optional()
-            })
-            .map_err(failed)?;
+        let row: Option<Vec<u8>> = self.ask(|c| {
+            c.db.prepare_cached("SELECT children FROM stat WHERE root = ?1 AND path = ?2")?
+                .query_row(params![root, path.as_bytes()], |r| r.get(0))
+                .optional()
+        })?;
+        let raw = row.and_then(|row| unsummed(path, row));
         Ok(raw.map_or_else(Memory::default, decode))
     }
 
     /// How many directories are remembered.
     pub(crate) fn memories(&self, root: i64) -> Result<u64> {
-        self.catalog()
-            .db
-            .query_row("SELECT count(*) FROM stat WHERE root = ?1", [root], |r| {
-                r.get::<_, i64>(0)
-            })
-            .map(|n| n as u64)
-            .map_err(failed)
+        self.ask(|c| {
+            let sql = "SELECT count(*) FROM stat WHERE root = ?1";
+            c.db.query_row(sql, [root], |r| r.get::<_, i64>(0))
+        })
+        .map(|n| n as u64)
     }
 }
 
@@ -281,7 +304,7 @@ pub fn remember(
     let mut write = tx
         .prepare_cached("INSERT OR REPLACE INTO stat (root, path, children) VALUES (?1, ?2, ?3)")?;
     for (path, raw) in changed {
-        write.execute(params![root, path.as_bytes(), raw])?;
+        write.execute(params![root, path.as_bytes(), summed(path, raw)])?;
     }
     Ok(())
 }
@@ -335,5 +358,11 @@ mod tests {
         assert_eq!(memory.seen, seen);
         assert_eq!(memory.replace(&seen), None);
         assert!(decode(encode(&seen)[1..].to_vec()).is_empty());
+        let (here, there) = (RelPath::root(), RelPath::root().join(b"d"));
+        let mut row = summed(&here, b"memory");
+        assert_eq!(unsummed(&here, row.clone()).unwrap(), b"memory");
+        assert_eq!(unsummed(&there, row.clone()), None);
+        row[2] ^= 1;
+        assert_eq!(unsummed(&here, row), None);
     }
 }

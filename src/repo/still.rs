@@ -12,7 +12,7 @@ impl Repo {
     /// # Errors
     /// When the catalog cannot be read.
     pub fn reading(&self) -> Result<Still> {
-        self.catalog().read_still()?;
+        self.ask(|c| c.read_still())?;
         Ok(Still(self.clone()))
     }
 }

@@ -4,32 +4,30 @@
 //! in the folder and the end of the log, and enters what the catalog does not know yet; so a crash
 //! between two steps of a commit heals with the next run.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::Transaction;
 use rustix::fs::{FlockOperation, flock};
 use walkdir::WalkDir;
 
 use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::{ContentId, Error, ErrorKind, Result, SnapshotId, Time};
-use crate::repo::catalog::{self, Catalog, Place, failed};
+use crate::repo::catalog::{Catalog, Place};
 use crate::repo::index::{self, Index};
 use crate::repo::info::FORMAT;
 use crate::repo::log::{Line, Log};
 use crate::repo::place;
+use crate::repo::upkeep;
 use crate::tree::buffer::Buffer;
 
 pub(super) const LOG: &str = "log.ndjson";
-pub(super) const CATALOG: &str = "catalog.db";
+/// The folder for what is being written.
 pub(super) const TEMPORARY: &str = "tmp";
-/// How often a catalog that does not open is tried, and how long between.
-const TRIES: usize = 5;
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(40);
 /// How many archives are kept open.
 const OPEN: usize = 256;
 
@@ -44,6 +42,9 @@ struct Inner {
     catalog: Mutex<Catalog>,
     archives: Mutex<HashMap<SnapshotId, Arc<File>>>,
     notices: Mutex<Vec<String>>,
+    healed: Mutex<Vec<String>>,
+    doubted: AtomicBool,
+    ignored: Mutex<HashSet<SnapshotId>>,
     _lock: Lock,
 }
 
@@ -62,23 +63,8 @@ impl Repo {
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is none, [`ErrorKind::Busy`] while it is pruned.
     pub fn open(path: &Path) -> Result<Repo> {
-        Self::open_as(path, false)
-    }
-
-    /// The same for what takes archives away: nobody else has it open meanwhile.
-    ///
-    /// # Errors
-    /// As [`Self::open`]; [`ErrorKind::Busy`] when others do not let go.
-    pub fn open_alone(path: &Path) -> Result<Repo> {
-        Self::open_as(path, true)
-    }
-
-    fn open_as(path: &Path, alone: bool) -> Result<Repo> {
-        if !path.join(LOG).is_file() && archives(path).next().is_none() {
-            let message = "is not a repository yet; the first snapshot makes it one";
-            return Err(Error::at(ErrorKind::NotFound, raw(path), message));
-        }
-        Self::enter(path, alone)
+        Self::check(path)?;
+        Self::enter(path, false)
     }
 
     /// Opens the repository at `path`, and makes it first when there is none.
@@ -113,23 +99,41 @@ impl Repo {
         Ok(repo)
     }
 
+    /// Opens the repository at `path` for nobody else to use meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; [`ErrorKind::Busy`] while others use it.
+    pub fn open_alone(path: &Path) -> Result<Repo> {
+        Self::check(path)?;
+        Self::enter(path, true)
+    }
+
+    fn check(path: &Path) -> Result<()> {
+        if !path.join(LOG).is_file() && archives(path).next().is_none() {
+            let message = "is not a repository yet; the first snapshot makes it one";
+            return Err(Error::at(ErrorKind::NotFound, raw(path), message));
+        }
+        Ok(())
+    }
+
     fn enter(path: &Path, alone: bool) -> Result<Repo> {
         let cannot = |e| Error::io("cannot open the repository", raw(path), e);
         let path = path.canonicalize().map_err(cannot)?;
         let folder = File::open(&path).map_err(cannot)?;
         let lock = lock(&folder, alone, &path, PATIENCE)?;
-        let mut notices = Vec::new();
-        let catalog = open_catalog(&path.join(CATALOG), &mut notices)?;
         let repo = Repo(Arc::new(Inner {
             log: Log::new(&path.join(LOG)),
             folder,
-            catalog: Mutex::new(catalog),
+            catalog: Mutex::new(upkeep::placeholder()?),
             archives: Mutex::default(),
-            notices: Mutex::new(notices),
+            notices: Mutex::default(),
+            healed: Mutex::default(),
+            doubted: AtomicBool::default(),
+            ignored: Mutex::default(),
             path,
             _lock: lock,
         }));
-        repo.catch_up()?;
+        repo.open_catalog()?;
         Ok(repo)
     }
 
@@ -148,9 +152,40 @@ impl Repo {
         std::mem::take(&mut hold(&self.0.notices))
     }
 
-    /// Adds to the notices.
-    pub(crate) fn notice(&self, text: &str) {
-        hold(&self.0.notices).push(text.into());
+    /// Says something at the next [`Self::notices`].
+    pub(super) fn notice(&self, text: String) {
+        hold(&self.0.notices).push(text);
+    }
+
+    /// What was wrong with the catalog and was mended since the repository was opened.
+    pub fn healed(&self) -> Vec<String> {
+        hold(&self.0.healed).clone()
+    }
+
+    pub(super) fn add_healed(&self, text: String) {
+        hold(&self.0.healed).push(text);
+    }
+
+    /// The archives that count.
+    pub(super) fn counted(&self) -> HashSet<SnapshotId> {
+        let ignored = hold(&self.0.ignored);
+        let there = archives(&self.0.path);
+        there.filter(|id| !ignored.contains(id)).collect()
+    }
+
+    /// From now on archives count as if they were gone.
+    pub(super) fn ignore(&self, ids: &[SnapshotId]) {
+        hold(&self.0.ignored).extend(ids);
+    }
+
+    /// The file of the log.
+    pub(super) fn log_path(&self) -> PathBuf {
+        self.0.path.join(LOG)
+    }
+
+    /// Its folder, open.
+    pub(super) fn folder(&self) -> &File {
+        &self.0.folder
     }
 
     /// The catalog, for as long as the guard lives: do not hold it while working.
@@ -260,7 +295,11 @@ impl Repo {
     /// # Errors
     /// [`ErrorKind::Damaged`] when nowhere.
     pub(crate) fn place(&self, id: &[u8; 32]) -> Result<Place> {
-        self.catalog().place(id)?.ok_or_else(|| {
+        let mut place = self.find_place(id)?;
+        if place.is_none() && !self.0.doubted.swap(true, Ordering::Relaxed) && self.doubt()? {
+            place = self.find_place(id)?;
+        }
+        place.ok_or_else(|| {
             let message = format!("{} is in none of its archives", hex::encode(id));
             Error::at(ErrorKind::Damaged, raw(&self.0.path), message)
         })
@@ -272,39 +311,23 @@ impl Repo {
     /// [`ErrorKind::Damaged`] when they are nowhere, or not what was stored.
     pub fn bytes(&self, id: ContentId) -> Result<Vec<u8>> {
         let place = self.place(&id.0)?;
-        self.bytes_at(&place, id).map(|b| b.as_ref().to_vec())
+        self.bytes_at(&place, &id.0).map(|b| b.as_ref().to_vec())
     }
 
     /// The bytes at a place, which have that SHA-256.
     ///
     /// # Errors
     /// [`ErrorKind::Damaged`] when they have not.
-    pub(crate) fn bytes_at(&self, place: &Place, id: ContentId) -> Result<Buffer> {
+    pub(crate) fn bytes_at(&self, place: &Place, id: &[u8; 32]) -> Result<Buffer> {
         let file = self.archive(place.archive)?;
         let name = self.archive_path(place.archive);
-        place::checked(&file, raw(&name), place, &id.0)
+        place::checked(&file, raw(&name), place, id)
     }
 
-    /// Enters a committed archive, and whatever belongs into the same transaction.
-    pub(crate) fn enter_archive(
-        &self,
-        index: &Index,
-        more: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
-    ) -> Result<()> {
-        self.change_catalog(|tx| {
-            catalog::enter(tx, index)?;
-            more(tx)
-        })
-    }
-
-    /// Changes the catalog in one transaction.
-    pub(crate) fn change_catalog(
-        &self,
-        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
-    ) -> Result<()> {
-        let mut catalog = self.catalog();
-        let tx = catalog.write()?;
-        change(&tx).and_then(|()| tx.commit()).map_err(failed)
+    /// Reads from an archive's file what it says of itself and what lies where in it.
+    pub(crate) fn read_places(&self, id: SnapshotId) -> Result<Index> {
+        let path = self.archive_path(id);
+        index::read_places(&*self.archive(id)?, id, raw(&path))
     }
 
     /// Reads an archive's directory from its file.
@@ -344,33 +367,8 @@ pub(crate) fn archives(folder: &Path) -> impl Iterator<Item = SnapshotId> {
         })
 }
 
-/// Opens the catalog. One that does not open, though others are given time to finish making it, is thrown away.
-fn open_catalog(path: &Path, notices: &mut Vec<String>) -> Result<Catalog> {
-    let was_there = path.exists();
-    let mut why = String::new();
-    for _ in 0..TRIES {
-        match Catalog::open(path) {
-            Ok(catalog) => return Ok(catalog),
-            Err(e) => why = e,
-        }
-        std::thread::sleep(PAUSE);
-    }
-    if was_there {
-        for end in ["", "-wal", "-shm"] {
-            let mut name = path.as_os_str().to_owned();
-            name.push(end);
-            // What cannot be removed makes the last try fail, with the reason.
-            let _ = fs::remove_file(name);
-        }
-        notices.push(format!(
-            "the catalog could not be read ({why}) and was made again"
-        ));
-    }
-    Catalog::open(path).map_err(|e| Error::at(ErrorKind::Failed, raw(path), e))
-}
-
 /// 16 random bytes in hex.
-fn fresh_id() -> std::io::Result<String> {
+pub(super) fn fresh_id() -> std::io::Result<String> {
     let mut bytes = [0; 16];
     std::io::Read::read_exact(&mut File::open("/dev/urandom")?, &mut bytes)?;
     Ok(hex::encode(bytes))

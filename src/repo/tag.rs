@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use crate::model::{Error, ErrorKind, Result, SnapshotId, Time};
-use crate::repo::catalog::{failed, snapshot_id};
+use crate::repo::catalog::snapshot_id;
 use crate::repo::log::Line;
 use crate::repo::store::Repo;
 use crate::repo::text::PathText;
@@ -103,18 +103,19 @@ impl Repo {
         )
     }
 
-    fn query_tags(&self, sql: &str, values: impl rusqlite::Params) -> Result<Vec<Tag>> {
-        let catalog = self.catalog();
-        let mut query = catalog.db.prepare_cached(sql).map_err(failed)?;
-        let rows = query.query_map(values, |row| {
-            Ok(Tag {
-                directory: PathText(row.get(0)?),
-                name: row.get(1)?,
-                id: row.get::<_, Option<Vec<u8>>>(2)?.map(snapshot_id),
-                time: Time::new(row.get(3)?, row.get(4)?),
-            })
-        });
-        rows.and_then(Iterator::collect).map_err(failed)
+    fn query_tags(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Tag>> {
+        self.ask(|c| {
+            let mut query = c.db.prepare_cached(sql)?;
+            let rows = query.query_map(values, |row| {
+                Ok(Tag {
+                    directory: PathText(row.get(0)?),
+                    name: row.get(1)?,
+                    id: row.get::<_, Option<Vec<u8>>>(2)?.map(snapshot_id),
+                    time: Time::new(row.get(3)?, row.get(4)?),
+                })
+            })?;
+            rows.collect()
+        })
     }
 }
 

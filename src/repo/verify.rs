@@ -1,312 +1,211 @@
-//! Checks a repository: that archives are the bytes that their names say and read as zip files, and that
-//! everything that manifests name is there. A second reader, the `zip` crate, is asked too, so that
-//! no fault of our own reader and writer agree with each other.
+//! Checks a repository: archives, log and catalog, how they hang together, and what of each snapshot can be
+//! restored. Each damage is said once, where it is; and once for each snapshot, what it costs there.
 
-use std::collections::HashSet;
-use std::fs::File;
-use std::io::{BufReader, Read};
-use std::os::unix::ffi::OsStrExt;
+use std::collections::{BTreeMap, HashSet};
 
 use rayon::prelude::*;
-use sha1::{Digest, Sha1};
 
-use crate::model::quote::quote;
-use crate::model::{ContentId, Error, ErrorKind, NodeId, RelPath, Result, SnapshotId};
-use crate::repo::chunk;
-use crate::repo::index::Index;
-use crate::repo::link;
-use crate::repo::log::Line;
-use crate::repo::manifest::{self, Child};
-use crate::repo::reader;
-use crate::repo::store::{Repo, archives};
+use crate::model::{ContentId, Result, SnapshotId};
+use crate::repo::audit;
+use crate::repo::chain::{self, Lost, Standing};
+use crate::repo::check::{self, Checked};
+use crate::repo::finding::{Finding, Subject};
+use crate::repo::holdings::Holdings;
+use crate::repo::info::Info;
+use crate::repo::needs::{Loss, Need, Needs};
+use crate::repo::salvage::Salvage;
+use crate::repo::sample;
+use crate::repo::store::Repo;
+use crate::repo::text::PathText;
 
-/// Something that is wrong.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Finding {
-    /// In which archive, or in the manifest of which snapshot.
-    pub snapshot: Option<SnapshotId>,
-    /// What.
-    pub message: String,
+/// What was checked, and what was found.
+#[derive(Clone, Debug, Default)]
+pub struct Verified {
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+    /// How many archives there are.
+    pub archives: usize,
+    /// How many snapshots.
+    pub snapshots: usize,
+    /// How many bytes of contents and nodes were read, and of how many.
+    pub read: Option<(u64, u64)>,
 }
 
-/// What was checked without being found wrong in any way is not kept: only that it was.
-#[derive(Default)]
-struct Seen {
-    nodes: HashSet<NodeId>,
-    contents: HashSet<ContentId>,
-}
-
-/// Checks everything; with `read_data`, reads every content too.
+/// Checks everything; with `read`, reads so many per cent of the contents too.
 ///
 /// # Errors
 /// When the repository cannot be read at all; damage is not an error here.
-pub fn verify(repo: &Repo, read_data: bool) -> Result<Vec<Finding>> {
-    let dead = repo.catalog().dead()?;
-    let mut ids: Vec<SnapshotId> = archives(repo.path())
-        .filter(|id| !dead.contains(id))
-        .collect();
-    ids.sort();
-    let indexed: HashSet<SnapshotId> = repo.catalog().archives()?.into_iter().collect();
-    let mut findings: Vec<Finding> = ids
-        .par_iter()
-        .flat_map_iter(|id| archive(repo, *id))
-        .collect();
-    findings.extend(log(repo)?);
-    let mut seen = Seen::default();
-    let mut wanted = Vec::new();
-    for id in ids {
-        // What the catalog knows and is no snapshot is a pack.
-        if indexed.contains(&id) && repo.find(id)?.is_none() {
-            continue;
-        }
-        let mut found = Vec::new();
-        if let Err(e) = snapshot(repo, id, &mut seen, &mut wanted, &mut found) {
-            found.push(e.to_string());
-        }
-        let with = |message| Finding {
-            snapshot: Some(id),
-            message,
-        };
-        findings.extend(found.into_iter().map(with));
+pub fn verify(repo: &Repo, read: Option<u8>) -> Result<Verified> {
+    // Whoever made one of them may not have entered it yet.
+    repo.catch_up()?;
+    let ids = repo.living_archives()?;
+    let checked: Vec<Checked> = ids.par_iter().map(|id| check::archive(repo, *id)).collect();
+    let mut done = Verified {
+        archives: ids.len(),
+        ..Verified::default()
+    };
+    done.findings.extend(chain::log(repo, ids.len())?);
+    done.findings.extend(catalog(repo, &checked)?);
+    let bad = checked.iter().filter(|c| c.damage.is_some());
+    let damaged: HashSet<SnapshotId> = bad.map(|c| c.id).collect();
+    let mut rotten = Vec::new();
+    if let Some(percent) = read {
+        let reading = sample::read(repo, percent, &damaged)?;
+        done.read = Some((reading.bytes, reading.of));
+        rotten = reading.rotten;
     }
-    if read_data {
-        findings.par_extend(wanted.par_iter().filter_map(|w| w.read(repo)));
-    }
-    Ok(findings)
+    let salvaged = salvage(repo, &damaged);
+    let told: Vec<Info> = salvaged.iter().flat_map(Salvage::told).cloned().collect();
+    let standing = Standing::new(repo, &told)?;
+    done.snapshots = standing.there.len();
+    let wrong = rotten.iter().map(|(id, _)| *id).collect();
+    let mut holdings = Holdings::new(repo, damaged, wrong);
+    salvaged.into_iter().for_each(|s| holdings.add(s));
+    let costs = costs(repo, &standing, &holdings, read == Some(100))?;
+    let of_archives = of_archives(&checked, &rotten, costs.is_empty());
+    done.findings.extend(of_archives);
+    done.findings.extend(standing.lost.iter().map(gone));
+    done.findings.extend(unpacked(standing.unpacked));
+    done.findings.extend(costs);
+    standing.parents(&mut done.findings);
+    standing.heads(repo, &mut done.findings)?;
+    standing.tags(repo, &mut done.findings)?;
+    Ok(done)
 }
 
-/// One archive by itself.
-fn archive(repo: &Repo, id: SnapshotId) -> Vec<Finding> {
-    let checks = [
-        digest(repo, id),
-        repo.read_index(id).and_then(|index| {
-            headers(repo, id, &index)?;
-            known(repo, &index)?;
-            second_opinion(repo, id, &index)
-        }),
-    ];
-    checks
-        .into_iter()
-        .filter_map(Result::err)
-        .map(|e| Finding {
-            snapshot: Some(id),
-            message: e.to_string(),
-        })
+/// What is still whole in damaged archives.
+fn salvage(repo: &Repo, damaged: &HashSet<SnapshotId>) -> Vec<Salvage> {
+    let mut ids: Vec<_> = damaged.iter().collect();
+    ids.sort();
+    ids.into_iter()
+        .filter_map(|id| repo.salvage(*id).ok())
         .collect()
 }
 
-/// Whether the file's SHA-1 is its name.
-fn digest(repo: &Repo, id: SnapshotId) -> Result<()> {
-    let path = repo.archive_path(id);
-    let name = path.as_os_str().as_bytes();
-    let cannot = |e| Error::io("cannot read", name, e);
-    let mut file = File::open(&path).map_err(cannot)?;
-    let mut digest = Sha1::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer).map_err(cannot)? {
-            0 => break,
-            n => digest.update(&buffer[..n]),
-        }
+/// Whether the catalog was wrong. Then it is made anew, so that it is no further trouble.
+fn catalog(repo: &Repo, checked: &[Checked]) -> Result<Vec<Finding>> {
+    let mut why = Vec::new();
+    if !audit::catalog(repo, checked)? {
+        repo.refresh_catalog()?;
+        why.push("it did not say what archives and log say, and was made again".to_string());
     }
-    match digest.finalize()[..] == id.0 {
-        true => Ok(()),
-        false => Err(Error::at(
-            ErrorKind::Damaged,
-            name,
-            "its SHA-1 is not its name",
-        )),
-    }
-}
-
-/// Whether every local header is as the directory says.
-fn headers(repo: &Repo, id: SnapshotId, index: &Index) -> Result<()> {
-    let path = repo.archive_path(id);
-    let file = repo.archive(id)?;
-    for item in &index.items {
-        reader::data_offset(&file, path.as_os_str().as_bytes(), item)?;
-    }
-    Ok(())
-}
-
-/// Whether the catalog knows what is in it.
-fn known(repo: &Repo, index: &Index) -> Result<()> {
-    let catalog = repo.catalog();
-    for (id, _) in &index.places {
-        if !catalog.holds(id)? {
-            let message = format!(
-                "does not know where {} is; delete the file, and it is made again",
-                hex::encode(id)
-            );
-            return Err(Error::at(ErrorKind::Damaged, "catalog.db", message));
-        }
-    }
-    Ok(())
-}
-
-/// Whether the `zip` crate sees the same entries.
-fn second_opinion(repo: &Repo, id: SnapshotId, index: &Index) -> Result<()> {
-    let path = repo.archive_path(id);
-    let name = path.as_os_str().as_bytes();
-    let damaged = |message: String| Error::at(ErrorKind::Damaged, name, message);
-    let file = File::open(&path).map_err(|e| Error::io("cannot open", name, e))?;
-    let mut zip = zip::ZipArchive::new(BufReader::new(file)).map_err(|e| damaged(e.to_string()))?;
-    if zip.len() != index.items.len() {
-        return Err(damaged(format!(
-            "{} entries, another reader sees {}",
-            index.items.len(),
-            zip.len()
-        )));
-    }
-    for (at, item) in index.items.iter().enumerate() {
-        let entry = zip.by_index_raw(at).map_err(|e| damaged(e.to_string()))?;
-        let same = entry.name_raw() == &*item.name
-            && entry.size() == item.sizes.size
-            && entry.compressed_size() == item.sizes.packed
-            && entry.crc32() == item.sizes.crc;
-        if !same {
-            return Err(damaged(format!(
-                "another reader sees {} otherwise",
-                quote(&item.name)
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// Lines of the log that are not what was written.
-fn log(repo: &Repo) -> Result<Vec<Finding>> {
-    let lines = repo.log().read(0)?;
-    let found = lines.damaged.into_iter().map(|at| Finding {
-        snapshot: None,
-        message: format!("log.ndjson: the line at byte {at} is damaged"),
-    });
-    let mut found: Vec<Finding> = found.collect();
-    let committed: HashSet<SnapshotId> = lines
-        .lines
-        .iter()
-        .filter_map(|(_, line)| match line {
-            Line::Snapshot { id, .. } => Some(*id),
-            _ => None,
-        })
-        .collect();
-    let mut lost: Vec<SnapshotId> = committed
+    why.splice(0..0, repo.healed());
+    Ok(why
         .into_iter()
-        .filter(|id| !repo.archive_path(*id).is_file())
-        .collect();
-    let dead = repo.catalog().dead()?;
-    lost.retain(|id| !dead.contains(id));
-    lost.sort();
-    found.extend(lost.into_iter().map(|id| Finding {
-        snapshot: Some(id),
-        message: "the log says that it was recorded, and its archive is gone".into(),
+        .map(|why| Finding::new(Subject::Catalog, why))
+        .collect())
+}
+
+/// What is wrong with archives. `harmless`: nothing of any snapshot is lost.
+fn of_archives(
+    checked: &[Checked],
+    rotten: &[([u8; 32], SnapshotId)],
+    harmless: bool,
+) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for archive in checked {
+        if let Some(damage) = &archive.damage {
+            let cost = match harmless {
+                true => "; all that is needed of it is still whole",
+                false => "",
+            };
+            found.push(Finding::archive(archive.id, format!("{damage}{cost}")));
+        }
+    }
+    let mut wrong: BTreeMap<SnapshotId, usize> = BTreeMap::new();
+    for (_, archive) in rotten {
+        *wrong.entry(*archive).or_default() += 1;
+    }
+    found.extend(wrong.into_iter().map(|(id, count)| {
+        let what = match count {
+            1 => "1 content in it is".to_string(),
+            n => format!("{n} contents in it are"),
+        };
+        Finding::archive(id, format!("{what} not what the digest says"))
     }));
+    found
+}
+
+/// An archive that is gone.
+fn gone(lost: &Lost) -> Finding {
+    let more = match lost.info {
+        Some(_) => "",
+        None => "; nothing more is known of it",
+    };
+    let message = format!(
+        "is gone; it was recorded at {}, and nothing says that it was removed{more}",
+        lost.time.rfc3339()
+    );
+    Finding::archive(lost.id, message).of(lost.id, &lost.directory)
+}
+
+/// A pack that is gone, which said that `count` snapshots were removed.
+fn unpacked(count: usize) -> Option<Finding> {
+    let message = format!(
+        "a pack is gone, which said that {count} snapshots were removed; the catalog still knows"
+    );
+    (count > 0).then(|| Finding::new(Subject::Archive, message))
+}
+
+/// What cannot be restored of each snapshot.
+fn costs(
+    repo: &Repo,
+    standing: &Standing,
+    holdings: &Holdings<'_>,
+    read_all: bool,
+) -> Result<Vec<Finding>> {
+    let mut needs = Needs::new(holdings);
+    let mut found = Vec::new();
+    for info in &standing.there {
+        let mut joined = Vec::new();
+        let loss = needs.of(info, &mut |need| {
+            if let Need::Chunks {
+                content,
+                list,
+                size,
+                ..
+            } = need
+                && read_all
+            {
+                joined.push((content, list, size));
+            }
+        });
+        found.extend(cost(info.id, &info.directory, loss, info));
+        let wrong = joined
+            .iter()
+            .filter(|(id, list, size)| !joins(repo, *id, *list, *size));
+        for (id, ..) in wrong {
+            let message = format!("the chunks of content {id} do not make it up");
+            found.push(Finding::new(Subject::Snapshot, message).of(info.id, &info.directory));
+        }
+    }
+    for lost in &standing.lost {
+        if let Some(info) = &lost.info {
+            let loss = needs.of(info, &mut |_| {});
+            found.extend(cost(lost.id, &lost.directory, loss, info));
+        }
+    }
     Ok(found)
 }
 
-/// A content that a manifest names.
-struct Wanted {
-    snapshot: SnapshotId,
-    path: RelPath,
-    id: ContentId,
-    chunks: Option<ContentId>,
-    size: u64,
+/// Whether the chunks of a content make it up.
+fn joins(repo: &Repo, id: ContentId, list: ContentId, size: u64) -> bool {
+    repo.content(id, Some(list), size)
+        .is_ok_and(|mut data| std::io::copy(&mut data, &mut std::io::sink()).is_ok())
 }
 
-impl Wanted {
-    /// Reads it to its end.
-    fn read(&self, repo: &Repo) -> Option<Finding> {
-        let read = repo
-            .content(self.id, self.chunks, self.size)
-            .map_err(|e| e.to_string())
-            .and_then(|mut data| {
-                std::io::copy(&mut data, &mut std::io::sink()).map_err(|e| e.to_string())
-            });
-        let message = match read {
-            Ok(length) if length == self.size => return None,
-            Ok(length) => format!("has {length} bytes and should have {}", self.size),
-            Err(e) => e,
-        };
-        Some(Finding {
-            snapshot: Some(self.snapshot),
-            message: format!("{}: {message}", self.path),
-        })
+fn cost(id: SnapshotId, directory: &PathText, loss: Loss, info: &Info) -> Option<Finding> {
+    if loss.is_none() {
+        return None;
     }
-}
-
-/// Whether all that a snapshot's manifest names is there.
-fn snapshot(
-    repo: &Repo,
-    id: SnapshotId,
-    seen: &mut Seen,
-    wanted: &mut Vec<Wanted>,
-    found: &mut Vec<String>,
-) -> Result<()> {
-    let info = repo.snapshot(id)?;
-    if let Some(parent) = info.parent
-        && repo.find(parent)?.is_none()
-        && repo.gone(parent)?.is_none()
-    {
-        found.push(format!("its parent {parent} is not there"));
-    }
-    let record = repo.bytes(ContentId(info.tree.0))?;
-    let damaged = |e: String| Error::new(ErrorKind::Damaged, e);
-    let (root, links) = manifest::parse_tree(&record).map_err(damaged)?;
-    if let Some(links) = links {
-        link::parse(&repo.bytes(ContentId(links.0))?).map_err(damaged)?;
-    }
-    let mut rest = vec![(RelPath::root(), root)];
-    while let Some((path, child)) = rest.pop() {
-        if let Err(e) = one(repo, id, &path, &child, seen, wanted, &mut rest) {
-            found.push(format!("{path}: {e}"));
-        }
-    }
-    Ok(())
-}
-
-/// One entry of a manifest: a directory's node is read, a file's content looked up.
-fn one(
-    repo: &Repo,
-    snapshot: SnapshotId,
-    path: &RelPath,
-    child: &Child,
-    seen: &mut Seen,
-    wanted: &mut Vec<Wanted>,
-    rest: &mut Vec<(RelPath, Child)>,
-) -> Result<()> {
-    if let Some(node) = child.entry.node.filter(|n| seen.nodes.insert(*n)) {
-        let bytes = repo.bytes(ContentId(node.0))?;
-        let children =
-            manifest::parse_directory(&bytes).map_err(|e| Error::new(ErrorKind::Damaged, e))?;
-        rest.extend(children.into_iter().map(|c| (path.join(&c.entry.name), c)));
-    }
-    let Some(id) = child.entry.content.filter(|id| seen.contents.insert(*id)) else {
-        return Ok(());
+    let counts = info.counts;
+    let all = counts.files + counts.directories + counts.others;
+    let message = match (&loss.all, loss.paths.len()) {
+        (Some(why), _) => format!("cannot be restored: {why}"),
+        (None, n) => format!("{n} of {all} entries cannot be restored"),
     };
-    let place = repo.catalog().place(&id.0)?;
-    match (place, child.chunks) {
-        (Some(place), _) if place.size != child.entry.state.size => {
-            return Err(Error::new(
-                ErrorKind::Damaged,
-                "its content has another length",
-            ));
-        }
-        (Some(_), _) => {}
-        (None, Some(list)) => {
-            let list =
-                chunk::parse(&repo.bytes(list)?).map_err(|e| Error::new(ErrorKind::Damaged, e))?;
-            for chunk in list {
-                repo.place(&chunk.id.0)?;
-            }
-        }
-        (None, None) => repo.place(&id.0).map(|_| ())?,
-    }
-    wanted.push(Wanted {
-        snapshot,
-        path: path.clone(),
-        id,
-        chunks: child.chunks,
-        size: child.entry.state.size,
-    });
-    Ok(())
+    Some(Finding {
+        lost: loss.paths,
+        ..Finding::new(Subject::Snapshot, message).of(id, directory)
+    })
 }

@@ -229,7 +229,7 @@ fn the_examples_of_records_are_records() {
         let name = value["type"].as_str().unwrap().to_string();
         // These are printed, never read.
         if ![
-            "history", "tag", "entry", "version", "cost", "verdict", "pruned",
+            "finding", "history", "tag", "entry", "version", "cost", "verdict", "pruned",
         ]
         .contains(&name.as_str())
         {
@@ -240,7 +240,7 @@ fn the_examples_of_records_are_records() {
         }
         seen.insert(name);
     }
-    let all = "change cost end entry error header history pruned result skip snapshot tag verdict version";
+    let all = "change cost end entry error finding header history pruned result skip snapshot tag verdict version";
     let seen: Vec<_> = seen.iter().map(String::as_str).collect();
     assert_eq!(seen.join(" "), all);
 }

@@ -324,9 +324,38 @@ const REPO: Text = Text {
 };
 
 const VERIFY: Text = Text {
-    more: &[],
-    examples: &[("Read and check everything:", "fsync verify --read-data")],
-    see: &["fsync(1)"],
+    more: &[
+        "Every archive is read whole and its SHA-1 compared with its name, its directory with what stands before each entry, \
+         and both with what a second zip reader sees. The catalog is held against archives and log; parents, heads, tags and the \
+         .fsync-backup files of the recorded directories must name snapshots that are there. Each damage is one line on \
+         standard error, and each snapshot that it costs something another one, with the paths that cannot be restored. \
+         (The first of them; all with --verbose or --json.)",
+        "The catalog is an index. One that is damaged, cut short, or another repository's is made again by whatever \
+         program comes first, which says so; when that is verify, it is a finding. One that is missing, or only behind, as a crash leaves it, is none.",
+        "--read-data adds the contents: what is in a whole archive is what was written, and with this it is also \
+         what its digest says.",
+        "--repair uses the repository alone. Damaged archives are moved to the folder damaged in it, never deleted. What they still \
+         hold whole, what other archives hold, and what is still in the recorded directories, under whatever name, goes \
+         into a pack, so that the snapshots keep their ids and can be reverted to. A damaged line of the log is replaced by one that says \
+         nothing, and the log as it was is kept in damaged too. What is lost is listed; a snapshot that lost some \
+         of its files is kept for the rest, and a later repair heals it when they have come to light. The exit code is 0 when all \
+         is well afterwards, and 8 otherwise.",
+        "--restore writes snapshots to scratch space as a revert would, reads everything again, compares it with what was \
+         recorded, and removes it.",
+    ],
+    examples: &[
+        ("Read and check everything:", "fsync verify --read-data"),
+        (
+            "Every night, a twentieth of the contents and one snapshot restored:",
+            "fsync verify --read-data 5% --restore 1",
+        ),
+        ("Mend what can be mended:", "fsync verify --repair"),
+        (
+            "What is lost, as a list:",
+            "fsync verify --json | jq -r 'select(.lost) | .snapshot + \" \" + .lost[].path'",
+        ),
+    ],
+    see: &["fsync(1)", "fsync-records(5)", "fsync-repository(5)"],
 };
 
 const DIFF: Text = Text {

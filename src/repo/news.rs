@@ -1,0 +1,194 @@
+//! Brings the catalog up to date: what the folder and the log have is entered, and a catalog that is not theirs is
+//! emptied first.
+
+use std::collections::HashSet;
+
+use rusqlite::{Connection, Transaction};
+
+use crate::model::{Error, SnapshotId};
+use crate::repo::catalog::{self, Catalog, failed};
+use crate::repo::gone;
+use crate::repo::index::{Index, What};
+use crate::repo::lost;
+use crate::repo::schema;
+use crate::repo::store::Repo;
+
+/// What goes wrong with the catalog: SQLite has something to say, or what it is made from cannot be read.
+pub(super) enum Fault {
+    Sql(rusqlite::Error),
+    Other(Error),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(e: rusqlite::Error) -> Self {
+        Fault::Sql(e)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(e: Error) -> Self {
+        Fault::Other(e)
+    }
+}
+
+impl Fault {
+    // No From, which would make every `?` in the crate ask which error is meant.
+    pub(super) fn error(self) -> Error {
+        match self {
+            Fault::Sql(e) => failed(e),
+            Fault::Other(e) => e,
+        }
+    }
+}
+
+/// The archives that the catalog knows.
+pub(super) fn known_archives(db: &Connection) -> rusqlite::Result<HashSet<SnapshotId>> {
+    db.prepare_cached("SELECT id FROM archives")?
+        .query_map([], |row| row.get(0).map(catalog::snapshot_id))?
+        .collect()
+}
+
+/// What the catalog has and the folder has, and why it is to be made anew.
+struct News {
+    known: HashSet<SnapshotId>,
+    there: HashSet<SnapshotId>,
+    stale: Option<&'static str>,
+}
+
+const FOREIGN: &str = "was of another repository";
+const GONE: &str = "named archives that are gone";
+
+impl Repo {
+    /// Whether the catalog lacks anything, or has too much.
+    fn has_news(&self, db: &Connection) -> Result<Option<News>, Fault> {
+        let known = known_archives(db)?;
+        let end = catalog::meta_of::<i64>(db, "log_end")?.unwrap_or(0) as u64;
+        let tail = catalog::meta_of::<u32>(db, "log_tail")?.unwrap_or(0);
+        let theirs = catalog::meta_of::<String>(db, "repository")?;
+        // The folder and the log after the catalog: others enter what is there already, never sooner. The
+        // other way round, an archive that was just entered would look like one that is gone.
+        // What a pack says is dead does not count, though a run that was cut short may have left its file.
+        let dead = gone::dead(db)?;
+        let mut there = self.counted();
+        there.retain(|id| !dead.contains(id));
+        let log = self.log();
+        let repository = log.repository()?;
+        let length = log.length();
+        let empty = theirs.is_none() && known.is_empty();
+        let tailed = end <= length && log.tail(end)? == tail;
+        // A first line that is damaged says nothing of whose it is; what follows it does.
+        let unnamed = repository.is_none() && end > 0 && tailed;
+        let stale = if theirs != repository && !empty && !unnamed {
+            Some(FOREIGN)
+        } else if !tailed {
+            Some("did not fit the log")
+        } else if !known.is_subset(&there) {
+            Some(GONE)
+        } else {
+            None
+        };
+        let behind = known.len() != there.len() || end != length;
+        Ok((behind || stale.is_some()).then_some(News {
+            known,
+            there,
+            stale,
+        }))
+    }
+
+    pub(super) fn enter_news(&self, catalog: &mut Catalog) -> Result<(), Fault> {
+        // Reading alone must do when there is nothing to write. What another enters between two of these looks
+        // may seem to be wrong, so it is looked at again when nobody else writes.
+        if self.has_news(&catalog.db)?.is_none() {
+            return Ok(());
+        }
+        let tx = catalog.begin()?;
+        let Some(news) = self.has_news(&tx)? else {
+            return Ok(());
+        };
+        let before = lost::known(&tx)?;
+        let mut found = match news.stale {
+            Some(_) => Vec::new(),
+            None => self.indexes(news.there.difference(&news.known)),
+        };
+        let says_so = |index: &Index| index.what.dead().any(|id| news.known.contains(&id));
+        let cut_short = found.iter().any(says_so);
+        if news.stale.is_some() || cut_short {
+            schema::clear(&tx)?;
+            found = self.indexes(self.counted().iter());
+        }
+        for index in living(found) {
+            catalog::enter(&tx, &index)?;
+        }
+        self.replay(&tx)?;
+        if news.stale != Some(FOREIGN) {
+            lost::remember(&tx, &before)?;
+        }
+        tx.commit()?;
+        if cut_short {
+            self.notice("a prune was cut short; the catalog was made again".into());
+        }
+        self.tell_stale(news.stale);
+        Ok(())
+    }
+
+    /// What archives say of themselves; of those that cannot be read, a notice.
+    fn indexes<'a>(&self, ids: impl Iterator<Item = &'a SnapshotId>) -> Vec<Index> {
+        let read = |id: &SnapshotId| match self.read_places(*id) {
+            Ok(index) => Some(index),
+            Err(e) => {
+                self.notice(e.to_string());
+                None
+            }
+        };
+        ids.filter_map(read).collect()
+    }
+
+    fn tell_stale(&self, stale: Option<&'static str>) {
+        match stale {
+            // That says something about the archives or the log, not about the catalog.
+            Some(why) if why == GONE || self.log().length() == 0 => {
+                self.notice(format!("the catalog {why} and was made again"));
+            }
+            Some(why) => self.tell_healed(why),
+            None => {}
+        }
+    }
+
+    /// Enters the lines of the log that the catalog has not read, inside the transaction, so that each counts once.
+    fn replay(&self, tx: &Transaction<'_>) -> Result<(), Fault> {
+        let end = catalog::meta_of::<i64>(tx, "log_end")?;
+        let news = self.log().read(end.unwrap_or(0) as u64)?;
+        for (at, line) in &news.lines {
+            crate::repo::replay::apply(tx, *at, line)?;
+        }
+        catalog::set_meta(tx, "log_end", news.end as i64)?;
+        catalog::set_meta(tx, "log_tail", self.log().tail(news.end)?)?;
+        Ok(())
+    }
+}
+
+/// Those that no pack says is dead, in the order in which they are entered.
+fn living(mut found: Vec<Index>) -> Vec<Index> {
+    let dead = dead_of(&found);
+    found.retain(|index| !dead.contains(&index.id));
+    found.sort_by_key(|index| (index.what.time(), index.id));
+    found
+}
+
+/// What packs say is dead. One that was replaced says only which others were.
+fn dead_of(found: &[Index]) -> HashSet<SnapshotId> {
+    let packs = found.iter().filter_map(|index| match &index.what {
+        What::Pack(pack) => Some((index.id, pack)),
+        What::Snapshot(_) => None,
+    });
+    let mut dead: HashSet<SnapshotId> = packs
+        .clone()
+        .flat_map(|(_, pack)| pack.replaced.iter().copied())
+        .collect();
+    let gone: Vec<SnapshotId> = packs
+        .filter(|(id, _)| !dead.contains(id))
+        .flat_map(|(_, pack)| pack.gone.iter().map(|g| g.gone))
+        .collect();
+    dead.extend(gone);
+    dead
+}
