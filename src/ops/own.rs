@@ -160,12 +160,7 @@ impl<'a> Own<'a> {
             counts: info.counts,
             rules: info.rules.clone(),
             unstable: gathered.unstable,
-            forgotten: {
-                let unreadable: HashSet<&RelPath> = gathered.unreadable.iter().collect();
-                let mut forgotten = info.forgotten();
-                forgotten.retain(|path| unreadable.contains(path));
-                forgotten
-            },
+            forgotten: info.forgotten_among(&gathered.unreadable),
             unreadable: gathered.unreadable,
             skipped: Vec::new(),
         };

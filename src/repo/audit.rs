@@ -9,6 +9,7 @@ use rusqlite::types::Value;
 use crate::model::{Result, SnapshotId};
 use crate::repo::catalog::{self, Catalog, failed, snapshot_id};
 use crate::repo::check::Checked;
+use crate::repo::enter;
 use crate::repo::index::{Index, What};
 use crate::repo::replay;
 use crate::repo::stat;
@@ -87,7 +88,7 @@ fn enter(tx: &rusqlite::Transaction<'_>, archives: &[Checked]) -> rusqlite::Resu
             pieces: Vec::new(),
             folder: String::new(),
         };
-        catalog::enter(tx, &index)?;
+        enter::enter(tx, &index)?;
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! What an archive says of itself: `snapshot.json`, and the same in short as the zip comment.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Kind, NodeId, RelPath, Rule, SnapshotId, Time};
@@ -130,6 +132,14 @@ impl Info {
     /// Those of them whose contents were forgotten.
     pub fn forgotten(&self) -> Vec<RelPath> {
         paths(&self.forgotten)
+    }
+
+    /// Of some paths, those that were to be forgotten.
+    pub fn forgotten_among(&self, paths: &[RelPath]) -> Vec<RelPath> {
+        let paths: HashSet<&RelPath> = paths.iter().collect();
+        let mut forgotten = self.forgotten();
+        forgotten.retain(|path| paths.contains(path));
+        forgotten
     }
 
     /// The comment of its archive.

@@ -6,7 +6,7 @@
 //! | [`writer`], [`header`], [`reader`], [`index`] | zip files |
 //! | [`archive`], [`large`], [`deflate`], [`place`], [`pack`] | contents into an archive, and out of it |
 //! | [`manifest`], [`node`], [`link`], [`chunk`], [`info`] | what a snapshot says |
-//! | [`log`], [`replay`], [`catalog`], [`sum`], [`lost`], [`still`], [`stat`] | what happened, and the index of it all |
+//! | [`log`], [`replay`], [`catalog`], [`enter`], [`sum`], [`lost`], [`still`], [`stat`] | what happened, and the index of it all |
 //! | [`snapshot`], [`history`], [`tag`], [`resolve`], [`fault`] | what others ask for |
 //! | [`export`], [`tarball`], [`tar`], [`copy`] | whole zips and tar streams, and a second of all of it |
 //! | [`cost`], [`graph`] | what is held, and what each snapshot alone costs |
@@ -26,6 +26,7 @@ pub mod chunk;
 pub mod copy;
 pub mod cost;
 pub mod deflate;
+pub mod enter;
 pub mod export;
 pub mod fault;
 pub mod finding;

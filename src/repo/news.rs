@@ -7,6 +7,7 @@ use rusqlite::{Connection, Transaction};
 
 use crate::model::{Error, SnapshotId};
 use crate::repo::catalog::{self, Catalog, failed};
+use crate::repo::enter;
 use crate::repo::gone;
 use crate::repo::index::{Index, What};
 use crate::repo::lost;
@@ -117,7 +118,7 @@ impl Repo {
             found = self.indexes(self.counted().iter());
         }
         for index in living(found) {
-            catalog::enter(&tx, &index)?;
+            enter::enter(&tx, &index)?;
         }
         self.replay(&tx)?;
         if news.stale != Some(FOREIGN) {

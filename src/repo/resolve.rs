@@ -310,7 +310,7 @@ mod tests {
                 folder: String::new(),
                 pieces: Vec::new(),
             };
-            repo.change_catalog(|tx| crate::repo::catalog::enter(tx, &index))
+            repo.change_catalog(|tx| crate::repo::enter::enter(tx, &index))
                 .unwrap();
         }
         (base, repo, ids)

@@ -214,11 +214,15 @@ fn unsummed(path: &RelPath, mut row: Vec<u8>) -> Option<Vec<u8>> {
 
 /// Whether a row is what was written, of the directory with that path.
 pub(super) fn is_whole(path: &[u8], row: Vec<u8>) -> bool {
-    let path = match path {
+    path_of(path).is_some_and(|path| unsummed(&path, row).is_some())
+}
+
+/// The path of a row.
+fn path_of(raw: &[u8]) -> Option<RelPath> {
+    match raw {
         b"" => Some(RelPath::root()),
         path => RelPath::parse(path).ok(),
-    };
-    path.is_some_and(|path| unsummed(&path, row).is_some())
+    }
 }
 
 /// Malformed memory is no memory.
@@ -293,7 +297,7 @@ pub fn remember(
             .query_map([root], |r| r.get(0))?
             .collect::<Result<_, _>>()?;
         for path in paths {
-            if !RelPath::parse(&path).is_ok_and(|p| kept.contains(&p)) {
+            if !path_of(&path).is_some_and(|p| kept.contains(&p)) {
                 tx.execute(
                     "DELETE FROM stat WHERE root = ?1 AND path = ?2",
                     params![root, path],
@@ -318,12 +322,17 @@ pub fn retain(tx: &Transaction<'_>, keep: impl Fn(&ContentId) -> bool) -> rusqli
     let mut rows = all.query([])?;
     let mut changed: Vec<(i64, Vec<u8>, Vec<u8>)> = Vec::new();
     while let Some(row) = rows.next()? {
-        let mut memory = decode(row.get(2)?);
+        let raw_path: Vec<u8> = row.get(1)?;
+        let Some(path) = path_of(&raw_path) else {
+            continue;
+        };
+        let raw = unsummed(&path, row.get(2)?);
+        let mut memory = raw.map_or_else(Memory::default, decode);
         let before = memory.seen.len();
         let fits = |seen: &Seen| seen.content.is_none_or(|content| keep(&content));
         memory.seen.retain(fits);
         if memory.seen.len() < before {
-            changed.push((row.get(0)?, row.get(1)?, encode(&memory.seen)));
+            changed.push((row.get(0)?, raw_path, summed(&path, &encode(&memory.seen))));
         }
     }
     for (root, path, children) in changed {

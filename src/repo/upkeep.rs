@@ -18,7 +18,8 @@ use rusqlite::{Connection, Transaction};
 
 use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
-use crate::repo::catalog::{self, Catalog, NewPlace, Place, failed, is_unusable, is_unwritable};
+use crate::repo::catalog::{Catalog, NewPlace, Place, failed, is_unusable, is_unwritable};
+use crate::repo::enter;
 use crate::repo::index::Index;
 use crate::repo::news::{Fault, known_archives};
 use crate::repo::store::{Repo, TEMPORARY};
@@ -264,7 +265,7 @@ impl Repo {
         more: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
     ) -> Result<()> {
         self.change_catalog(|tx| {
-            catalog::enter(tx, index)?;
+            enter::enter(tx, index)?;
             more(tx)
         })
     }
