@@ -73,16 +73,13 @@ impl Repo {
     /// [`ErrorKind::Refused`] when something else is there.
     pub fn create(path: &Path) -> Result<Repo> {
         let cannot = |e| Error::io("cannot make the repository", raw(path), e);
-        let is_ours = path.join(LOG).is_file() || archives(path).next().is_some();
         let mut there = path.read_dir().ok().into_iter().flatten().flatten();
-        if !is_ours
-            && there.any(|e| {
-                !matches!(
-                    e.file_name().as_bytes(),
-                    b"tmp" | b"log.ndjson" | b"catalog.db"
-                )
-            })
-        {
+        let foreign = there.any(|e| {
+            let name = e.file_name();
+            !matches!(name.as_bytes(), b"tmp" | b"log.ndjson" | b"catalog.db")
+        });
+        // Looked at last: another process may just be making it, and the log comes first.
+        if foreign && Self::check(path).is_err() {
             let message = "is neither empty nor a repository; name another with --repo";
             return Err(Error::at(ErrorKind::Refused, raw(path), message));
         }
