@@ -3,6 +3,7 @@
 //! Order: directories (new ones with the files in them), renames, contents (in parallel, by directory), deletions
 //! and what takes a directory's place, deepest first, hard links, and the directories' metadata last.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, RwLock};
@@ -23,6 +24,8 @@ use crate::tree::Tree;
 /// About so many changes are one piece of work: whole directories, so that threads keep out of each other's, but
 /// for those that are much larger.
 const BATCH: usize = 128;
+/// So many bytes take about as long as a file.
+const UNIT: u64 = 32 << 10;
 
 /// What a plan is performed with.
 pub struct Job<'a> {
@@ -236,7 +239,12 @@ fn contents(shared: &Shared<'_>, changes: &[Change], reports: &mut [Report], mad
         .filter(|at| is_content(&changes[*at]) && !made[*at])
         .collect();
     let other_dir = |a: usize, b: usize| changes[a].path.dir() != changes[b].path.dir();
-    let batches = batches(&which, BATCH, |_| 1, other_dir);
+    // A plan may say anything.
+    let weight = |at: usize| 1 + (changes[at].bytes() / UNIT).min(1 << 20) as usize;
+    let mut batches = batches(&which, BATCH, weight, other_dir);
+    // What takes long begins first, lest one thread be left with it in the end.
+    let long = |batch: &&[usize]| batch.iter().map(|at| weight(*at)).sum::<usize>() / (2 * BATCH);
+    batches.sort_by_key(|batch| Reverse(long(batch)));
     let not_done = spread(shared, &batches, |worker, at| {
         let report = worker.perform(&changes[at]);
         // Most are done; only the others are kept twice.

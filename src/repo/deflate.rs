@@ -8,7 +8,7 @@
 
 use std::cell::RefCell;
 
-use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use flate2::{Compress, Compression, FlushCompress};
 use libdeflater::{CompressionLvl, Compressor, Decompressor};
 
 use crate::repo::writer::Method;
@@ -75,23 +75,6 @@ pub fn piece(chunk: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The `size` bytes that a piece holds; `None` when it is not one of them.
-pub fn unpiece(packed: &[u8], size: usize) -> Option<Vec<u8>> {
-    let mut stream = Decompress::new(false);
-    let mut out = Vec::with_capacity(size + 1);
-    loop {
-        let rest = packed.get(stream.total_in() as usize..)?;
-        let before = (stream.total_in(), stream.total_out());
-        let status = stream
-            .decompress_vec(rest, &mut out, FlushDecompress::Sync)
-            .ok()?;
-        let stuck = before == (stream.total_in(), stream.total_out());
-        if stuck || status == Status::StreamEnd || out.len() > size {
-            return (out.len() == size).then_some(out);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,7 +112,6 @@ mod tests {
         ];
         let pieces: Vec<_> = parts.iter().map(|p| piece(p)).collect();
         for (part, piece) in parts.iter().zip(&pieces) {
-            assert_eq!(unpiece(piece, part.len()).as_ref(), Some(part));
             let alone = [&piece[..], &FINAL].concat();
             assert_eq!(unpack(&alone, part.len()).as_ref(), Some(part));
         }

@@ -16,6 +16,7 @@
 //! | [`carry`], [`measure`], [`older`], [`retire`], [`gone`] | taking archives away without losing what is needed |
 //! | [`forget`], [`reissue`] | taking a content out of all that is kept |
 
+mod ahead;
 pub mod archive;
 mod audit;
 pub mod carry;

@@ -11,13 +11,15 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{Error, ErrorKind, Result};
 use crate::repo::catalog::{Form, Place};
-use crate::repo::deflate;
+use crate::repo::deflate::{self, FINAL};
 use crate::tree::buffer::Buffer;
 
 /// Up to this many bytes, a content is read at once and checked before the first byte is given.
 pub const WHOLE: u64 = 8 << 20;
 /// Deflate cannot shrink more than this: a length beyond is a lie that would cost memory.
 const MOST: u64 = 1100;
+/// Nothing that is read at once is longer: nodes and lists of millions of entries are not.
+const LONGEST: u64 = 1 << 30;
 
 thread_local! {
     // What was read and is not inflated yet.
@@ -31,6 +33,7 @@ thread_local! {
 pub fn bytes(file: &File, name: &[u8], place: &Place) -> Result<Buffer> {
     let damaged = || Error::at(ErrorKind::Damaged, name, "an entry cannot be inflated");
     let lies = place.size / MOST > place.packed
+        || place.size > LONGEST
         || place.form == Form::Stored && place.packed != place.size
         || place.packed > WHOLE && place.packed > length(file, name)?;
     if lies {
@@ -42,20 +45,27 @@ pub fn bytes(file: &File, name: &[u8], place: &Place) -> Result<Buffer> {
         return Ok(out);
     }
     PACKED.with_borrow_mut(|memory| {
-        let length = place.packed as usize;
+        let length = place.packed as usize + end_of(place.form).len();
         if memory.len() < length {
             memory.resize(length, 0);
         }
         let packed = &mut memory[..length];
-        read_at(file, name, place, packed)?;
-        match place.form {
-            Form::Piece => deflate::unpiece(packed, place.size as usize)
-                .map(Buffer::from)
-                .ok_or_else(damaged),
-            _ if deflate::unpack_into(packed, out.bytes_mut()) => Ok(out),
-            _ => Err(damaged()),
+        let (data, end) = packed.split_at_mut(place.packed as usize);
+        end.copy_from_slice(end_of(place.form));
+        read_at(file, name, place, data)?;
+        match deflate::unpack_into(packed, out.bytes_mut()) {
+            true => Ok(out),
+            false => Err(damaged()),
         }
     })
+}
+
+/// What a deflate stream lacks of its end.
+fn end_of(form: Form) -> &'static [u8] {
+    match form {
+        Form::Piece => &FINAL,
+        Form::Stored | Form::Deflate => &[],
+    }
 }
 
 fn length(file: &File, name: &[u8]) -> Result<u64> {

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use crate::model::{
     ContentId, Entry, Error, ErrorKind, Kind, LinkKey, NodeId, RelPath, Result, SnapshotId, Xattrs,
 };
+use crate::repo::ahead::Ahead;
 use crate::repo::catalog::Place;
 use crate::repo::chunk::{self, Chunk};
 use crate::repo::info::Info;
@@ -212,55 +213,40 @@ impl Repo {
         chunks: Option<ContentId>,
         size: u64,
     ) -> Result<Contents> {
-        let Some(place) = place else {
-            let Some(list) = chunks else {
-                return self
-                    .place(&id.0)
-                    .map(|_| Contents::Stream(Box::new(io::empty())));
-            };
-            let list = chunk::parse(&self.bytes(list)?).map_err(|e| {
-                Error::new(ErrorKind::Damaged, format!("the chunk list {list}: {e}"))
-            })?;
-            let stream = Chunks::new(self.clone(), list);
-            return Ok(Contents::Stream(Box::new(Checked::new(stream, id.0, size))));
+        let checked = |stream: Box<dyn Read + Send>| {
+            let stream = Checked::new(stream, id.0, size);
+            Ok(Contents::Stream(Box::new(stream)))
         };
-        if place.size <= place::WHOLE {
-            return Ok(Contents::Bytes(Cursor::new(self.bytes_at(&place, &id.0)?)));
-        }
-        let stream = place::stream(self.archive(place.archive)?, &place);
-        Ok(Contents::Stream(Box::new(Checked::new(stream, id.0, size))))
-    }
-}
-
-/// The chunks of a list, one after the other.
-struct Chunks {
-    repo: Repo,
-    rest: std::vec::IntoIter<Chunk>,
-    now: Cursor<Vec<u8>>,
-}
-
-impl Chunks {
-    fn new(repo: Repo, list: Vec<Chunk>) -> Self {
-        Chunks {
-            repo,
-            rest: list.into_iter(),
-            now: Cursor::default(),
-        }
-    }
-}
-
-impl Read for Chunks {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let read = self.now.read(buf)?;
-            if read > 0 || buf.is_empty() {
-                return Ok(read);
+        match (place, chunks) {
+            (Some(place), _) if place.size <= place::WHOLE => {
+                let bytes = self.bytes_at(&place, &id.0)?;
+                Ok(Contents::Bytes(Cursor::new(bytes)))
             }
-            let Some(chunk) = self.rest.next() else {
-                return Ok(0);
-            };
-            let bytes = self.repo.bytes(chunk.id).map_err(io::Error::other)?;
-            self.now = Cursor::new(bytes);
+            (Some(place), None) => checked(place::stream(self.archive(place.archive)?, &place)),
+            (None, None) => self
+                .place(&id.0)
+                .map(|_| Contents::Stream(Box::new(io::empty()))),
+            (whole, Some(list)) => match (self.chunk_places(list), whole) {
+                (Ok(places), _) => checked(Box::new(Ahead::new(self.clone(), places)?)),
+                // The list is lost, which the entry as it is makes up for.
+                (Err(_), Some(place)) => {
+                    checked(place::stream(self.archive(place.archive)?, &place))
+                }
+                (Err(e), None) => Err(e),
+            },
         }
+    }
+
+    /// Where the chunks of a list lie, in its order.
+    fn chunk_places(&self, list: ContentId) -> Result<Vec<Place>> {
+        let chunks = chunk::parse(&self.bytes(list)?)
+            .map_err(|e| Error::new(ErrorKind::Damaged, format!("the chunk list {list}: {e}")))?;
+        let wanted: Vec<_> = chunks.iter().map(|chunk| Some(chunk.id)).collect();
+        let found = self.ask(|c| c.places(&wanted))?;
+        let place = |(chunk, place): (&Chunk, Option<Place>)| match place {
+            Some(place) => Ok(place),
+            None => self.place(&chunk.id.0),
+        };
+        chunks.iter().zip(found).map(place).collect()
     }
 }

@@ -321,6 +321,15 @@ impl Repo {
         place::checked(&file, raw(&name), place, id)
     }
 
+    /// The bytes at a place, not checked.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] when there are fewer, or they do not inflate.
+    pub(super) fn unchecked_at(&self, place: &Place) -> Result<Buffer> {
+        let file = self.archive(place.archive)?;
+        place::bytes(&file, raw(&self.archive_path(place.archive)), place)
+    }
+
     /// Reads from an archive's file what it says of itself and what lies where in it.
     pub(crate) fn read_places(&self, id: SnapshotId) -> Result<Index> {
         let path = self.archive_path(id);
