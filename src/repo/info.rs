@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Kind, NodeId, RelPath, Rule, SnapshotId, Time};
 use crate::repo::text::PathText;
 
-/// The format's number: 0 while it is being built.
-pub const FORMAT: u32 = 0;
+/// The format's number. What it means is written down in fsync-repository(5), and pinned by `tests/sample`.
+pub const FORMAT: u32 = 1;
 
 /// Whether an archive holds its whole tree.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

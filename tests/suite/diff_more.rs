@@ -16,7 +16,7 @@ fn a_stream_begins_with_a_header_and_ends_with_counts() {
         .records();
     let head = &told[0];
     assert_eq!(head["type"], "header");
-    assert_eq!(head["protocol"], 0);
+    assert_eq!(head["protocol"], 1);
     assert!(
         head["tool"]
             .as_str()

@@ -405,7 +405,7 @@ forge("content.zip", lambda n, d: b"PRECIOUS" if n == "a" else d)
 forge("gone.zip", lambda n, d: None if n == "a" else d)
 forge("node.zip", lambda n, d: d.replace(b'"size_bytes":8', b'"size_bytes":9') if "/tree/" in n else d)
 forge("counts.zip", lambda n, d: d.replace(b'"files":2', b'"files":3') if n.endswith("snapshot.json") else d)
-forge("comment.zip", same, lambda c: c.replace(b'"fsync":0', b'"fsync":9'))
+forge("comment.zip", same, lambda c: c.replace(b'"fsync":1', b'"fsync":9'))
 forge("tree.zip", same, lambda c: c.replace(json.loads(c)["tree"].encode(), b"0" * 64))
 
 def made(name, nodes, root, counts, links=None):
@@ -416,12 +416,12 @@ def made(name, nodes, root, counts, links=None):
     if links: record["links"] = sha(links)
     record = line(record)
     about = {"tree": sha(record), "time": {"secs": 1, "nanos": 0}, "extent": "full"}
-    snapshot = {"format": 0, **about, "directory": {"path": "/x"}, "counts": counts}
+    snapshot = {"format": 1, **about, "directory": {"path": "/x"}, "counts": counts}
     with new(name) as z:
         for data in {*nodes, root, record, *([links] if links else [])}:
             z.writestr(info(".fsync/tree/" + sha(data), extra=fs(data)), data)
         z.writestr(info(".fsync/snapshot.json"), json.dumps(snapshot))
-        z.comment = json.dumps({"fsync": 0, "folder": ".fsync", **about}).encode()
+        z.comment = json.dumps({"fsync": 1, "folder": ".fsync", **about}).encode()
 def entry(name, **more):
     return {"name": name, "kind": "directory", "mode": "0755", "uid": 0, "gid": 0, "mtime": {"secs": 1, "nanos": 0}, **more}
 def node(*entries): return b"".join(json.dumps(e, separators=(",", ":")).encode() + b"\n" for e in entries)

@@ -47,6 +47,7 @@ mod prune;
 mod race;
 mod restore;
 mod revert;
+mod sample;
 mod second;
 mod snap;
 mod space;
