@@ -117,8 +117,8 @@ impl Revert<'_> {
         self.keep_excluded(&mut changes, &options.filter);
         self.leave_alike(&mut changes, options.terms());
         if !self.paths.is_empty() && changes.is_empty() {
-            self.known(&[&target, &now])?;
             self.repo.set_head(self.dir, head)?;
+            self.known(&[&target, &now])?;
             return Ok(Reverted {
                 before: present.id,
                 head,
