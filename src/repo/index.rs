@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::quote::quote;
 use crate::model::{ContentId, Error, ErrorKind, Result, SnapshotId, Time};
 use crate::repo::catalog::{Form, NewPlace, Place};
-use crate::repo::chunk;
+use crate::repo::chunk::{self, Chunk};
 use crate::repo::info::{Comment, Extent, FORMAT, Info};
 use crate::repo::pack::{self, Gone, Pack};
 use crate::repo::place;
@@ -227,26 +227,36 @@ fn add_pieces(file: &File, name: &[u8], all: &[Pieces], places: &mut Vec<NewPlac
         };
         let chunks = chunk::parse(place::checked(file, name, list, &pieces.chunks.0)?.as_ref())
             .map_err(damaged)?;
-        let mut offset = whole.offset;
-        for (chunk, packed) in chunks.iter().zip(&pieces.packed_bytes) {
-            places.push((
-                chunk.id.0,
-                Place {
-                    offset,
-                    form: Form::Piece,
-                    packed: *packed,
-                    size: chunk.size_bytes,
-                    crc: 0,
-                    ..*whole
-                },
-            ));
-            offset = offset.saturating_add(*packed);
-        }
+        let inside = pieces.inside(whole, &chunks);
+        let end = inside.last().map_or(whole.offset, |(_, last)| {
+            last.offset.saturating_add(last.packed)
+        });
         if chunks.len() != pieces.packed_bytes.len()
-            || offset > whole.offset.saturating_add(whole.packed)
+            || end > whole.offset.saturating_add(whole.packed)
         {
             return Err(damaged("does not fit the entry".into()));
         }
+        places.extend(inside);
     }
     Ok(())
+}
+
+impl Pieces {
+    /// Where the chunks of the content lie inside its entry.
+    pub fn inside(&self, whole: &Place, chunks: &[Chunk]) -> Vec<NewPlace> {
+        let mut offset = whole.offset;
+        let place = |(chunk, packed): (&Chunk, &u64)| {
+            let place = Place {
+                offset,
+                form: Form::Piece,
+                packed: *packed,
+                size: chunk.size_bytes,
+                crc: 0,
+                ..*whole
+            };
+            offset = offset.saturating_add(*packed);
+            (chunk.id.0, place)
+        };
+        chunks.iter().zip(&self.packed_bytes).map(place).collect()
+    }
 }

@@ -170,19 +170,7 @@ fn pieces(
             let (Some(list), Some((_, whole))) = (list, whole) else {
                 continue;
             };
-            let mut offset = whole.offset;
-            for (chunk, packed) in list.iter().zip(&line.packed_bytes) {
-                let place = Place {
-                    offset,
-                    form: Form::Piece,
-                    packed: *packed,
-                    size: chunk.size_bytes,
-                    crc: 0,
-                    ..*whole
-                };
-                found.push((chunk.id.0, place));
-                offset = offset.saturating_add(*packed);
-            }
+            found.extend(line.inside(whole, &list));
         }
     }
     found
