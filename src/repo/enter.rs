@@ -23,7 +23,9 @@ pub fn enter(tx: &Transaction<'_>, index: &Index) -> rusqlite::Result<()> {
     }
     let archive = tx.last_insert_rowid();
     for info in index.what.snapshots() {
-        enter_snapshot(tx, archive, info)?;
+        if info.id == index.id || !is_gone(tx, info.id)? {
+            enter_snapshot(tx, archive, info)?;
+        }
     }
     for gone in index.what.gone() {
         enter_gone(tx, archive, gone)?;
@@ -88,6 +90,13 @@ fn enter_snapshot(tx: &Transaction<'_>, archive: i64, info: &Info) -> rusqlite::
     Ok(())
 }
 
+/// Whether a pack says that a snapshot is gone: then it is, though another pack still keeps it.
+fn is_gone(tx: &Transaction<'_>, id: SnapshotId) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM gone WHERE id = ?1)";
+    tx.prepare_cached(sql)?
+        .query_row([id.as_bytes()], |row| row.get(0))
+}
+
 fn enter_gone(tx: &Transaction<'_>, archive: i64, gone: &Gone) -> rusqlite::Result<()> {
     tx.execute(
         "INSERT OR REPLACE INTO gone (id, archive, parent, instead, directory, secs, nanos)
@@ -101,6 +110,10 @@ fn enter_gone(tx: &Transaction<'_>, archive: i64, gone: &Gone) -> rusqlite::Resu
             gone.time.secs,
             gone.time.nanos
         ],
+    )?;
+    tx.execute(
+        "DELETE FROM snapshots WHERE id = ?1 AND archive NOT IN (SELECT n FROM archives WHERE id = ?1)",
+        [gone.gone.as_bytes()],
     )?;
     Ok(())
 }
