@@ -23,8 +23,11 @@ pub fn enter(tx: &Transaction<'_>, index: &Index) -> rusqlite::Result<()> {
     }
     let archive = tx.last_insert_rowid();
     for info in index.what.snapshots() {
-        if info.id == index.id || !is_gone(tx, info.id)? {
-            enter_snapshot(tx, archive, info)?;
+        // Of itself an archive knows best, whatever a pack says of it.
+        match info.id == index.id {
+            true => enter_snapshot(tx, archive, info, "REPLACE")?,
+            false if is_gone(tx, info.id)? => {}
+            false => enter_snapshot(tx, archive, info, "IGNORE")?,
         }
     }
     for gone in index.what.gone() {
@@ -69,12 +72,20 @@ pub fn enter_places(
     Ok(())
 }
 
-fn enter_snapshot(tx: &Transaction<'_>, archive: i64, info: &Info) -> rusqlite::Result<()> {
+fn enter_snapshot(
+    tx: &Transaction<'_>,
+    archive: i64,
+    info: &Info,
+    conflict: &str,
+) -> rusqlite::Result<()> {
     let text = serde_json::to_string(info)
         .map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
+    let sql = format!(
+        "INSERT OR {conflict} INTO snapshots (id, archive, directory, tree, parent, full, secs, nanos, info)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+    );
     tx.execute(
-        "INSERT OR IGNORE INTO snapshots (id, archive, directory, tree, parent, full, secs, nanos, info)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        &sql,
         params![
             info.id.as_bytes(),
             archive,

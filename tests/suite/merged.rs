@@ -113,3 +113,32 @@ fn what_an_archive_says_of_itself_has_no_digest() {
     s.run("fsync verify").code(0);
     assert_eq!(listed(&s, "repo").len(), 2);
 }
+
+/// Makes a pack that says of the snapshot `sys.argv[1]` what the archive `sys.argv[2]` says of itself.
+const LIE: &str = r#"
+import hashlib, json, os, sys, zipfile
+info = json.loads(zipfile.ZipFile('repo/%s.zip' % sys.argv[2]).read('.fsync/snapshot.json'))
+pack = zipfile.ZipFile('new.zip', 'w')
+pack.writestr('.fsync/ABOUT', 'a pack\n')
+line = json.dumps({'snapshot': sys.argv[1], 'info': info}, separators=(',', ':'))
+pack.writestr('.fsync/pack.ndjson', line + '\n')
+pack.comment = b'{"fsync":0,"folder":".fsync","time":{"secs":1,"nanos":0},"extent":"pack"}'
+pack.close()
+os.rename('new.zip', 'repo/' + hashlib.sha1(open('new.zip', 'rb').read()).hexdigest() + '.zip')
+"#;
+
+#[test]
+fn a_pack_does_not_speak_for_what_has_an_archive() {
+    let s = Sandbox::new();
+    let ids = snaps(&s, 2);
+    fs::write(s.path("lie.py"), LIE).expect("written");
+    s.sh(&format!("python3 lie.py {} {}", ids[0], ids[1]))
+        .code(0);
+    for _ in 0..2 {
+        s.run(&format!("fsync cat {} f", ids[0]))
+            .code(0)
+            .stdout("version 0");
+        s.run("fsync verify").code(0);
+        s.sh("rm repo/catalog.db*").code(0);
+    }
+}
