@@ -142,3 +142,30 @@ fn a_pack_does_not_speak_for_what_has_an_archive() {
         s.sh("rm repo/catalog.db*").code(0);
     }
 }
+
+#[test]
+fn what_was_forgotten_is_recorded_again_by_a_snapshot_of_other_paths() {
+    let s = Sandbox::new();
+    let a = s.tree("a");
+    a.file("key", "a key").file("f", "1").settle();
+    s.snap("a");
+    s.run("fsync forget -d a key").code(0);
+    a.edit("f", "2").settle();
+    let id = s.feed("fsync-snap --stdin a", "f\n").code(0).text();
+    s.run(&format!("fsync cat {id} key"))
+        .code(0)
+        .stdout("a key");
+    a.edit("key", "b key").edit("f", "3");
+    s.run("fsync rv -d a").code(0);
+    assert_eq!(a.read("key"), b"a key");
+}
+
+#[test]
+fn a_graph_says_that_what_came_before_is_gone() {
+    let s = Sandbox::new();
+    snaps(&s, 3);
+    s.run("fsync prune --keep-last 1").code(0);
+    s.run("fsync log --graph a")
+        .code(0)
+        .stdout(contains("not of this directory").not());
+}
