@@ -64,7 +64,12 @@ pub fn amend(repo: &Repo, dir: &Local, paths: &Listed, options: &SnapOptions) ->
     let head = repo.head(dir)?;
     let base = base(repo, dir, &head, options)?;
     let listed = match paths.scope() {
-        Scope::Only(paths) if holds(repo, dir, &head)? => with_links(paths, &base.groups),
+        Scope::Only(paths) if holds(repo, dir, &head)? => {
+            // What the head lacks, unread or forgotten, is looked at whoever lists it.
+            let unread = base.info.unrecorded();
+            let paths: Vec<RelPath> = paths.iter().cloned().chain(unread).collect();
+            with_links(&paths, &base.groups)
+        }
         _ => return snap_locked(repo, dir, options, &held),
     };
     let Scope::Only(paths) = listed.scope() else {

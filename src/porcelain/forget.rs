@@ -13,6 +13,7 @@ use crate::porcelain::prune::{counted, freed, named, open};
 use crate::porcelain::session::Session;
 use crate::protocol::Writer;
 use crate::repo::forget::{Forget as Plan, Spot, Wish};
+use crate::repo::mend::ASIDE;
 use crate::repo::reissue::Forgotten;
 
 /// Arguments of `fsync forget`.
@@ -65,10 +66,21 @@ impl Forget {
             return Ok(Exit::Done.code());
         }
         let done = plan.run(&repo)?;
+        let aside = repo.path().join(ASIDE);
         // Nothing below needs the others to wait.
         drop(repo);
         print(&spots)?;
-        Ok(tell(session, &sum, &spots, &done))
+        let code = tell(session, &sum, &spots, &done);
+        if aside
+            .read_dir()
+            .is_ok_and(|mut there| there.next().is_some())
+        {
+            session.talk.note(&format!(
+                "{} was moved aside by a repair and may still hold it: delete it",
+                quote(aside.as_os_str().as_bytes())
+            ));
+        }
+        Ok(code)
     }
 }
 

@@ -87,10 +87,11 @@ fn graph(repo: &Repo, past: &Past, snapshots: Vec<Info>, most: usize) -> String 
         text += &format!("{} {id} {time}{names}\n", row.mark);
         let mut more: Vec<String> = history.operations.iter().map(words).collect();
         if let Some(parent) = history.parent.filter(|id| !known.contains(id)) {
-            more.push(format!(
-                "from {}, which is not of this directory",
-                short(&parent)
-            ));
+            let why = match repo.gone(parent) {
+                Ok(Some(_)) => "gone",
+                _ => "not of this directory",
+            };
+            more.push(format!("from {}, which is {why}", short(&parent)));
         }
         for line in more {
             text += &format!("{} {line}\n", row.more);

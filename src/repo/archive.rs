@@ -299,13 +299,19 @@ impl Archive {
         handle.sync_all().map_err(cannot)?;
         let id = SnapshotId(digest);
         let index = index::read_places(&handle, id, name)?;
-        let read = index.what.snapshots().iter().map(|info| info.tree);
-        if !read.eq(what.snapshots().iter().map(|info| info.tree)) {
+        if trees(&index.what) != trees(what) {
             let message = "reads back as another tree";
             return Err(Error::at(ErrorKind::Failed, name, message));
         }
         Ok((file, index))
     }
+}
+
+/// The trees of all snapshots, sorted: a pack is written in the order of ids, in whatever order it was put together.
+fn trees(what: &What) -> Vec<NodeId> {
+    let mut trees: Vec<NodeId> = what.snapshots().iter().map(|info| info.tree).collect();
+    trees.sort();
+    trees
 }
 
 /// The sizes of `data` kept in `packed` bytes.

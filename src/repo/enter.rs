@@ -23,7 +23,12 @@ pub fn enter(tx: &Transaction<'_>, index: &Index) -> rusqlite::Result<()> {
     }
     let archive = tx.last_insert_rowid();
     for info in index.what.snapshots() {
-        enter_snapshot(tx, archive, info)?;
+        // Of itself an archive knows best, whatever a pack says of it.
+        match info.id == index.id {
+            true => enter_snapshot(tx, archive, info, "REPLACE")?,
+            false if is_gone(tx, info.id)? => {}
+            false => enter_snapshot(tx, archive, info, "IGNORE")?,
+        }
     }
     for gone in index.what.gone() {
         enter_gone(tx, archive, gone)?;
@@ -67,12 +72,20 @@ pub fn enter_places(
     Ok(())
 }
 
-fn enter_snapshot(tx: &Transaction<'_>, archive: i64, info: &Info) -> rusqlite::Result<()> {
+fn enter_snapshot(
+    tx: &Transaction<'_>,
+    archive: i64,
+    info: &Info,
+    conflict: &str,
+) -> rusqlite::Result<()> {
     let text = serde_json::to_string(info)
         .map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
+    let sql = format!(
+        "INSERT OR {conflict} INTO snapshots (id, archive, directory, tree, parent, full, secs, nanos, info)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+    );
     tx.execute(
-        "INSERT OR IGNORE INTO snapshots (id, archive, directory, tree, parent, full, secs, nanos, info)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        &sql,
         params![
             info.id.as_bytes(),
             archive,
@@ -88,6 +101,13 @@ fn enter_snapshot(tx: &Transaction<'_>, archive: i64, info: &Info) -> rusqlite::
     Ok(())
 }
 
+/// Whether a pack says that a snapshot is gone: then it is, though another pack still keeps it.
+fn is_gone(tx: &Transaction<'_>, id: SnapshotId) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM gone WHERE id = ?1)";
+    tx.prepare_cached(sql)?
+        .query_row([id.as_bytes()], |row| row.get(0))
+}
+
 fn enter_gone(tx: &Transaction<'_>, archive: i64, gone: &Gone) -> rusqlite::Result<()> {
     tx.execute(
         "INSERT OR REPLACE INTO gone (id, archive, parent, instead, directory, secs, nanos)
@@ -101,6 +121,10 @@ fn enter_gone(tx: &Transaction<'_>, archive: i64, gone: &Gone) -> rusqlite::Resu
             gone.time.secs,
             gone.time.nanos
         ],
+    )?;
+    tx.execute(
+        "DELETE FROM snapshots WHERE id = ?1 AND archive NOT IN (SELECT n FROM archives WHERE id = ?1)",
+        [gone.gone.as_bytes()],
     )?;
     Ok(())
 }

@@ -186,12 +186,13 @@ pub fn place_of(archive: SnapshotId, offset: u64, item: &Item) -> Place {
     }
 }
 
-/// The bytes of the entry with that name; `None` when there is none.
+/// The bytes of our own entry with that name; `None` when there is none. One that has a digest is a content or a node.
 ///
 /// # Errors
 /// [`ErrorKind::Damaged`] when they are not whole.
 pub fn entry(file: &File, name: &[u8], items: &[Item], wanted: &str) -> Result<Option<Vec<u8>>> {
-    let Some(item) = items.iter().find(|i| &*i.name == wanted.as_bytes()) else {
+    let ours = |i: &&Item| i.content.is_none() && &*i.name == wanted.as_bytes();
+    let Some(item) = items.iter().find(ours) else {
         return Ok(None);
     };
     let offset = reader::data_offset(file, name, item)?;

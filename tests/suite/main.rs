@@ -37,6 +37,7 @@ mod kinds;
 mod link;
 mod look;
 mod lost;
+mod merged;
 mod mounts;
 mod moves;
 mod names;
