@@ -52,6 +52,7 @@ pub fn repair(repo: &Repo) -> Result<Repaired> {
         salvaged,
         lost,
         gone,
+        replaced,
     } = repo.survey()?;
     let mut holdings = Holdings::new(repo, HashSet::new(), HashSet::new());
     salvaged.into_iter().for_each(|s| holdings.add(s));
@@ -80,7 +81,7 @@ pub fn repair(repo: &Repo) -> Result<Repaired> {
             time,
             kept,
             gone,
-            replaced: Vec::new(),
+            replaced,
         },
     )?;
     repo.set_aside(&archives)?;
@@ -104,7 +105,8 @@ fn write(
             large(repo, &pack, holdings, id)?;
         }
     }
-    if pack.is_empty() && what.kept.is_empty() && what.gone.is_empty() {
+    let says_nothing = what.kept.is_empty() && what.gone.is_empty() && what.replaced.is_empty();
+    if pack.is_empty() && says_nothing {
         return Ok(None);
     }
     Ok(Some(pack.commit(&What::Pack(what))?.id))

@@ -13,6 +13,7 @@ use crate::model::{ContentId, Error, ErrorKind, Result, SnapshotId, Time};
 use crate::repo::archive::{Archive, Purpose};
 use crate::repo::catalog;
 use crate::repo::check;
+use crate::repo::gone;
 use crate::repo::holdings::Holdings;
 use crate::repo::index::What;
 use crate::repo::info::Info;
@@ -35,6 +36,8 @@ pub struct Damage {
     pub lost: Vec<Info>,
     /// Snapshots that were removed, which no whole pack says.
     pub gone: Vec<Gone>,
+    /// Packs whose place others took, which no whole pack says.
+    pub replaced: Vec<SnapshotId>,
 }
 
 impl Repo {
@@ -57,21 +60,33 @@ impl Repo {
         let damaged = checked.into_iter().filter(|c| c.damage.is_some());
         let archives: Vec<SnapshotId> = damaged.map(|c| c.id).collect();
         let salvaged: Result<Vec<Salvage>> = archives.iter().map(|id| self.salvage(*id)).collect();
-        let salvaged = salvaged?;
+        let mut salvaged = salvaged?;
+        // A damaged pack may be all that says that these were pruned or forgotten: that holds nevertheless.
+        let dead = self.leftovers()?;
         self.ignore(&archives);
+        self.ignore(&dead);
         self.refresh_catalog()?;
-        let mut gone: BTreeMap<SnapshotId, Gone> = BTreeMap::new();
+        let mut removed: BTreeMap<SnapshotId, Gone> = BTreeMap::new();
         let told = salvaged.iter().filter_map(|s| s.what.as_ref());
         let told = told.flat_map(What::gone).cloned();
         for one in self.lost_gone()?.into_iter().chain(told) {
             if !self.tells(one.gone)? {
-                gone.insert(one.gone, one);
+                removed.insert(one.gone, one);
             }
+        }
+        let lost = self.untold(&salvaged)?;
+        let said = self.ask(|c| gone::dead(&c.db))?;
+        let unsaid = |id: &&SnapshotId| !said.contains(*id) && !removed.contains_key(*id);
+        let replaced = dead.iter().filter(unsaid).copied().collect();
+        if !archives.is_empty() {
+            // What snapshots need of them lay in the pack too.
+            salvaged.extend(dead.iter().filter_map(|id| self.salvage(*id).ok()));
         }
         Ok(Damage {
             archives,
-            lost: self.untold(&salvaged)?,
-            gone: gone.into_values().collect(),
+            lost,
+            gone: removed.into_values().collect(),
+            replaced,
             salvaged,
         })
     }

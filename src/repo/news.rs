@@ -126,7 +126,9 @@ impl Repo {
         }
         tx.commit()?;
         if cut_short {
-            self.notice("a prune was cut short; the catalog was made again".into());
+            self.notice(
+                "a pack says that other archives are gone; the catalog was made again".into(),
+            );
         }
         self.tell_stale(news.stale);
         Ok(())

@@ -169,3 +169,30 @@ fn a_graph_says_that_what_came_before_is_gone() {
         .code(0)
         .stdout(contains("not of this directory").not());
 }
+
+/// In a second copy the archives that were written anew still lie beside the pack that says so.
+#[test]
+fn a_repair_brings_back_nothing_that_was_forgotten() {
+    let s = Sandbox::new();
+    let a = s.tree("a");
+    for n in 0..3 {
+        a.edit("key", format!("secret {n}"))
+            .edit("f", format!("version {n}"));
+        s.snap("a");
+    }
+    s.sh("fsync -q repo copy copy && fsync -q forget -d a key && fsync -q repo copy copy")
+        .code(0);
+    s.sh(
+        "for z in copy/*.zip; do unzip -l $z | grep -q pack.ndjson && chmod u+w $z && truncate -s -40 $z; done
+         fsync --repo copy verify --repair",
+    )
+    .code(0);
+    let log = s.run("fsync --repo copy log a").code(0).text();
+    assert_eq!(log.lines().count(), 3, "{log}");
+    for line in log.lines() {
+        let id = line.split('\t').nth(2).expect("an id");
+        s.run(&format!("fsync --repo copy cat {id} key")).code(9);
+        s.run(&format!("fsync --repo copy cat {id} f")).code(0);
+    }
+    s.run("fsync --repo copy verify --read-data").code(0);
+}
