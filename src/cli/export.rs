@@ -44,6 +44,11 @@ impl ExportArgs {
         };
         let raw = path.as_os_str().as_bytes();
         let cannot = |e| Error::io("cannot write", raw, e);
+        // The file appears by a rename, which would put a device or a fifo out of its place.
+        if path.metadata().is_ok_and(|m| !m.is_file()) {
+            let message = "is there and is no regular file; redirect standard output to it instead";
+            return Err(Error::at(ErrorKind::Refused, raw, message));
+        }
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),

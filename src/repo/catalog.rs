@@ -17,8 +17,6 @@ use crate::repo::sum;
 
 /// How long a writer waits for another.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The size of SQLite's pages. What is remembered of a directory is 10 KB long at times, and should not lie in pieces.
-const PAGE: i64 = 16 << 10;
 /// How much of the file SQLite keeps in memory.
 const CACHE_KIB: i64 = 32 << 10;
 /// Where a content lies.
@@ -188,7 +186,6 @@ impl Catalog {
     pub fn create(path: &Path) -> rusqlite::Result<Catalog> {
         let mut db = Connection::open(path)?;
         db.busy_timeout(PATIENCE)?;
-        db.pragma_update(None, "page_size", PAGE)?;
         db.pragma_update(None, "journal_mode", "WAL")?;
         make(&mut db)?;
         Self::ready(db)

@@ -805,7 +805,7 @@ fn an_archive_of_a_later_format_is_not_set_aside() {
     let path = s.archive(&ids[4]);
     scribble(&path, |bytes| {
         let at = bytes.len() - 300;
-        let name = b"\"fsync\":0";
+        let name = b"\"fsync\":1";
         let found = bytes[at..].windows(name.len()).position(|w| w == name);
         bytes[at + found.expect("a comment") + name.len() - 1] = b'9';
     });

@@ -151,3 +151,15 @@ fn export_goes_to_no_terminal_and_ends_quietly_in_a_closed_pipe() {
         .code(9)
         .nothing();
 }
+
+#[test]
+fn what_is_no_file_is_not_replaced() {
+    let s = Sandbox::new();
+    s.tree("d").file("f", "1");
+    s.snap("d");
+    s.sh("mkfifo fifo; ln -s fifo link").code(0);
+    for name in ["fifo", "link", "d"] {
+        s.run(&format!("fsync export -o {name} d@")).code(4);
+    }
+    s.sh("test -p fifo && test -L link && test -f d/f").code(0);
+}
