@@ -11,7 +11,7 @@ BUILT    = $(or $(CARGO_TARGET_DIR),target)/release
 MAN1     = $(wildcard man/*.1)
 MAN5     = $(wildcard man/*.5)
 
-.PHONY: all install uninstall check lint test bless clean
+.PHONY: all install uninstall check lint test test-long bless clean
 
 all:
 	$(CARGO) build --release --locked --bins
@@ -43,6 +43,10 @@ lint:
 
 test:
 	$(CARGO) test --locked
+
+# The same with the long form of what is thrown at it: every kill point, more steps, more seeds..
+test-long:
+	FSYNC_LONG=1 $(CARGO) test --locked
 
 # Writes man/ and completions/ anew from the programs' own arguments.
 bless:
