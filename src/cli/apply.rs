@@ -12,6 +12,7 @@ use crate::cli::option::{Common, CompareArgs, GuardArgs, LaxArgs};
 use crate::cli::place::{Place, Places};
 use crate::cli::plan::{self, Given, Plan};
 use crate::cli::result::{self, Row};
+use crate::cli::stop::Stop;
 use crate::cli::{Program, Talk, diff};
 use crate::disk::Root;
 use crate::disk::lock::{PATIENCE, lock};
@@ -93,16 +94,19 @@ impl Program for Args {
         if !ready.changes.is_empty() && !self.dry_run {
             guard::make_destination(&ready.destination, self.guards.parents)?;
         }
+        let stop = Stop::watch();
         let missing = matches!(ready.destination.try_exists(), Ok(false));
         let reports = match missing && (self.dry_run || ready.changes.is_empty()) {
             // A plan of nothing, or a rehearsal of making all of it.
             true => vec![Report::plain(Outcome::Done); ready.changes.len()],
             false => {
                 let root = Root::open(&ready.destination)?;
-                self.perform(&places, &ready, &root, journal)?
+                self.perform(&places, &ready, &root, journal, &stop)?
             }
         };
-        Ok(self.tell(&ready, &reports)?)
+        let exit = self.tell(&ready, &reports, stop.is_asked())?;
+        stop.obey();
+        Ok(exit)
     }
 }
 
@@ -244,6 +248,7 @@ impl Args {
         ready: &Ready,
         root: &Root,
         journal: Option<Journal<'_>>,
+        stop: &Stop,
     ) -> Result<Vec<Report>> {
         let _held = match self.dry_run {
             true => None,
@@ -267,6 +272,8 @@ impl Args {
             terms: ready.terms.on(root.medium()),
             unrecorded: journal.as_ref().map_or(&[], |j| &j.unrecorded),
             dry_run: self.dry_run,
+            durable: true,
+            stop: stop.flag(),
         };
         let running = match (&journal, self.dry_run) {
             (Some(journal), false) => Some(journal.begin(&ready.sources, root)?),
@@ -280,7 +287,7 @@ impl Args {
     }
 
     /// Prints what became of everything, in path order.
-    fn tell(&self, ready: &Ready, reports: &[Report]) -> Result<Exit> {
+    fn tell(&self, ready: &Ready, reports: &[Report], stopped: bool) -> Result<Exit> {
         let mut counts = Counts::default();
         ready.changes.iter().for_each(|c| counts.add(c));
         let told = result::Told {
@@ -289,6 +296,7 @@ impl Args {
             snapshot: ready.plan.as_ref().and_then(|p| p.snapshot.as_ref()),
             counts,
             troubles: ready.plan.as_ref().map_or(0, |p| p.troubles),
+            stopped,
         };
         let rows = result::rows(&ready.changes, reports);
         if ready.settled.is_empty() {

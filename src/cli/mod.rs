@@ -14,6 +14,7 @@ pub mod result;
 pub mod revert;
 pub mod snap;
 pub mod start;
+pub mod stop;
 pub mod tag;
 pub mod talk;
 pub mod target;

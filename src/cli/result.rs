@@ -4,7 +4,7 @@ use std::io::stdout;
 
 use crate::cli::Talk;
 use crate::model::{Change, Counts, Exit, RelPath, Result, Status};
-use crate::ops::outcome::Report;
+use crate::ops::outcome::{Outcome, Report};
 use crate::protocol::{End, Record, ResultRecord, SnapshotRecord, Writer};
 
 /// One path and what became of it.
@@ -22,6 +22,8 @@ pub struct Told<'a> {
     pub counts: Counts,
     /// What had gone wrong before.
     pub troubles: u64,
+    /// It was asked to stop: what was not tried is counted, not listed.
+    pub stopped: bool,
 }
 
 /// Changes with their reports.
@@ -39,11 +41,13 @@ pub fn print<'a>(told: &Told<'_>, rows: impl Iterator<Item = Row<'a>>) -> Result
     if let (true, Some(snapshot)) = (told.json, told.snapshot) {
         out.record(&Record::Snapshot(snapshot.clone()))?;
     }
-    let mut failed = 0;
+    let (mut all, mut made) = (0u64, 0u64);
     for (path, status, report) in rows {
         let reason = report.reason();
-        if !report.outcome.is_success() {
-            failed += 1;
+        all += 1;
+        if report.outcome.is_success() {
+            made += 1;
+        } else if report.outcome != Outcome::Held || !told.stopped {
             let (outcome, reason) = (report.outcome.word(), reason.unwrap_or_default());
             told.talk.error(&format!("{path}: {outcome}: {reason}"));
         }
@@ -56,7 +60,7 @@ pub fn print<'a>(told: &Told<'_>, rows: impl Iterator<Item = Row<'a>>) -> Result
             }))?;
         }
     }
-    let errors = failed + told.troubles;
+    let errors = all - made + told.troubles;
     if told.json {
         out.record(&Record::End(End {
             counts: told.counts,
@@ -65,6 +69,11 @@ pub fn print<'a>(told: &Told<'_>, rows: impl Iterator<Item = Row<'a>>) -> Result
         }))?;
     }
     out.flush()?;
+    if told.stopped {
+        told.talk.error(&format!(
+            "interrupted: {made} of {all} changes were made; run it again to go on"
+        ));
+    }
     Ok(if errors > 0 {
         Exit::Partial
     } else {

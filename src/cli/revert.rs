@@ -12,6 +12,7 @@ use crate::cli::journal::sweep_after_crash;
 use crate::cli::option::Common;
 use crate::cli::place::{Place, Places};
 use crate::cli::result::{self, Told};
+use crate::cli::stop::Stop;
 use crate::cli::{Program, Talk, diff as diff_cli};
 use crate::disk::Root;
 use crate::disk::lock::Lock;
@@ -134,6 +135,7 @@ impl Args {
         self.tell_unfinished(repo, dir)?;
         sweep_after_crash(repo, dir, &root)?;
         let paths = self.paths(dir)?;
+        let stop = Stop::watch();
         let revert = Revert {
             repo,
             dir: &local,
@@ -143,10 +145,13 @@ impl Args {
             paths: &paths,
             verify: self.verify,
             allow_low_space: self.allow_low_space,
+            stop: stop.flag(),
         };
         let done = revert.run(&held)?;
         drop(held);
-        self.tell(target, dir, done)
+        let exit = self.tell(target, dir, done, stop.is_asked())?;
+        stop.obey();
+        Ok(exit)
     }
 
     /// After a crash a person should know whether the last operation was finished.
@@ -164,7 +169,7 @@ impl Args {
         Ok(())
     }
 
-    fn tell(&self, target: &Info, dir: &Path, done: Reverted) -> Result<Exit> {
+    fn tell(&self, target: &Info, dir: &Path, done: Reverted, stopped: bool) -> Result<Exit> {
         let talk = self.talk();
         if let Some(notice) = &done.notice {
             talk.note(notice);
@@ -186,6 +191,7 @@ impl Args {
             snapshot: Some(&snapshot),
             counts,
             troubles: done.problems.len() as u64,
+            stopped,
         };
         let exit = result::print(&told, result::rows(&done.changes, &done.reports))?;
         let name = crate::model::quote::quote(dir.as_os_str().as_bytes());
@@ -323,6 +329,7 @@ impl Args {
         let (counts, missing) = (plan.counts, plan.errors + plan.skipped);
         let changes: Vec<_> = plan.into_changes().collect();
         let options = options(target, root.is_privileged())?.on(root.medium());
+        let stop = Stop::watch();
         let job = Job {
             sources: &[&tree],
             root: &root,
@@ -330,6 +337,8 @@ impl Args {
             terms: options.terms(),
             unrecorded: &[],
             dry_run: false,
+            durable: true,
+            stop: stop.flag(),
         };
         let mut reports = apply(&job, &changes);
         let made = Local::open(&new)?;
@@ -349,7 +358,10 @@ impl Args {
             snapshot: None,
             counts,
             troubles: missing + differing,
+            stopped: stop.is_asked(),
         };
-        result::print(&told, result::rows(&changes, &reports))
+        let exit = result::print(&told, result::rows(&changes, &reports))?;
+        stop.obey();
+        Ok(exit)
     }
 }

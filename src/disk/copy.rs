@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::RwLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{SeekFrom, copy_file_range, fstatfs, ftruncate, ioctl_ficlone, seek};
 use rustix::io::{Errno, pread, pwrite};
@@ -33,12 +34,14 @@ pub enum Fault {
     Source(io::Error),
     /// Writing the destination.
     Destination(io::Error),
+    /// Somebody wants it to stop.
+    Stopped,
 }
 
 /// Copies contents; remembers between which devices reflinks are refused.
-#[derive(Default)]
-pub struct Copier {
+pub struct Copier<'a> {
     refused: RwLock<HashSet<(u64, u64)>>,
+    stop: &'a AtomicBool,
 }
 
 /// What is to be copied.
@@ -55,7 +58,15 @@ pub struct Job<'a> {
     pub devices: (u64, u64),
 }
 
-impl Copier {
+impl<'a> Copier<'a> {
+    /// One that ends between two blocks once `stop` is set.
+    pub fn new(stop: &'a AtomicBool) -> Self {
+        Copier {
+            refused: RwLock::default(),
+            stop,
+        }
+    }
+
     /// Copies a local file; the number of bytes that the destination then has.
     ///
     /// # Errors
@@ -71,9 +82,102 @@ impl Copier {
         match sparse {
             _ if size == 0 => Ok(0),
             _ if self.clone_whole(from, to, devices) => Ok(size),
-            true => with_holes(from, to, size),
-            false if is_remote(to) => in_kernel(from, to),
-            false => stream(&mut &*from, to, false),
+            true => self.with_holes(from, to, size),
+            false if is_remote(to) => self.in_kernel(from, to),
+            false => self.stream(&mut &*from, to, false),
+        }
+    }
+
+    /// Whether to go on.
+    fn go_on(&self) -> Result<(), Fault> {
+        match self.stop.load(Ordering::Relaxed) {
+            true => Err(Fault::Stopped),
+            false => Ok(()),
+        }
+    }
+
+    /// Reads to the end, writes what comes to an empty file; with `sparse` zeros become holes. The number of bytes that
+    /// the destination then has.
+    ///
+    /// # Errors
+    /// A [`Fault`] that says which side.
+    pub fn stream(&self, from: &mut dyn Read, to: &File, sparse: bool) -> Result<u64, Fault> {
+        BUFFER.with_borrow_mut(|buffer| {
+            buffer.resize(BLOCK, 0);
+            let mut at = 0u64;
+            loop {
+                self.go_on()?;
+                let n = fill(from, buffer).map_err(Fault::Source)?;
+                write_at(to, &buffer[..n], at, sparse).map_err(Fault::Destination)?;
+                at += n as u64;
+                if n < buffer.len() {
+                    break;
+                }
+            }
+            if sparse {
+                ftruncate(to, at).map_err(|e| Fault::Destination(e.into()))?;
+            }
+            Ok(at)
+        })
+    }
+
+    /// Copies the stretches of data and leaves out the holes between them.
+    fn with_holes(&self, from: &File, to: &File, size: u64) -> Result<u64, Fault> {
+        let mut at = 0;
+        while at < size {
+            let data = match seek(from, SeekFrom::Data(at)) {
+                Ok(data) => data,
+                // Nothing but a hole up to the end.
+                Err(Errno::NXIO) => break,
+                Err(e) => return Err(Fault::Source(e.into())),
+            };
+            let end = seek(from, SeekFrom::Hole(data)).map_err(|e| Fault::Source(e.into()))?;
+            self.range(from.as_fd(), to, data, end)?;
+            at = end;
+        }
+        let end = seek(from, SeekFrom::End(0)).map_err(|e| Fault::Source(e.into()))?;
+        ftruncate(to, end).map_err(|e| Fault::Destination(e.into()))?;
+        Ok(end)
+    }
+
+    fn range(&self, from: BorrowedFd<'_>, to: &File, mut at: u64, end: u64) -> Result<(), Fault> {
+        BUFFER.with_borrow_mut(|buffer| {
+            buffer.resize(BLOCK, 0);
+            while at < end {
+                self.go_on()?;
+                let want = usize::try_from(end - at).unwrap_or(BLOCK).min(BLOCK);
+                match pread(from, &mut buffer[..want], at) {
+                    Ok(0) => break,
+                    Ok(n) => {
+                        put(to, &buffer[..n], at).map_err(Fault::Destination)?;
+                        at += n as u64;
+                    }
+                    Err(Errno::INTR) => {}
+                    Err(e) => return Err(Fault::Source(e.into())),
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Leaves the copying to the kernel; through memory where it cannot.
+    fn in_kernel(&self, mut from: &File, to: &File) -> Result<u64, Fault> {
+        let mut total = 0u64;
+        loop {
+            self.go_on()?;
+            match copy_file_range(from, None, to, None, 64 << 20) {
+                Ok(0) => return Ok(total),
+                Ok(n) => total += n as u64,
+                Err(Errno::INTR) => {}
+                Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM)
+                    if total == 0 =>
+                {
+                    return self.stream(&mut from, to, false);
+                }
+                // The kernel does not say which side; only these can be the source's alone.
+                Err(e @ (Errno::ISDIR | Errno::BADF)) => return Err(Fault::Source(e.into())),
+                Err(e) => return Err(Fault::Destination(e.into())),
+            }
         }
     }
 
@@ -126,30 +230,6 @@ pub fn write_small(to: &File, bytes: &[u8], sparse: bool) -> io::Result<()> {
     }
 }
 
-/// Reads to the end, writes what comes to an empty file; with `sparse` zeros become holes. The number of bytes that
-/// the destination then has.
-///
-/// # Errors
-/// A [`Fault`] that says which side.
-pub fn stream(from: &mut dyn Read, to: &File, sparse: bool) -> Result<u64, Fault> {
-    BUFFER.with_borrow_mut(|buffer| {
-        buffer.resize(BLOCK, 0);
-        let mut at = 0u64;
-        loop {
-            let n = fill(from, buffer).map_err(Fault::Source)?;
-            write_at(to, &buffer[..n], at, sparse).map_err(Fault::Destination)?;
-            at += n as u64;
-            if n < buffer.len() {
-                break;
-            }
-        }
-        if sparse {
-            ftruncate(to, at).map_err(|e| Fault::Destination(e.into()))?;
-        }
-        Ok(at)
-    })
-}
-
 fn fill(from: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut at = 0;
     while at < buffer.len() {
@@ -192,64 +272,6 @@ fn put(to: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Copies the stretches of data and leaves out the holes between them.
-fn with_holes(from: &File, to: &File, size: u64) -> Result<u64, Fault> {
-    let mut at = 0;
-    while at < size {
-        let data = match seek(from, SeekFrom::Data(at)) {
-            Ok(data) => data,
-            // Nothing but a hole up to the end.
-            Err(Errno::NXIO) => break,
-            Err(e) => return Err(Fault::Source(e.into())),
-        };
-        let end = seek(from, SeekFrom::Hole(data)).map_err(|e| Fault::Source(e.into()))?;
-        range(from.as_fd(), to, data, end)?;
-        at = end;
-    }
-    let end = seek(from, SeekFrom::End(0)).map_err(|e| Fault::Source(e.into()))?;
-    ftruncate(to, end).map_err(|e| Fault::Destination(e.into()))?;
-    Ok(end)
-}
-
-fn range(from: BorrowedFd<'_>, to: &File, mut at: u64, end: u64) -> Result<(), Fault> {
-    BUFFER.with_borrow_mut(|buffer| {
-        buffer.resize(BLOCK, 0);
-        while at < end {
-            let want = usize::try_from(end - at).unwrap_or(BLOCK).min(BLOCK);
-            match pread(from, &mut buffer[..want], at) {
-                Ok(0) => break,
-                Ok(n) => {
-                    put(to, &buffer[..n], at).map_err(Fault::Destination)?;
-                    at += n as u64;
-                }
-                Err(Errno::INTR) => {}
-                Err(e) => return Err(Fault::Source(e.into())),
-            }
-        }
-        Ok(())
-    })
-}
-
-/// Leaves the copying to the kernel; through memory where it cannot.
-fn in_kernel(mut from: &File, to: &File) -> Result<u64, Fault> {
-    let mut total = 0u64;
-    loop {
-        match copy_file_range(from, None, to, None, 1 << 30) {
-            Ok(0) => return Ok(total),
-            Ok(n) => total += n as u64,
-            Err(Errno::INTR) => {}
-            Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM)
-                if total == 0 =>
-            {
-                return stream(&mut from, to, false);
-            }
-            // The kernel does not say which side; only these can be the source's alone.
-            Err(e @ (Errno::ISDIR | Errno::BADF)) => return Err(Fault::Source(e.into())),
-            Err(e) => return Err(Fault::Destination(e.into())),
-        }
-    }
-}
-
 /// Whether a file lies where copying can happen elsewhere: on a server that both files are on (statfs(2)'s types of
 /// NFS, SMB, Ceph and FUSE).
 fn is_remote(file: &File) -> bool {
@@ -262,6 +284,8 @@ mod tests {
     use super::*;
     use std::io::{Seek, Write};
     use std::os::unix::fs::MetadataExt;
+
+    static GO: AtomicBool = AtomicBool::new(false);
 
     fn copied(
         bytes: &[(u64, &[u8])],
@@ -281,7 +305,9 @@ mod tests {
         from.rewind().unwrap();
         let mut to = tempfile::tempfile().unwrap();
         let length = match streamed {
-            true => stream(&mut io::Cursor::new(&whole), &to, sparse).unwrap(),
+            true => Copier::new(&GO)
+                .stream(&mut io::Cursor::new(&whole), &to, sparse)
+                .unwrap(),
             false if size <= SMALL => {
                 let put = |bytes: &[u8]| write_small(&to, bytes, sparse).unwrap();
                 small(&from, size, put).unwrap().unwrap();
@@ -295,7 +321,7 @@ mod tests {
                     sparse,
                     devices: (1, 1),
                 };
-                Copier::default().copy(job).unwrap()
+                Copier::new(&GO).copy(job).unwrap()
             }
         };
         assert_eq!(length, size);

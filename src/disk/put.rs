@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::AsFd;
 
 use rustix::fs::{
-    FileType, Gid, Mode, OFlags, Uid, fchmod, fchown, futimens, mknodat, openat, symlinkat,
+    FileType, Gid, Mode, OFlags, Uid, fchmod, fchown, fsync, futimens, mknodat, openat, symlinkat,
 };
 use rustix::io::Errno;
 
@@ -23,10 +23,20 @@ pub struct Temporary<'f> {
     placed: bool,
 }
 
-impl Temporary<'_> {
-    /// Leaves it as it is: the name that it was made under is its own.
-    pub fn keep(mut self) {
+impl<'f> Temporary<'f> {
+    /// Takes up one that was set aside.
+    pub fn resume(folder: &'f Folder, name: Vec<u8>) -> Self {
+        Temporary {
+            folder,
+            name,
+            placed: false,
+        }
+    }
+
+    /// Leaves it as it is, for [`Temporary::resume`], or since the name that it was made under is its own. That name.
+    pub fn set_aside(mut self) -> Vec<u8> {
         self.placed = true;
+        std::mem::take(&mut self.name)
     }
 
     /// Gives it its name, replacing what is there (no directory).
@@ -147,16 +157,22 @@ impl<'f> Draft<'f> {
         &self.file
     }
 
+    /// The directory that it is made in.
+    pub fn folder(&self) -> &'f Folder {
+        self.made.folder
+    }
+
     /// The device that it lies on.
     pub fn device(&self) -> u64 {
         self.born.dev
     }
 
-    /// Sets attributes, mode and time, in this order, now that it has been written.
+    /// Sets attributes, mode and time, in this order, now that it has been written; with `durable` waits until it is
+    /// on the disk.
     ///
     /// # Errors
     /// The system's.
-    pub fn finish(self, wanted: &Wanted<'_>) -> io::Result<Temporary<'f>> {
+    pub fn finish(self, wanted: &Wanted<'_>, durable: bool) -> io::Result<Temporary<'f>> {
         let (state, policy) = (wanted.state, wanted.policy);
         let (folder, name) = (self.made.folder.handle(), &self.made.name);
         // Another owner clears bits, so it comes before them; and access lists that were inherited go before them.
@@ -177,6 +193,9 @@ impl<'f> Draft<'f> {
         if policy.mtime {
             let times = meta::times(state.mtime, policy.both_times);
             futimens(&self.file, &times)?;
+        }
+        if durable {
+            fsync(&self.file)?;
         }
         Ok(self.made)
     }

@@ -5,12 +5,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat, openat2, syncfs};
 use rustix::io::Errno;
 
 use crate::disk::folder::Folder;
 use crate::disk::meta::Policy;
 use crate::model::{Error, Medium, RelPath, Result};
+use crate::tree::local::state_of_handle;
 use crate::tree::system::medium;
 
 /// How a directory is opened: for reading, since fsync and listing need it.
@@ -27,6 +28,7 @@ pub struct Root {
     user: u32,
     group: u32,
     medium: Medium,
+    device: u64,
     no_openat2: AtomicBool,
 }
 
@@ -37,10 +39,14 @@ impl Root {
     /// When it is no directory, or cannot be opened.
     pub fn open(path: &Path) -> Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let handle = rustix::fs::open(path, flags, Mode::empty())
-            .map_err(|e| Error::io("cannot open", path.as_os_str().as_bytes(), e))?;
+        let failed = |e| Error::io("cannot open", path.as_os_str().as_bytes(), e);
+        let handle = rustix::fs::open(path, flags, Mode::empty()).map_err(failed)?;
         Ok(Root {
             medium: medium(&handle),
+            device: state_of_handle(handle.as_fd())
+                .map_err(failed)?
+                .inode
+                .map_or(0, |i| i.dev),
             handle,
             path: path.to_path_buf(),
             umask: umask(),
@@ -68,6 +74,20 @@ impl Root {
     /// What its file system keeps.
     pub fn medium(&self) -> Medium {
         self.medium
+    }
+
+    /// The device that it lies on.
+    pub fn device(&self) -> u64 {
+        self.device
+    }
+
+    /// Waits until all that was written to its file system is on the disk. One call for thousands of files, where
+    /// fsync(2) would wait for the disk once for each.
+    ///
+    /// # Errors
+    /// The system's: something that was written is lost (syncfs(2), since Linux 5.8).
+    pub fn sync(&self) -> Result<(), Errno> {
+        syncfs(&self.handle)
     }
 
     /// The effective user.

@@ -1,31 +1,28 @@
 //! Performing a plan: every change that still holds, each entry whole or not at all.
 //!
 //! Order: directories (new ones with the files in them), renames, contents (in parallel, by directory), deletions
-//! and what takes a directory's place, deepest first, hard links, and the directories' metadata last.
+//! and what takes a directory's place, deepest first, hard links, and the directories' metadata last. In the end all
+//! of it is on the disk: what is reported as done outlives a crash.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, RwLock};
 
+use rustix::fs::syncfs;
 use rustix::io::Errno;
 
-use crate::disk::Root;
 use crate::disk::copy::Copier;
 use crate::disk::meta::Policy;
-use crate::model::{Change, Kind, RelPath, State, Status, Xattrs};
+use crate::disk::{Folder, Root};
+use crate::model::{Change, Error, Kind, RelPath, State, Status, Xattrs};
 use crate::ops::circle;
 use crate::ops::outcome::{Outcome, Report};
 use crate::ops::perform::Worker;
-use crate::ops::settle::{Final, Settle};
+use crate::ops::settle::Settle;
+use crate::ops::stage::{contents, directories};
 use crate::ops::stale::{Own, Terms};
 use crate::tree::Tree;
-
-/// About so many changes are one piece of work: whole directories, so that threads keep out of each other's, but
-/// for those that are much larger.
-const BATCH: usize = 128;
-/// So many bytes take about as long as a file.
-const UNIT: u64 = 32 << 10;
 
 /// What a plan is performed with.
 pub struct Job<'a> {
@@ -41,6 +38,11 @@ pub struct Job<'a> {
     pub unrecorded: &'a [RelPath],
     /// Only say what would be done.
     pub dry_run: bool,
+    /// Contents are on the disk before they get their names, and everything is at the end. Not needed of what is
+    /// thrown away.
+    pub durable: bool,
+    /// Somebody wants it to stop: no further change begins.
+    pub stop: &'a AtomicBool,
 }
 
 /// What all workers share.
@@ -48,11 +50,15 @@ pub struct Shared<'a> {
     /// The job.
     pub job: &'a Job<'a>,
     /// Copies contents.
-    pub copier: Copier,
+    pub copier: Copier<'a>,
     /// Inodes that this run has changed.
     pub own: Own,
     /// The destination refuses further data.
-    pub stopped: AtomicBool,
+    stopped: AtomicBool,
+    /// It does so for want of room.
+    full: AtomicBool,
+    /// The other file systems below the root that were written to: a directory on each, by its device.
+    others: Mutex<Vec<(u64, OwnedFd)>>,
     /// Parents that the plan does not hold and that were made with the source's metadata.
     made: Mutex<Vec<Parent>>,
     /// Directories that this run has made: nobody else has put anything there.
@@ -92,9 +98,53 @@ impl Shared<'_> {
 
     /// Notes an error of the destination after which no more data is written.
     pub fn note(&self, errno: Option<i32>) {
-        let full = [Errno::NOSPC, Errno::DQUOT, Errno::ROFS, Errno::IO];
-        if errno.is_some_and(|e| full.iter().any(|f| f.raw_os_error() == e)) {
+        let is = |any: &[Errno]| errno.is_some_and(|e| any.iter().any(|a| a.raw_os_error() == e));
+        let full = is(&[Errno::NOSPC, Errno::DQUOT]);
+        if full || is(&[Errno::ROFS, Errno::IO]) {
+            self.full.store(full, Ordering::Relaxed);
             self.stopped.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether no further change is to begin.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed) || self.job.stop.load(Ordering::Relaxed)
+    }
+
+    /// Whether it stopped for want of room; then it may go on, now that there may be some.
+    pub(super) fn go_on_if_full(&self) -> bool {
+        let full = self.full.swap(false, Ordering::Relaxed);
+        if full {
+            self.stopped.store(false, Ordering::Relaxed);
+        }
+        full
+    }
+
+    /// Remembers on which file system something was written.
+    pub(super) fn wrote(&self, device: u64, folder: &Folder) {
+        if device == self.job.root.device() || !self.job.durable {
+            return;
+        }
+        if let Ok(mut others) = self.others.lock()
+            && !others.iter().any(|(known, _)| *known == device)
+            && let Ok(handle) = folder.handle().try_clone_to_owned()
+        {
+            others.push((device, handle));
+        }
+    }
+
+    /// Waits until all that was written is on the disk, unless nobody asked for that.
+    ///
+    /// # Errors
+    /// The system's: what was written may be lost.
+    pub(super) fn sync(&self) -> Result<(), Errno> {
+        if !self.job.durable {
+            return Ok(());
+        }
+        self.job.root.sync()?;
+        match self.others.lock() {
+            Ok(others) => others.iter().try_for_each(|(_, handle)| syncfs(handle)),
+            Err(_) => Ok(()),
         }
     }
 }
@@ -103,9 +153,11 @@ impl Shared<'_> {
 pub fn apply(job: &Job<'_>, changes: &[Change]) -> Vec<Report> {
     let shared = Shared {
         job,
-        copier: Copier::default(),
+        copier: Copier::new(job.stop),
         own: Own::default(),
         stopped: AtomicBool::new(false),
+        full: AtomicBool::new(false),
+        others: Mutex::default(),
         made: Mutex::default(),
         fresh: RwLock::default(),
     };
@@ -126,12 +178,26 @@ pub fn apply(job: &Job<'_>, changes: &[Change]) -> Vec<Report> {
     links(&shared, changes, &mut reports);
     if !job.dry_run {
         settle.finish(&shared, changes, &mut reports);
+        keep(&shared, &mut reports);
     }
     reports
 }
 
+/// Puts on the disk what was done; what cannot be is not done.
+fn keep(shared: &Shared<'_>, reports: &mut [Report]) {
+    if !reports.iter().any(|r| r.outcome == Outcome::Done) {
+        return;
+    }
+    if let Err(e) = shared.sync() {
+        let cause = Error::io("cannot bring it to the disk", "", e).cause();
+        for report in reports.iter_mut().filter(|r| r.outcome == Outcome::Done) {
+            *report = Report::new(Outcome::Failed, &*cause);
+        }
+    }
+}
+
 /// Makes or keeps a directory.
-fn is_directory(change: &Change) -> bool {
+pub(super) fn is_directory(change: &Change) -> bool {
     change.kind == Kind::Directory && !matches!(change.status, Status::Deleted | Status::Renamed)
 }
 
@@ -151,120 +217,13 @@ fn is_removal(change: &Change) -> bool {
 }
 
 /// Brings contents or metadata to what is no directory.
-fn is_content(change: &Change) -> bool {
+pub(super) fn is_content(change: &Change) -> bool {
     let apart = is_directory(change) || is_rename(change) || is_removal(change);
     !apart && change.link_to.is_none()
 }
 
-/// A directory that was made or kept: what became of it, what is to be set on it at the end, and, where files were
-/// made with it, those of them that were not.
-type MadeDir = (Report, Option<Final>, Option<Vec<(usize, Report)>>);
-
-/// Directories, from the top, those of one depth in parallel; new ones with the files that lie in them. Which
-/// changes were these files.
-fn directories(
-    shared: &Shared<'_>,
-    changes: &[Change],
-    reports: &mut [Report],
-    settle: &mut Settle,
-) -> Vec<bool> {
-    let mut levels: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (at, change) in changes.iter().enumerate().filter(|(_, c)| is_directory(c)) {
-        levels.entry(change.path.depth()).or_default().push(at);
-    }
-    let mut fills = match shared.job.dry_run {
-        true => HashMap::new(),
-        false => fills(changes),
-    };
-    let mut made = vec![false; changes.len()];
-    for level in levels.into_values() {
-        let weight = |at: usize| 1 + fills.get(&at).map_or(0, Vec::len);
-        let batches = batches(&level, BATCH / 4, weight, |_, _| true);
-        let done: Vec<(usize, MadeDir)> = spread(shared, &batches, |worker, at| {
-            let change = &changes[at];
-            let (report, not_made) = match fills.get(&at) {
-                Some(files) => worker.fill(change, changes, files),
-                None => (worker.perform(change), None),
-            };
-            let planned = Settle::planned(change, &report, worker);
-            Some((report, planned, not_made))
-        });
-        for (at, (report, planned, not_made)) in done {
-            reports[at] = report;
-            settle.add(&changes[at].path, planned);
-            if let (Some(not_made), Some(files)) = (not_made, fills.remove(&at)) {
-                note(reports, &files, not_made);
-                files.iter().for_each(|file| made[*file] = true);
-            }
-        }
-    }
-    made
-}
-
-/// For each new directory the files that the plan puts straight into it, unless they are many or large: a run that
-/// is cut short loses what it has put into a directory that has no name yet.
-fn fills(changes: &[Change]) -> HashMap<usize, Vec<usize>> {
-    const FILES: usize = 512;
-    const BYTES: u64 = 16 << 20;
-    let mut fills: HashMap<usize, Vec<usize>> = HashMap::new();
-    let mut above: Vec<usize> = Vec::new();
-    for (at, change) in changes.iter().enumerate() {
-        while above
-            .pop_if(|dir| !change.path.is_within(&changes[*dir].path))
-            .is_some()
-        {}
-        let new = change.status == Status::Added;
-        if new && is_directory(change) && !change.path.is_root() {
-            above.push(at);
-        } else if new
-            && is_content(change)
-            && let Some(dir) = above.last()
-            && change.path.dir() == changes[*dir].path.as_bytes()
-        {
-            fills.entry(*dir).or_default().push(at);
-        }
-    }
-    let bytes = |files: &[usize]| {
-        let sizes = files.iter().map(|at| changes[*at].bytes());
-        // A plan may say anything.
-        sizes.fold(0, u64::saturating_add)
-    };
-    fills.retain(|_, files| files.len() <= FILES && bytes(files) <= BYTES);
-    fills
-}
-
-/// Contents and metadata of what is no directory, in parallel, but for what was made with its directory.
-fn contents(shared: &Shared<'_>, changes: &[Change], reports: &mut [Report], made: &[bool]) {
-    let which: Vec<usize> = (0..changes.len())
-        .filter(|at| is_content(&changes[*at]) && !made[*at])
-        .collect();
-    let other_dir = |a: usize, b: usize| changes[a].path.dir() != changes[b].path.dir();
-    // A plan may say anything.
-    let weight = |at: usize| 1 + (changes[at].bytes() / UNIT).min(1 << 20) as usize;
-    let mut batches = batches(&which, BATCH, weight, other_dir);
-    // What takes long begins first, lest one thread be left with it in the end.
-    let long = |batch: &&[usize]| batch.iter().map(|at| weight(*at)).sum::<usize>() / (2 * BATCH);
-    batches.sort_by_key(|batch| Reverse(long(batch)));
-    let not_done = spread(shared, &batches, |worker, at| {
-        let report = worker.perform(&changes[at]);
-        // Most are done; only the others are kept twice.
-        (report.outcome != Outcome::Done).then_some(report)
-    });
-    note(reports, &which, not_done);
-}
-
-/// Notes that changes were made, but for some.
-fn note(reports: &mut [Report], which: &[usize], not_done: Vec<(usize, Report)>) {
-    for at in which {
-        reports[*at] = Report::plain(Outcome::Done);
-    }
-    for (at, report) in not_done {
-        reports[at] = report;
-    }
-}
-
 /// Does something with changes that do not depend on each other, on every thread, and gathers what comes of it.
-fn spread<'a, T: Send>(
+pub(super) fn spread<'a, T: Send>(
     shared: &'a Shared<'a>,
     batches: &[&[usize]],
     work: impl Fn(&mut Worker<'a>, usize) -> Option<T> + Sync,
@@ -288,7 +247,7 @@ fn spread<'a, T: Send>(
 }
 
 /// Cuts a list into pieces of about `size`, where it may be cut, or where one has become very large.
-fn batches(
+pub(super) fn batches(
     which: &[usize],
     size: usize,
     weight: impl Fn(usize) -> usize,

@@ -4,7 +4,6 @@
 //! plan can be run again: where each content is by then is told by its inode.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::Ordering;
 
 use crate::disk::Folder;
 use crate::model::{Change, Entry, Outcome, RelPath, State, Status};
@@ -81,7 +80,7 @@ fn turn(worker: &mut Worker<'_>, changes: &[Change], circle: &[usize], reports: 
 /// The places of a circle, and for each place the rename whose content it holds now.
 fn prepare(worker: &mut Worker<'_>, circle: &[&Change]) -> Made<(Vec<Place>, Vec<usize>)> {
     let shared = worker.shared();
-    if shared.stopped.load(Ordering::Relaxed) {
+    if shared.is_stopped() {
         return Err(Report::held());
     }
     if circle.iter().any(|c| worker.would_be_lost(c)) {

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::sync::atomic::Ordering;
 
 use rustix::io::Errno;
 
@@ -14,6 +13,7 @@ use crate::disk::put::{self, Draft, Temporary, Wanted};
 use crate::model::{Change, Entry, Error, Kind, Outcome, RelPath, State, Status, Xattrs};
 use crate::ops::outcome::Report;
 use crate::ops::perform::{Made, Worker, stale};
+use crate::ops::stage::Waiting;
 use crate::ops::stale::source_holds;
 use crate::tree::Contents;
 use crate::tree::attribute::xattrs_of;
@@ -71,12 +71,17 @@ impl Worker<'_> {
             name: None,
         };
         let made = self.make(change, &goal)?;
+        if self.staging && change.kind == Kind::File {
+            let before = now.cloned();
+            self.waiting = Some(Waiting::new(made.set_aside(), before));
+            return Ok(());
+        }
         self.place(change, folder, made, now)
     }
 
     /// Makes an entry in a directory that has no name of its own yet, so that nobody takes it for what it is to be.
     fn put_inside(&mut self, change: &Change, folder: &Folder) -> Made {
-        let (Some(new), false) = (&change.new, self.shared.stopped.load(Ordering::Relaxed)) else {
+        let (Some(new), false) = (&change.new, self.shared.is_stopped()) else {
             return Ok(Report::held());
         };
         let goal = Goal {
@@ -85,35 +90,23 @@ impl Worker<'_> {
             keep: None,
             name: Some(change.path.name()),
         };
-        self.make(change, &goal)?.keep();
+        self.make(change, &goal)?.set_aside();
         Ok(Report::plain(Outcome::Done))
     }
 
-    /// Makes a directory with files that the plan puts straight into it (by their places in `changes`). It gets its
-    /// name when they are whole, which saves each of them a name of its own before. What became of the directory;
-    /// and of those files that were not made, or `None` when they are still to be made.
-    pub fn fill(
+    /// Makes a directory, under a temporary name, with files that the plan puts straight into it (by their places in
+    /// `changes`): it gets its name when they are whole, which saves each of them a name of its own before. That
+    /// name, and what became of those files that were not made; `None` when it is to be made without them.
+    pub(super) fn fill(
         &mut self,
         change: &Change,
         changes: &[Change],
         files: &[usize],
-    ) -> (Report, Option<Vec<(usize, Report)>>) {
-        match self.try_fill(change, changes, files) {
-            Some(not_made) => (Report::plain(Outcome::Done), Some(not_made)),
-            None => (self.perform(change), None),
-        }
-    }
-
-    fn try_fill(
-        &mut self,
-        change: &Change,
-        changes: &[Change],
-        files: &[usize],
-    ) -> Option<Vec<(usize, Report)>> {
+    ) -> Option<(Waiting, Vec<(usize, Report)>)> {
         let last = self.enter(&change.path.parent()?).ok()?;
         let name = change.path.name();
         let free = last.fresh || matches!(last.folder.entry(name), Ok(None));
-        if !free || self.shared.stopped.load(Ordering::Relaxed) || self.source(change).is_err() {
+        if !free || self.shared.is_stopped() || self.source(change).is_err() {
             return None;
         }
         let (made, inside) = put::staging(&last.folder).ok()?;
@@ -125,10 +118,9 @@ impl Worker<'_> {
                 not_made.push((*at, report));
             }
         }
-        made.place_new(name).ok()?;
-        self.shared.add_fresh(&change.path);
+        let made = Waiting::new(made.set_aside(), None);
         self.keep_open(last);
-        Some(not_made)
+        Some((made, not_made))
     }
 
     /// Makes an entry, complete, under the name that the goal says.
@@ -195,7 +187,7 @@ impl Worker<'_> {
                     .map(|()| bytes.len() as u64)
                     .map_err(Fault::Destination)
             }
-            stream => copy::stream(stream, draft.file(), sparse),
+            stream => self.shared.copier.stream(stream, draft.file(), sparse),
         };
         match written.map_err(|fault| self.fault(fault))? == new.size {
             true => self.finish(draft, &wanted).map(Some),
@@ -316,7 +308,8 @@ impl Worker<'_> {
     }
 
     fn finish<'f>(&self, draft: Draft<'f>, wanted: &Wanted<'_>) -> Made<Temporary<'f>> {
-        let made = draft.finish(wanted);
+        self.shared.wrote(draft.device(), draft.folder());
+        let made = draft.finish(wanted, self.shared.job.durable && !self.staging);
         made.map_err(|e| self.fault(Fault::Destination(e)))
     }
 

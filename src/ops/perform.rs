@@ -1,7 +1,6 @@
 //! Making one change: look, compare with what the plan expects, and do it or say why not.
 
 use std::io;
-use std::sync::atomic::Ordering;
 
 use rustix::io::Errno;
 
@@ -11,6 +10,7 @@ use crate::model::{Change, Entry, Error, Kind, RelPath, State, Status, Why, Xatt
 use crate::ops::apply::Shared;
 use crate::ops::compare::{self, same_attributes};
 use crate::ops::outcome::{Outcome, Report};
+use crate::ops::stage::Waiting;
 use crate::ops::stale::{Check, check, expected, is_halfway, needs_contents, source_holds};
 use crate::tree::Dir;
 use crate::tree::attribute::xattrs;
@@ -25,6 +25,10 @@ pub struct Worker<'a> {
     pub(super) shared: &'a Shared<'a>,
     pub(super) cursors: Vec<Cursor<'a>>,
     last: Option<Last>,
+    /// Files are made, but not given their names yet.
+    pub(super) staging: bool,
+    /// The last file that was made so.
+    pub(super) waiting: Option<Waiting>,
 }
 
 /// The directory that was last written to.
@@ -48,6 +52,8 @@ impl<'a> Worker<'a> {
                 .map(|tree| Cursor::new(*tree))
                 .collect(),
             last: None,
+            staging: false,
+            waiting: None,
         }
     }
 
@@ -58,7 +64,7 @@ impl<'a> Worker<'a> {
 
     /// Makes one change, if it still holds.
     pub fn perform(&mut self, change: &Change) -> Report {
-        if self.shared.stopped.load(Ordering::Relaxed) {
+        if self.shared.is_stopped() {
             return Report::held();
         }
         if self.would_be_lost(change) {
@@ -361,6 +367,7 @@ impl<'a> Worker<'a> {
                 Error::io("cannot read the source", "", e).cause(),
             ),
             Fault::Destination(e) => self.failed("cannot write", e),
+            Fault::Stopped => Report::held(),
         }
     }
 

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use crate::disk::Root;
 use crate::model::{Change, Error, ErrorKind, Outcome, Result, SnapshotId};
@@ -108,6 +109,8 @@ fn restore(repo: &Repo, info: &Info, path: &Path) -> Result<u64> {
         terms: options.terms(),
         unrecorded: &[],
         dry_run: false,
+        durable: false,
+        stop: &AtomicBool::new(false),
     };
     let reports = apply(&job, &changes);
     made(path, &changes, &reports)?;

@@ -4,6 +4,8 @@
 //! told apart by their digests and nothing is read twice; what is performed then still checks every
 //! entry of the directory against the present state just recorded.
 
+use std::sync::atomic::AtomicBool;
+
 use crate::disk::Root;
 use crate::disk::lock::Lock;
 use crate::model::{
@@ -40,6 +42,8 @@ pub struct Revert<'a> {
     pub verify: bool,
     /// Record the present state although the repository seems to have no room for it.
     pub allow_low_space: bool,
+    /// Somebody wants it to stop: no further change begins.
+    pub stop: &'a AtomicBool,
 }
 
 /// What came of it.
@@ -268,6 +272,8 @@ impl Revert<'_> {
             terms: options.terms(),
             unrecorded,
             dry_run: false,
+            durable: true,
+            stop: self.stop,
         };
         let reports = apply(&job, changes);
         match reports.iter().any(|r| r.outcome == Outcome::Held) {

@@ -20,6 +20,7 @@ mod damage;
 mod deep;
 mod diff;
 mod diff_more;
+mod durable;
 mod export;
 mod faithful;
 mod filter;
