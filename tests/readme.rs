@@ -166,3 +166,36 @@ fn the_exit_codes_are_the_codes() {
         assert!(page.lines().any(|line| line == row), "{row}");
     }
 }
+
+/// Every file of a test program, by its place below tests/.
+fn tests_of(program: &str) -> String {
+    let files = fs::read_dir(top().join("tests").join(program))
+        .into_iter()
+        .flatten();
+    let text = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
+    let folder: String = files.map(|file| text(file.unwrap().path())).collect();
+    folder + &text(top().join(format!("tests/{program}.rs")))
+}
+
+#[test]
+fn every_promise_of_the_security_page_names_a_test_that_is_there() {
+    let page = fs::read_to_string(top().join("SECURITY.md")).unwrap();
+    let promises: Vec<&str> = page
+        .lines()
+        .skip_while(|line| !line.starts_with("| Promise"))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    assert!(promises.len() > 20, "{promises:?}");
+    for promise in promises {
+        let held = promise.split('|').nth(2).unwrap_or_default();
+        let names: Vec<&str> = held.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test holds: {promise}");
+        for name in names {
+            let (program, test) = name.split_once("::").unwrap_or((name, ""));
+            let test = test.rsplit("::").next().unwrap_or_default();
+            let there = tests_of(program).contains(&format!("fn {test}("));
+            assert!(there, "there is no test {name}");
+        }
+    }
+}

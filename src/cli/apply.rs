@@ -35,6 +35,10 @@ use crate::tree::Tree;
 /// read and checked before anything is done. A change whose destination or source is no longer as
 /// the plan expects is refused as stale, alone; the others are made. One that is made already is
 /// success, so the same plan may be run again.
+///
+/// Contents are brought to the disk before their files get their names, so that not even a crash of
+/// the machine leaves a name without them. SIGINT, SIGTERM and SIGHUP end the run in good order: what
+/// was begun is finished, nothing else is tried. A second signal ends it at once.
 #[derive(Parser, Clone, Debug)]
 #[command(
     name = "fsync-apply",

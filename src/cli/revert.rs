@@ -34,6 +34,9 @@ use crate::tree::local::Local;
 /// added since is removed, what was deleted or changed comes back with modes, times, links and
 /// attributes; what is as it was is not touched. The present state is recorded first, so --redo takes
 /// the revert back. Repeated reverts walk back through all that was recorded.
+///
+/// Contents are brought to the disk before their files get their names. SIGINT, SIGTERM and SIGHUP end
+/// the run in good order; the same revert then goes on.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "fsync-revert", version)]
 pub struct Args {
