@@ -12,7 +12,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use crate::disk::{Folder, mark};
+use crate::disk::mark;
 use crate::model::{Error, ErrorKind, Result, SnapshotId, name};
 
 /// Reads the BACKUP file of the open directory `dir`; `None` when there is none.
@@ -79,15 +79,6 @@ fn put(dir: BorrowedFd<'_>, id: Option<SnapshotId>) -> Result<()> {
             Err(e) => Err(Error::io("cannot remove", name::BACKUP, e)),
         };
     };
-    // What a run that was killed at this very place has left.
-    if let Ok(here) = openat(
-        dir,
-        c".",
-        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-        Mode::empty(),
-    ) {
-        let _ = Folder::new(here).sweep();
-    }
     let text = format!("{id}\n");
     let written = mark::write(dir, name::BACKUP, name::BACKUP, text.as_bytes(), true);
     let full = [Errno::NOSPC, Errno::DQUOT].map(|e| Some(e.raw_os_error()));

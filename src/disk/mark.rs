@@ -11,6 +11,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use crate::disk::Folder;
 use crate::disk::temporary::temporary;
 use crate::model::{Error, ErrorKind, Result};
 
@@ -59,6 +60,10 @@ pub fn write(
     bytes: &[u8],
     replace: bool,
 ) -> Result<()> {
+    // What a run that was killed at this very place has left.
+    if let Ok(here) = openat(dir, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
+        let _ = Folder::new(here).sweep();
+    }
     let temporary = temporary();
     let written = write_new(dir, &temporary, bytes)
         .and_then(|()| rename(dir, &temporary, name, replace))

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use sha1::{Digest, Sha1};
 
+use crate::disk::anchor::anchor;
 use crate::disk::lock::{PATIENCE, lock};
 use crate::disk::mount::Mounts;
 use crate::model::quote::quote;
@@ -130,6 +131,9 @@ impl<'a> Other<'a> {
         let folder = File::open(&path).map_err(cannot)?;
         private.recursive(true);
         private.create(path.join(TEMPORARY)).map_err(cannot)?;
+        if Log::new(&path.join(LOG)).length() == 0 {
+            anchor(&path).map_err(cannot)?;
+        }
         Ok(Other { repo, path, folder })
     }
 

@@ -48,7 +48,11 @@ pub struct Case<'a> {
     pub tells: Vec<&'a str>,
     /// The repository is damaged before.
     pub damaged: bool,
-    /// What is outside the repositories need not be durable when the names are.
+    /// The command leaves the time of a directory's root as it is.
+    pub still: bool,
+    /// The time of the result is that of the run.
+    pub timed: bool,
+    /// What is outside the repositories need not be durable when its name is.
     pub rough: bool,
 }
 
@@ -64,7 +68,9 @@ impl<'a> Case<'a> {
             changes: Vec::new(),
             tells: Vec::new(),
             damaged: false,
-            rough: std::env::var_os("FSYNC_CRASH_NAMES").is_none(),
+            still: false,
+            timed: false,
+            rough: std::env::var_os("FSYNC_CRASH_DURABLE").is_none(),
         }
     }
 }

@@ -66,8 +66,11 @@ fn must(s: &Sandbox, line: &str, wanted: &[i32]) -> Result<Output, String> {
 
 /// All that must hold after one crash.
 fn holds(case: &Case<'_>, run: &Run, crash: &Crash) -> Result<(), String> {
-    for directory in &case.changes {
-        old_or_new(run, crash, directory)?;
+    let whole = matches!(crash.kind, Kind::All | Kind::Behind);
+    if whole || !case.rough {
+        for directory in &case.changes {
+            old_or_new(run, crash, directory)?;
+        }
     }
     let is_there = is_repository(&crash.image);
     let relied = !crash.said.is_empty() || case.there.iter().any(|r| !r.may_go);
@@ -88,11 +91,11 @@ fn holds(case: &Case<'_>, run: &Run, crash: &Crash) -> Result<(), String> {
             comes_back(case, &recorded)?;
         }
     }
-    if crash.ended && crash.kind != Kind::Named && crash.kind != Kind::Holes {
-        told(case, run, "ended")?;
+    if crash.ended && (whole || !case.rough) {
+        told(case, run, "when it had ended")?;
     }
     must(case.s, case.again, &[0])?;
-    finished(case, run)
+    finished(case, run, crash)
 }
 
 /// The repository verifies, or does when one more command has seen it.
@@ -204,10 +207,15 @@ fn told(case: &Case<'_>, run: &Run, when: &str) -> Result<(), String> {
 }
 
 /// After the second run all is as if nothing had stopped the first.
-fn finished(case: &Case<'_>, run: &Run) -> Result<(), String> {
+fn finished(case: &Case<'_>, run: &Run, crash: &Crash) -> Result<(), String> {
     for (directory, wanted) in case.changes.iter().zip(&run.results) {
-        let found = wanted.differences(&Oracle::of(case.s.path(directory)));
-        if !found.is_empty() {
+        let mut found = wanted.differences(&Oracle::of(case.s.path(directory)));
+        let time = |image: &Image| image.find(directory).map(|n| n.mtime);
+        // BACKUP was being written, which moves it for a moment; nobody knows afterwards what it was.
+        if case.still && time(&crash.image) != time(&run.before) {
+            found = found.lines().filter(|l| !l.starts_with("  \".\" (1 bytes): mtime")).collect();
+        }
+        if !found.is_empty() && !case.timed {
             return Err(format!("after the second run {directory} is (right):\n{found}"));
         }
     }
@@ -216,7 +224,9 @@ fn finished(case: &Case<'_>, run: &Run) -> Result<(), String> {
     if !left.is_empty() {
         return Err(format!("left after the second run: {left:?}"));
     }
-    must(case.s, "fsync verify", &[0])?;
+    if run.after.find("repo").is_some() {
+        must(case.s, "fsync verify", &[0])?;
+    }
     if long() {
         for recorded in &case.there {
             comes_back(case, recorded)?;

@@ -61,6 +61,7 @@ fn a_first_snapshot() {
     case.records = Some(("dst", Oracle::of(s.path("dst"))));
     case.changes = vec!["dst"];
     case.tells = vec!["fsync-tag dst | cut -f 2"];
+    case.still = true;
     every_crash(&case);
 }
 
@@ -78,6 +79,7 @@ fn a_later_snapshot(line: &str) {
     case.records = Some(("dst", Oracle::of(s.path("dst"))));
     case.changes = vec!["dst"];
     case.tells = vec!["fsync log dst | cut -f 4"];
+    case.still = true;
     every_crash(&case);
 }
 
@@ -213,6 +215,8 @@ fn a_sync_file() {
     destination(&s);
     let mut case = Case::new(&s, "fsync mksync dst src");
     case.again = "fsync mksync --force dst src";
+    case.changes = vec!["dst"];
+    case.timed = true;
     case.tells = vec!["cat dst/.fsync-sync"];
     every_crash(&case);
 }
@@ -230,5 +234,6 @@ fn another_sync_file() {
     case.records = Some(("dst", Oracle::of(s.path("dst"))));
     case.changes = vec!["dst"];
     case.tells = vec!["cat dst/.fsync-sync"];
+    case.timed = true;
     every_crash(&case);
 }

@@ -88,7 +88,7 @@ impl Image {
                 };
                 nodes[0] = world.root_with(made_safe);
             }
-            Kind::Torn | Kind::SyncedTorn | Kind::SyncedBack => tear(&mut nodes, world, kind),
+            Kind::Torn | Kind::SyncedTorn | Kind::SyncedBack => tear(&mut nodes, world, kind, rough),
             Kind::Named | Kind::Holes => {
                 for (inode, node) in nodes.iter_mut().enumerate() {
                     let both = (node.data(), world.safe[inode].data());
@@ -194,10 +194,13 @@ impl Image {
 }
 
 /// Tears the last write that is not durable.
-fn tear(nodes: &mut [Arc<Node>], world: &World, kind: Kind) {
+fn tear(nodes: &mut [Arc<Node>], world: &World, kind: Kind, rough: bool) {
     let Some(write) = world.last.and_then(|inode| world.loose.get(&inode)) else {
         return;
     };
+    if rough && !world.below(&REPOSITORIES).contains(&write.inode) {
+        return;
+    }
     let half = write.bytes.len() / 2;
     let (from, mut data) = match kind {
         Kind::SyncedBack => {

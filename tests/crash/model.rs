@@ -191,6 +191,11 @@ impl World {
         }
     }
 
+    /// Where a command is typed.
+    fn cwd(&self) -> Arg {
+        Arg::Handle(-100, self.root.as_os_str().as_bytes().to_vec())
+    }
+
     /// Parent and last name of an absolute path in the sandbox.
     fn split(&self, path: &[u8]) -> Option<(Inode, Vec<u8>)> {
         let end = path.iter().rposition(|b| *b == b'/')?;
@@ -211,7 +216,7 @@ impl World {
         match call.name.as_str() {
             "openat" => self.opened(call, &Self::path(&a[0], a[1].bytes()), &a[2], a.get(3)),
             "open" | "creat" => {
-                let cwd = Arg::Handle(-100, b"/nowhere".to_vec());
+                let cwd = self.cwd();
                 let create = Arg::Word("O_CREAT|O_TRUNC|O_WRONLY".into());
                 let (flags, mode) = match call.name.as_str() {
                     "open" => (&a[1], a.get(2)),
@@ -515,7 +520,7 @@ impl World {
             None => self.find(path),
         };
         match (&call.args[0], call.args.get(1)) {
-            (Arg::Text(path), _) => by_path(path),
+            (Arg::Text(path), _) => by_path(&Self::path(&self.cwd(), path)),
             (dir, Some(Arg::Text(name))) if !call.name.starts_with('f') || call.name.ends_with("at") => {
                 by_path(&Self::path(dir, name))
             }
@@ -583,7 +588,7 @@ impl World {
     fn named(&mut self, call: &Call) -> Effect {
         let a = &call.args;
         let at = call.name.contains("at");
-        let cwd = Arg::Handle(-100, b"/nowhere".to_vec());
+        let cwd = self.cwd();
         let path = |n: usize| match at {
             true => Self::path(&a[2 * n], a[2 * n + 1].bytes()),
             false => Self::path(&cwd, a[n].bytes()),

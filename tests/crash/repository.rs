@@ -21,14 +21,29 @@ fn history(s: &Sandbox, count: usize) -> Vec<Recorded> {
 }
 
 #[test]
-fn a_tag() {
+fn a_tag_that_moves() {
     if !strace() {
         return;
     }
     let s = Sandbox::new();
     let all = history(&s, 2);
     s.sh(&format!("fsync-tag create moves {} -d dst", all[0].id)).code(0);
-    let mut case = Case::new(&s, "fsync-tag create moves -d dst");
+    let line = format!("fsync-tag move moves {} -d dst", all[1].id);
+    let mut case = Case::new(&s, &line);
+    case.there = all;
+    case.tells = vec!["fsync-tag dst | cut -f 2-"];
+    every_crash(&case);
+}
+
+#[test]
+fn a_new_tag() {
+    if !strace() {
+        return;
+    }
+    let s = Sandbox::new();
+    let all = history(&s, 2);
+    let mut case = Case::new(&s, "fsync-tag create new -d dst");
+    case.again = "fsync-tag create new -d dst || test $? = 4";
     case.there = all;
     case.tells = vec!["fsync-tag dst | cut -f 2-"];
     every_crash(&case);
