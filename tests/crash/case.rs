@@ -120,7 +120,7 @@ pub fn record(case: &Case<'_>) -> Run {
     assert!(wrong.is_empty(), "the replay is not what happened: {wrong}");
     Run {
         before,
-        after,
+        after: replayed,
         results,
         told,
         crashes,
@@ -184,11 +184,9 @@ fn crashes(
             }
             said.extend(case.changes.iter().filter_map(|d| backup(&image, d)).filter(|id| new.contains(id)));
             if seen.insert((image.digest(), said.clone(), ended)) {
-                let mut call = format!("{:?}", calls[n]);
-                call.truncate(400);
                 found.push(Crash {
                     after: n + 1,
-                    call,
+                    call: calls[n].brief(),
                     kind,
                     image,
                     said,
@@ -278,9 +276,12 @@ pub fn chosen(crashes: &[Crash], count: usize) -> Vec<&Crash> {
     if long() {
         return crashes.iter().collect();
     }
+    // Another seed tries others.
+    let seed = std::env::var("FSYNC_SEED").ok().and_then(|s| s.parse::<f64>().ok());
+    let shift = (0.5 + seed.unwrap_or(0.0) * 0.618_034).fract();
     let evenly = |of: Vec<usize>, count: usize| -> Vec<usize> {
         let step = (of.len() as f64 / count.max(1) as f64).max(1.0);
-        let places = (0..count).map(|n| ((n as f64 + 0.5) * step) as usize);
+        let places = (0..count).map(|n| ((n as f64 + shift) * step) as usize);
         places.filter_map(|at| of.get(at).copied()).collect()
     };
     let part = |turned: bool| -> Vec<usize> {

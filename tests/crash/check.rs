@@ -118,7 +118,7 @@ fn is_repository(image: &Image) -> bool {
 }
 
 /// At every path is what was there, or what shall be there.
-fn old_or_new(run: &Run, crash: &Crash, directory: &str) -> Result<(), String> {
+pub fn old_or_new(run: &Run, crash: &Crash, directory: &str) -> Result<(), String> {
     let [old, new, now] = [&run.before, &run.after, &crash.image].map(|i| entries(i, directory));
     let paths = old.keys().chain(new.keys()).chain(now.keys());
     for path in paths {

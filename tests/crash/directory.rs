@@ -78,7 +78,7 @@ fn a_later_snapshot(line: &str) {
     case.there = vec![first];
     case.records = Some(("dst", Oracle::of(s.path("dst"))));
     case.changes = vec!["dst"];
-    case.tells = vec!["fsync log dst | cut -f 4"];
+    case.tells = vec!["fsync-tag dst | cut -f 2"];
     case.still = true;
     every_crash(&case);
 }

@@ -14,4 +14,5 @@ mod support;
 mod trace;
 
 mod directory;
+mod proof;
 mod repository;

@@ -75,15 +75,16 @@ fn calls(text: &str) -> BTreeSet<&'static str> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let made = |call: &&&str| {
         let mut places = code.match_indices(**call).map(|(at, _)| at);
-        // `read_symlink(` is none, `fs::symlink(` is one; what is only a method's own name here is not called.
-        places.any(|at| !before(at).is_some_and(is_word) && !code[..at].ends_with("fn "))
+        // `read_symlink(` is none, `fs::symlink(` is one; and `folder.unlink(` is a method of disk/.
+        let other = |c: char| is_word(c) || c == '.' && !call.starts_with("set_");
+        places.any(|at| !before(at).is_some_and(other) && !code[..at].ends_with("fn "))
     };
     CALLS.iter().filter(made).copied().collect()
 }
 
 #[test]
 fn calls_are_found() {
-    let found = calls("use rustix::fs::{renameat, open};\n// fs::write\nfs::rename(a)\nread_symlink(b)\nfn unlink(c)");
+    let found = calls("use rustix::fs::{renameat, open};\n// fs::write\nfs::rename(a)\nread_symlink(b)\nfn unlink(c) d.unlink(e)");
     assert_eq!(found.into_iter().collect::<Vec<_>>(), ["fs::rename", "renameat"]);
     assert!(calls("#[cfg(test)]\nfs::write()").is_empty());
 }

@@ -66,6 +66,19 @@ pub struct Call {
     pub result: Arg,
 }
 
+impl Call {
+    /// In a line, for people.
+    pub fn brief(&self) -> String {
+        let one = |arg: &Arg| match arg {
+            Arg::Text(text) => format!("\"{}\"", text[..text.len().min(60)].escape_ascii()),
+            Arg::Handle(fd, path) => format!("{fd}<{}>", path.escape_ascii()),
+            Arg::Word(word) => word.clone(),
+        };
+        let args: Vec<String> = self.args.iter().map(one).collect();
+        format!("{}({})", self.name, args.join(", "))
+    }
+}
+
 /// Runs a shell line under strace in a sandbox; its output, and the calls in the order in which they ended.
 pub fn record(mut shell: Command, line: &str, to: &Path) -> (Output, Vec<Call>) {
     let given = std::mem::replace(&mut shell, Command::new("strace"));
