@@ -6,8 +6,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, fchmod, fstat, fsync, openat,
-    unlinkat,
+    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, fchmod, fstat, fsync, openat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::geteuid;
@@ -80,7 +79,14 @@ fn put(dir: BorrowedFd<'_>, id: Option<SnapshotId>, times: &Timestamps) -> Resul
             .map_err(|e| Error::io("cannot remove", name::BACKUP, e));
     };
     let text = format!("{id}\n");
-    let written = mark::write(dir, name::BACKUP, name::BACKUP, text.as_bytes(), true, Some(times));
+    let written = mark::write(
+        dir,
+        name::BACKUP,
+        name::BACKUP,
+        text.as_bytes(),
+        true,
+        Some(times),
+    );
     let full = [Errno::NOSPC, Errno::DQUOT].map(|e| Some(e.raw_os_error()));
     match written {
         // A full disk is what a revert may have to mend, so there it must do without a second file.

@@ -63,7 +63,12 @@ pub fn write(
     times: Option<&Timestamps>,
 ) -> Result<()> {
     // What a run that was killed at this very place has left.
-    if let Ok(here) = openat(dir, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
+    if let Ok(here) = openat(
+        dir,
+        c".",
+        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    ) {
         let _ = Folder::new(here).sweep();
     }
     let temporary = temporary();

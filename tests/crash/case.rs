@@ -133,13 +133,21 @@ fn new_ids(case: &Case<'_>, before: &Image, after: &Image) -> Vec<String> {
         return Vec::new();
     };
     let ids = |image: &Image| -> BTreeSet<String> {
-        let names = image.find("repo").and_then(Node::names).into_iter().flatten();
+        let names = image
+            .find("repo")
+            .and_then(Node::names)
+            .into_iter()
+            .flatten();
         let texts = names.map(|(name, _)| String::from_utf8_lossy(name).into_owned());
-        texts.filter_map(|n| n.strip_suffix(".zip").map(String::from)).collect()
+        texts
+            .filter_map(|n| n.strip_suffix(".zip").map(String::from))
+            .collect()
     };
     let new: Vec<String> = ids(after).difference(&ids(before)).cloned().collect();
     for id in &new {
-        case.s.sh(&format!("fsync-revert {directory} {id} --to out")).code(0);
+        case.s
+            .sh(&format!("fsync-revert {directory} {id} --to out"))
+            .code(0);
         state.assert_is(case.s.path("out"));
         crate::image::remove(&case.s.path("out"));
     }
@@ -182,7 +190,12 @@ fn crashes(
             if relies && case.again != "" {
                 said.extend(new.iter().cloned());
             }
-            said.extend(case.changes.iter().filter_map(|d| backup(&image, d)).filter(|id| new.contains(id)));
+            said.extend(
+                case.changes
+                    .iter()
+                    .filter_map(|d| backup(&image, d))
+                    .filter(|id| new.contains(id)),
+            );
             if seen.insert((image.digest(), said.clone(), ended)) {
                 found.push(Crash {
                     after: n + 1,
@@ -201,8 +214,13 @@ fn crashes(
 
 /// What BACKUP says in an image.
 fn backup(image: &Image, directory: &str) -> Option<String> {
-    let data = image.find(&format!("{directory}/.fsync-backup"))?.data()?.clone();
-    String::from_utf8(data.to_vec()).ok().map(|t| t.trim_end().to_string())
+    let data = image
+        .find(&format!("{directory}/.fsync-backup"))?
+        .data()?
+        .clone();
+    String::from_utf8(data.to_vec())
+        .ok()
+        .map(|t| t.trim_end().to_string())
 }
 
 /// Whether a tree is as it was, but for what is fsync's own and the times of directories.
@@ -248,7 +266,11 @@ fn different(replayed: &Image, real: &Image) -> String {
     for path in a.keys().chain(b.keys()).collect::<BTreeSet<_>>() {
         let shown = path.escape_ascii();
         let (Some(x), Some(y)) = (a.get(path), b.get(path)) else {
-            out += &format!("\n{shown}: replayed {:?}, real {:?}", a.get(path), b.get(path));
+            out += &format!(
+                "\n{shown}: replayed {:?}, real {:?}",
+                a.get(path),
+                b.get(path)
+            );
             continue;
         };
         let (x, y) = (&*replayed.nodes[*x], &*real.nodes[*y]);
@@ -259,7 +281,15 @@ fn different(replayed: &Image, real: &Image) -> String {
         let near = (x.mtime.0 - y.mtime.0).abs() <= 2;
         let dress = |n: &Node| (n.mode, n.owner, n.xattrs.clone());
         if !same || !near || dress(x) != dress(y) {
-            let brief = |n: &Node| format!("{:o} {:?} {:?} {:?}", n.mode, n.owner, n.mtime, n.data().map(|d| d.len()));
+            let brief = |n: &Node| {
+                format!(
+                    "{:o} {:?} {:?} {:?}",
+                    n.mode,
+                    n.owner,
+                    n.mtime,
+                    n.data().map(|d| d.len())
+                )
+            };
             out += &format!("\n{shown}: replayed {}, real {}", brief(x), brief(y));
         }
     }
@@ -277,7 +307,9 @@ pub fn chosen(crashes: &[Crash], count: usize) -> Vec<&Crash> {
         return crashes.iter().collect();
     }
     // Another seed tries others.
-    let seed = std::env::var("FSYNC_SEED").ok().and_then(|s| s.parse::<f64>().ok());
+    let seed = std::env::var("FSYNC_SEED")
+        .ok()
+        .and_then(|s| s.parse::<f64>().ok());
     let shift = (0.5 + seed.unwrap_or(0.0) * 0.618_034).fract();
     let evenly = |of: Vec<usize>, count: usize| -> Vec<usize> {
         let step = (of.len() as f64 / count.max(1) as f64).max(1.0);
@@ -286,10 +318,18 @@ pub fn chosen(crashes: &[Crash], count: usize) -> Vec<&Crash> {
     };
     let part = |turned: bool| -> Vec<usize> {
         let all = crashes.iter().enumerate();
-        all.filter(|(_, c)| c.turned == turned).map(|(n, _)| n).collect()
+        all.filter(|(_, c)| c.turned == turned)
+            .map(|(n, _)| n)
+            .collect()
     };
     let mut picked: BTreeSet<usize> = evenly(part(true), count * 4 / 5).into_iter().collect();
     picked.extend(evenly(part(false), count / 5));
-    picked.extend(crashes.iter().enumerate().filter(|(_, c)| c.ended && c.kind == Kind::Synced).map(|(n, _)| n));
+    picked.extend(
+        crashes
+            .iter()
+            .enumerate()
+            .filter(|(_, c)| c.ended && c.kind == Kind::Synced)
+            .map(|(n, _)| n),
+    );
     picked.into_iter().map(|n| &crashes[n]).collect()
 }

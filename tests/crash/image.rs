@@ -88,7 +88,9 @@ impl Image {
                 };
                 nodes[0] = world.root_with(made_safe);
             }
-            Kind::Torn | Kind::SyncedTorn | Kind::SyncedBack => tear(&mut nodes, world, kind, rough),
+            Kind::Torn | Kind::SyncedTorn | Kind::SyncedBack => {
+                tear(&mut nodes, world, kind, rough)
+            }
             Kind::Named | Kind::Holes => {
                 for (inode, node) in nodes.iter_mut().enumerate() {
                     let both = (node.data(), world.safe[inode].data());

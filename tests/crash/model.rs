@@ -178,9 +178,9 @@ impl World {
             return None;
         }
         let names = inside.split(|b| *b == b'/').filter(|n| !n.is_empty());
-        names.filter(|n| *n != b".").try_fold(0, |at, name| {
-            self.now[at].names()?.get(name).copied()
-        })
+        names
+            .filter(|n| *n != b".")
+            .try_fold(0, |at, name| self.now[at].names()?.get(name).copied())
     }
 
     fn path(dir: &Arg, name: &[u8]) -> Vec<u8> {
@@ -397,13 +397,7 @@ impl World {
         let data = self.now[from].data().expect("a file").clone();
         let at = self.offsets.get(&from).copied().unwrap_or(0);
         let place = self.offsets.get(&to).copied().unwrap_or(0);
-        self.put(
-            to,
-            place,
-            data[at..at + count].to_vec(),
-            None,
-            call.time,
-        );
+        self.put(to, place, data[at..at + count].to_vec(), None, call.time);
         self.offsets.insert(from, at + count);
         self.offsets.insert(to, place + count);
         Effect::Wrote
@@ -455,7 +449,8 @@ impl World {
 
     /// Everything below some entries of the sandbox, now or as far as it is durable.
     pub fn below(&self, tops: &[&str]) -> BTreeSet<Inode> {
-        let entry = |world: &[Arc<Node>], top: &&str| world[0].names()?.get(top.as_bytes()).copied();
+        let entry =
+            |world: &[Arc<Node>], top: &&str| world[0].names()?.get(top.as_bytes()).copied();
         let both = [&self.now, &self.safe];
         let mut rest: Vec<Inode> = both
             .into_iter()
@@ -521,7 +516,9 @@ impl World {
         };
         match (&call.args[0], call.args.get(1)) {
             (Arg::Text(path), _) => by_path(&Self::path(&self.cwd(), path)),
-            (dir, Some(Arg::Text(name))) if !call.name.starts_with('f') || call.name.ends_with("at") => {
+            (dir, Some(Arg::Text(name)))
+                if !call.name.starts_with('f') || call.name.ends_with("at") =>
+            {
                 by_path(&Self::path(dir, name))
             }
             (handle, _) => self.open(handle),
@@ -571,7 +568,11 @@ impl World {
         };
         let number = |text: Option<&str>| -> i64 {
             let digits = |c: &char| c.is_ascii_digit() || *c == '-';
-            let digits: String = text.unwrap_or_default().chars().take_while(digits).collect();
+            let digits: String = text
+                .unwrap_or_default()
+                .chars()
+                .take_while(digits)
+                .collect();
             digits.parse().unwrap_or(0)
         };
         let second = times.rsplit("tv_sec=").next();

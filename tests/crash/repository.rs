@@ -27,7 +27,8 @@ fn a_tag_that_moves() {
     }
     let s = Sandbox::new();
     let all = history(&s, 2);
-    s.sh(&format!("fsync-tag create moves {} -d dst", all[0].id)).code(0);
+    s.sh(&format!("fsync-tag create moves {} -d dst", all[0].id))
+        .code(0);
     let line = format!("fsync-tag move moves {} -d dst", all[1].id);
     let mut case = Case::new(&s, &line);
     case.there = all;
@@ -56,7 +57,8 @@ fn a_tag_that_goes() {
     }
     let s = Sandbox::new();
     let all = history(&s, 2);
-    s.sh("fsync-tag create goes -d dst; fsync-tag create stays -d dst").code(0);
+    s.sh("fsync-tag create goes -d dst; fsync-tag create stays -d dst")
+        .code(0);
     let mut case = Case::new(&s, "fsync-tag delete goes -d dst");
     case.again = "fsync-tag delete goes -d dst || test $? = 6";
     case.there = all;
@@ -71,7 +73,8 @@ fn a_prune() {
     }
     let s = Sandbox::new();
     let mut all = history(&s, 5);
-    s.sh(&format!("fsync-tag create kept {} -d dst", all[1].id)).code(0);
+    s.sh(&format!("fsync-tag create kept {} -d dst", all[1].id))
+        .code(0);
     s.sh("fsync prune -d dst --keep-last 4").code(0);
     all.remove(0);
     for at in [1, 2] {
@@ -79,7 +82,11 @@ fn a_prune() {
     }
     let mut case = Case::new(&s, "fsync prune -d dst --keep-last 1");
     case.there = all;
-    case.tells = vec!["fsync log dst | cut -f 3", "ls repo | grep -c zip", "fsync-tag dst | cut -f 2-"];
+    case.tells = vec![
+        "fsync log dst | cut -f 3",
+        "ls repo | grep -c zip",
+        "fsync-tag dst | cut -f 2-",
+    ];
     every_crash(&case);
 }
 
@@ -96,10 +103,16 @@ fn forgetting() {
             one.states.push(without);
         }
     }
-    s.sh(&format!("fsync-tag create t {} -d dst", all[1].id)).code(0);
+    s.sh(&format!("fsync-tag create t {} -d dst", all[1].id))
+        .code(0);
     let mut case = Case::new(&s, "fsync forget -d dst only1");
     case.there = all;
-    case.tells = vec!["fsync log dst --json", "ls repo | grep -c zip", "fsync-tag dst | cut -f 2-", "cat dst/.fsync-backup"];
+    case.tells = vec![
+        "fsync log dst --json",
+        "ls repo | grep -c zip",
+        "fsync-tag dst | cut -f 2-",
+        "cat dst/.fsync-backup",
+    ];
     every_crash(&case);
 }
 
@@ -119,7 +132,11 @@ fn a_repair() {
     let mut case = Case::new(&s, "fsync verify --repair");
     case.damaged = true;
     case.there = all;
-    case.tells = vec!["fsync log dst | cut -f 3", "ls repo | grep -c zip", "ls repo/damaged"];
+    case.tells = vec![
+        "fsync log dst | cut -f 3",
+        "ls repo | grep -c zip",
+        "ls repo/damaged",
+    ];
     every_crash(&case);
 }
 
@@ -130,11 +147,15 @@ fn an_import() {
     }
     let s = Sandbox::new();
     let all = history(&s, 1);
-    s.sh(&format!("fsync-snap --export {} -o it.zip", all[0].id)).code(0);
+    s.sh(&format!("fsync-snap --export {} -o it.zip", all[0].id))
+        .code(0);
     let mut case = Case::new(&s, "fsync import -d elsewhere -t came it.zip");
     case.records = Some(("elsewhere", Oracle::of(s.path("dst"))));
     case.there = all;
-    case.tells = vec!["fsync-tag elsewhere | cut -f 2", "fsync log elsewhere | wc -l"];
+    case.tells = vec![
+        "fsync-tag elsewhere | cut -f 2",
+        "fsync log elsewhere | wc -l",
+    ];
     every_crash(&case);
 }
 
@@ -149,10 +170,17 @@ fn a_second_copy() {
     s.tree("dst").edit("edited", "more");
     all.push(Recorded::now(&s, "dst"));
     let ids: Vec<String> = all.iter().map(|r| r.id.clone()).collect();
-    let check = format!("for i in {}; do fsync --repo second cat $i edited; done", ids.join(" "));
+    let check = format!(
+        "for i in {}; do fsync --repo second cat $i edited; done",
+        ids.join(" ")
+    );
     let mut case = Case::new(&s, "fsync repo copy second");
     case.there = all;
-    case.tells = vec!["cmp repo/log.ndjson second/log.ndjson", "fsync verify --repo second", &check];
+    case.tells = vec![
+        "cmp repo/log.ndjson second/log.ndjson",
+        "fsync verify --repo second",
+        &check,
+    ];
     every_crash(&case);
 }
 
@@ -165,6 +193,9 @@ fn a_first_second_copy() {
     let all = history(&s, 2);
     let mut case = Case::new(&s, "fsync repo copy second");
     case.there = all;
-    case.tells = vec!["cmp repo/log.ndjson second/log.ndjson", "fsync verify --repo second"];
+    case.tells = vec![
+        "cmp repo/log.ndjson second/log.ndjson",
+        "fsync verify --repo second",
+    ];
     every_crash(&case);
 }

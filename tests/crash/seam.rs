@@ -7,9 +7,18 @@ use std::path::Path;
 /// Who else makes some, and why.
 const EXCEPTIONS: [(&str, &str); 4] = [
     ("ops/fixture.rs", "trees for unit tests"),
-    ("ops/guard.rs", "makes a destination that is missing, which has no handle yet"),
-    ("ops/rehearse.rs", "scratch space of verify --restore, removed again"),
-    ("cli/export.rs", "the file that a person names for an export"),
+    (
+        "ops/guard.rs",
+        "makes a destination that is missing, which has no handle yet",
+    ),
+    (
+        "ops/rehearse.rs",
+        "scratch space of verify --restore, removed again",
+    ),
+    (
+        "cli/export.rs",
+        "the file that a person names for an export",
+    ),
 ];
 
 /// What such calls are called, in std, rustix and the crates that are used.
@@ -84,8 +93,13 @@ fn calls(text: &str) -> BTreeSet<&'static str> {
 
 #[test]
 fn calls_are_found() {
-    let found = calls("use rustix::fs::{renameat, open};\n// fs::write\nfs::rename(a)\nread_symlink(b)\nfn unlink(c) d.unlink(e)");
-    assert_eq!(found.into_iter().collect::<Vec<_>>(), ["fs::rename", "renameat"]);
+    let found = calls(
+        "use rustix::fs::{renameat, open};\n// fs::write\nfs::rename(a)\nread_symlink(b)\nfn unlink(c) d.unlink(e)",
+    );
+    assert_eq!(
+        found.into_iter().collect::<Vec<_>>(),
+        ["fs::rename", "renameat"]
+    );
     assert!(calls("#[cfg(test)]\nfs::write()").is_empty());
 }
 
@@ -110,6 +124,10 @@ fn only_disk_and_repo_change_a_file_system() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(excused.len(), EXCEPTIONS.len(), "an exception that is none any more: {excused:?}");
+    assert_eq!(
+        excused.len(),
+        EXCEPTIONS.len(),
+        "an exception that is none any more: {excused:?}"
+    );
     assert!(seen > 30, "the calls themselves were not found");
 }
