@@ -6,13 +6,12 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, fchmod, fstat, fsync, futimens, openat,
-    unlinkat,
+    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, fchmod, fstat, fsync, openat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use crate::disk::{Folder, mark};
+use crate::disk::mark;
 use crate::model::{Error, ErrorKind, Result, SnapshotId, name};
 
 /// Reads the BACKUP file of the open directory `dir`; `None` when there is none.
@@ -46,17 +45,6 @@ pub fn write(dir: impl AsFd, id: Option<SnapshotId>) -> Result<()> {
     }
     let failed = |e: Errno| Error::io("cannot write", name::BACKUP, e);
     let before = fstat(dir).map_err(failed)?;
-    match put(dir, id) {
-        // The owner's own mode is in the way, which is no reason to go without a snapshot.
-        Err(e) if closed(&before, &e) => {
-            let mode = Mode::from_raw_mode(before.st_mode & 0o7777);
-            fchmod(dir, mode | Mode::RWXU).map_err(failed)?;
-            let done = put(dir, id);
-            fchmod(dir, mode).map_err(failed)?;
-            done?;
-        }
-        done => done?,
-    }
     let spec = |sec: i64, nsec: u64| Timespec {
         tv_sec: sec,
         tv_nsec: nsec as _,
@@ -65,31 +53,40 @@ pub fn write(dir: impl AsFd, id: Option<SnapshotId>) -> Result<()> {
         last_access: spec(before.st_atime as _, before.st_atime_nsec as _),
         last_modification: spec(before.st_mtime as _, before.st_mtime_nsec as _),
     };
-    match futimens(dir, &times) {
-        // Setting times is the owner's privilege; somebody else's directory keeps the new one.
-        Ok(()) | Err(Errno::PERM) => fsync(dir).map_err(failed),
-        Err(e) => Err(failed(e)),
+    match put(dir, id, &times) {
+        // The owner's own mode is in the way, which is no reason to go without a snapshot.
+        Err(e) if closed(&before, &e) => {
+            let mode = Mode::from_raw_mode(before.st_mode & 0o7777);
+            fchmod(dir, mode | Mode::RWXU).map_err(failed)?;
+            let done = put(dir, id, &times);
+            fchmod(dir, mode).map_err(failed)?;
+            done?;
+            fsync(dir).map_err(failed)
+        }
+        done => done,
     }
 }
 
-fn put(dir: BorrowedFd<'_>, id: Option<SnapshotId>) -> Result<()> {
+fn put(dir: BorrowedFd<'_>, id: Option<SnapshotId>, times: &Timestamps) -> Result<()> {
     let Some(id) = id else {
-        return match unlinkat(dir, name::BACKUP, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(e) => Err(Error::io("cannot remove", name::BACKUP, e)),
+        let gone = match unlinkat(dir, name::BACKUP, AtFlags::empty()) {
+            Err(Errno::NOENT) => Ok(()),
+            other => other,
         };
+        return gone
+            .and_then(|()| mark::set_times(dir, Some(times)))
+            .and_then(|()| fsync(dir))
+            .map_err(|e| Error::io("cannot remove", name::BACKUP, e));
     };
-    // What a run that was killed at this very place has left.
-    if let Ok(here) = openat(
-        dir,
-        c".",
-        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-        Mode::empty(),
-    ) {
-        let _ = Folder::new(here).sweep();
-    }
     let text = format!("{id}\n");
-    let written = mark::write(dir, name::BACKUP, name::BACKUP, text.as_bytes(), true);
+    let written = mark::write(
+        dir,
+        name::BACKUP,
+        name::BACKUP,
+        text.as_bytes(),
+        true,
+        Some(times),
+    );
     let full = [Errno::NOSPC, Errno::DQUOT].map(|e| Some(e.raw_os_error()));
     match written {
         // A full disk is what a revert may have to mend, so there it must do without a second file.

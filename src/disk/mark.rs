@@ -6,11 +6,12 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RenameFlags, fstat, fsync, openat, renameat, renameat_with,
-    unlinkat,
+    AtFlags, FileType, Mode, OFlags, RenameFlags, Timestamps, fstat, fsync, futimens, openat,
+    renameat, renameat_with, unlinkat,
 };
 use rustix::io::Errno;
 
+use crate::disk::Folder;
 use crate::disk::temporary::temporary;
 use crate::model::{Error, ErrorKind, Result};
 
@@ -48,7 +49,8 @@ pub fn read(dir: BorrowedFd<'_>, name: &[u8], shown: &[u8]) -> Result<Option<Vec
 }
 
 /// Writes the mark `name` so that it appears whole or not at all, and durably. Without `replace` one that
-/// is there stays.
+/// is there stays. `times` are what the directory has at the end, and all the while but for moments: a crash in the
+/// middle must not leave others.
 ///
 /// # Errors
 /// [`ErrorKind::Refused`] when there is one and `replace` is not given; else the system's.
@@ -58,14 +60,26 @@ pub fn write(
     shown: &[u8],
     bytes: &[u8],
     replace: bool,
+    times: Option<&Timestamps>,
 ) -> Result<()> {
+    // What a run that was killed at this very place has left.
+    if let Ok(here) = openat(
+        dir,
+        c".",
+        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    ) {
+        let _ = Folder::new(here).sweep();
+    }
     let temporary = temporary();
-    let written = write_new(dir, &temporary, bytes)
+    let written = write_new(dir, &temporary, bytes, times)
         .and_then(|()| rename(dir, &temporary, name, replace))
+        .and_then(|()| set_times(dir, times))
         .and_then(|()| fsync(dir));
     written.map_err(|e| {
         // It may have been renamed, or never made.
         let _ = unlinkat(dir, &temporary[..], AtFlags::empty());
+        let _ = set_times(dir, times);
         match e {
             Errno::EXIST if !replace => Error::at(ErrorKind::Refused, shown, "exists already"),
             e => Error::io("cannot write", shown, e),
@@ -73,9 +87,26 @@ pub fn write(
     })
 }
 
-fn write_new(dir: BorrowedFd<'_>, name: &[u8], bytes: &[u8]) -> Result<(), Errno> {
+/// Sets the times of a directory, unless it is somebody else's: that is its owner's privilege.
+///
+/// # Errors
+/// The system's.
+pub fn set_times(dir: BorrowedFd<'_>, times: Option<&Timestamps>) -> Result<(), Errno> {
+    match times.map_or(Ok(()), |times| futimens(dir, times)) {
+        Err(Errno::PERM) => Ok(()),
+        other => other,
+    }
+}
+
+fn write_new(
+    dir: BorrowedFd<'_>,
+    name: &[u8],
+    bytes: &[u8],
+    times: Option<&Timestamps>,
+) -> Result<(), Errno> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut file = File::from(openat(dir, name, flags, Mode::from_raw_mode(0o666))?);
+    set_times(dir, times)?;
     file.write_all(bytes)
         .and_then(|()| file.sync_all())
         .map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))
@@ -109,11 +140,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let fd = handle(&dir);
         assert_eq!(read(fd.as_fd(), b"m", b"m").unwrap(), None);
-        write(fd.as_fd(), b"m", b"m", b"one", false).unwrap();
-        let again = write(fd.as_fd(), b"m", b"m", b"two", false).unwrap_err();
+        write(fd.as_fd(), b"m", b"m", b"one", false, None).unwrap();
+        let again = write(fd.as_fd(), b"m", b"m", b"two", false, None).unwrap_err();
         assert_eq!(again.kind(), ErrorKind::Refused);
         assert_eq!(read(fd.as_fd(), b"m", b"m").unwrap().unwrap(), b"one");
-        write(fd.as_fd(), b"m", b"m", b"two", true).unwrap();
+        write(fd.as_fd(), b"m", b"m", b"two", true, None).unwrap();
         assert_eq!(read(fd.as_fd(), b"m", b"m").unwrap().unwrap(), b"two");
         assert_eq!(dir.path().read_dir().unwrap().count(), 1);
     }

@@ -1,6 +1,7 @@
 //! The only code that writes into a user's tree. Everything is relative to an open directory
 //! handle, follows no symbolic link below the root, and appears whole or not at all.
 
+pub mod anchor;
 pub mod backup;
 pub mod copy;
 pub mod folder;

@@ -69,6 +69,7 @@ pub fn write(directory: &Path, sources: &[PathBuf], force: bool) -> Result<()> {
         shown.as_os_str().as_bytes(),
         &text,
         force,
+        None,
     )
     .map_err(|e| match e.kind() {
         ErrorKind::Refused => Error::at(

@@ -15,11 +15,12 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use sha1::{Digest, Sha1};
 
+use crate::disk::anchor::anchor;
 use crate::disk::lock::{PATIENCE, lock};
 use crate::disk::mount::Mounts;
 use crate::model::quote::quote;
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
-use crate::repo::log::Log;
+use crate::repo::log::{Log, whole};
 use crate::repo::store::{LOG, Repo, TEMPORARY, archives, sweep};
 use crate::repo::upkeep::CATALOG;
 
@@ -130,6 +131,9 @@ impl<'a> Other<'a> {
         let folder = File::open(&path).map_err(cannot)?;
         private.recursive(true);
         private.create(path.join(TEMPORARY)).map_err(cannot)?;
+        if Log::new(&path.join(LOG)).length() == 0 {
+            anchor(&path).map_err(cannot)?;
+        }
         Ok(Other { repo, path, folder })
     }
 
@@ -141,7 +145,7 @@ impl<'a> Other<'a> {
     fn our_log(&self) -> Result<Vec<u8>> {
         let path = self.repo.path().join(LOG);
         let log = fs::read(&path).map_err(|e| Error::io("cannot read", raw(&path), e))?;
-        Ok(whole_lines(&log).to_vec())
+        Ok(whole(&log).to_vec())
     }
 
     /// Whether the copy's log lacks lines of ours.
@@ -160,11 +164,11 @@ impl<'a> Other<'a> {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(e) => return Err(Error::io("cannot read", raw(&path), e)),
         };
-        let whole = whole_lines(&there);
-        if whole.is_empty() && !theirs.is_subset(ours) {
+        let known = whole(&there);
+        if known.is_empty() && !theirs.is_subset(ours) {
             return Err(refused(&self.path, "holds archives of another repository"));
         }
-        if log.starts_with(whole) {
+        if log.starts_with(known) {
             return Ok(there != log);
         }
         let named = |path: &Path| -> Result<String> {
@@ -272,12 +276,6 @@ impl<'a> Other<'a> {
             }
         }
     }
-}
-
-/// A log without a last line that a crash tore.
-fn whole_lines(log: &[u8]) -> &[u8] {
-    let end = log.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-    &log[..end]
 }
 
 /// Whether a name is one that a repository has.

@@ -1,8 +1,8 @@
 //! The log: what happened, one JSON object a line, only ever appended to.
 //!
 //! Each line begins with the CRC-32 of what follows: `{"crc":"0123abcd","type":…}`. Appending takes
-//! flock on the file and ends with fsync. A last line without its end was torn by a crash: readers
-//! stop before it, and the next append cuts it off.
+//! flock on the file and ends with fsync. What a crash tore at the end (a line without its end, lines with
+//! bytes that never came and are zero) counts as not written: readers stop before it, and the next append cuts it off.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -17,6 +17,8 @@ use crate::repo::text::PathText;
 
 /// How many bytes tell one log from another: a line ends with a time in nanoseconds.
 const TAIL: u64 = 256;
+/// How much of the end is looked at first for what a crash tore.
+const WINDOW: u64 = 4096;
 
 /// What an operation does to its directory.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -236,10 +238,8 @@ impl Log {
             end: from,
             ..Lines::default()
         };
-        for line in text.split_inclusive(|b| *b == b'\n') {
-            let Some(body) = line.strip_suffix(b"\n") else {
-                break;
-            };
+        for line in whole(&text).split_inclusive(|b| *b == b'\n') {
+            let body = line.strip_suffix(b"\n").unwrap_or(line);
             match decode(body) {
                 Some(value) => found.lines.push((found.end, value)),
                 None => found.damaged.push(found.end),
@@ -294,28 +294,41 @@ impl Log {
     }
 }
 
-/// Cuts off a torn last line; where the file ends now.
+/// Cuts off what a crash tore; where the file ends now.
 fn heal(file: &mut File) -> std::io::Result<u64> {
     let length = file.metadata()?.len();
-    let mut end = length;
-    let mut buffer = [0; 4096];
-    while end > 0 {
-        let start = end.saturating_sub(buffer.len() as u64);
-        let part = &mut buffer[..(end - start) as usize];
+    let mut window = WINDOW;
+    let end = loop {
+        let start = length.saturating_sub(window);
+        let mut tail = vec![0; (length - start) as usize];
         file.seek(SeekFrom::Start(start))?;
-        file.read_exact(part)?;
-        match part.iter().rposition(|b| *b == b'\n') {
-            Some(at) => {
-                end = start + at as u64 + 1;
-                break;
-            }
-            None => end = start,
+        file.read_exact(&mut tail)?;
+        let kept = whole(&tail).len() as u64;
+        // Where nothing is left, the line may begin before the window.
+        if kept > 0 || start == 0 {
+            break start + kept;
         }
-    }
+        window *= 2;
+    };
     if end != length {
         file.set_len(end)?;
     }
     Ok(end)
+}
+
+/// A log, or its end, without what a crash tore. No line has a zero byte: that is a page which was never written, though
+/// what comes behind it was.
+pub(super) fn whole(log: &[u8]) -> &[u8] {
+    let newline = |text: &[u8]| text.iter().rposition(|b| *b == b'\n');
+    let mut kept = newline(log).map_or(&log[..0], |at| &log[..=at]);
+    while let Some(body) = kept.strip_suffix(b"\n") {
+        let start = newline(body).map_or(0, |at| at + 1);
+        if !body[start..].contains(&0) {
+            break;
+        }
+        kept = &kept[..start];
+    }
+    kept
 }
 
 pub(super) fn encode(line: &Line, out: &mut Vec<u8>) {
@@ -400,6 +413,27 @@ mod tests {
             .map(|l| l.1)
             .collect();
         assert_eq!(lines, [head(1), head(3)]);
+    }
+
+    #[test]
+    fn a_line_whose_beginning_never_came_is_cut_off_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let log = Log::new(&path);
+        log.append(&[head(1), head(2)]).unwrap();
+        let text = std::fs::read(&path).unwrap();
+        let half = text.len() / 2;
+        for zeros in [1, half, half + 10, 3 * WINDOW as usize] {
+            let mut torn = text[..half].to_vec();
+            torn.resize(half + zeros, 0);
+            torn.extend(&text[text.len() - 20..]);
+            std::fs::write(&path, &torn).unwrap();
+            let found = log.read(0).unwrap();
+            assert_eq!((found.lines.len(), found.damaged.len()), (1, 0));
+            assert_eq!(found.end, half as u64);
+            assert_eq!(log.append(&[head(3)]).unwrap(), [half as u64]);
+            assert_eq!(log.read(0).unwrap().lines.len(), 2);
+        }
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl Forget {
         Ok(Forgotten {
             archives: terms.instead.len(),
             freed: freed - added,
-            stale: follow(repo, &terms.instead)?,
+            stale: follow(repo)?,
         })
     }
 
@@ -285,15 +285,19 @@ fn parents_first(mut snapshots: Vec<Info>) -> Vec<Info> {
     sorted
 }
 
-/// The log's lines for heads that have a new id.
+/// The log's lines for heads that have a new id, also by an earlier run that was cut short.
 fn head_lines(repo: &Repo, instead: &HashMap<SnapshotId, SnapshotId>) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
     for directory in directories(repo)? {
-        let head = repo.logged_head(&directory)?;
-        if let Some(new) = head.and_then(|id| instead.get(&id)) {
+        let Some(head) = repo.logged_head(&directory)? else {
+            continue;
+        };
+        let issued = repo.issued(head)?;
+        let new = instead.get(&issued).copied().unwrap_or(issued);
+        if new != head {
             lines.push(Line::Head {
                 directory,
-                id: Some(*new),
+                id: Some(new),
                 time: Time::now(),
             });
         }
@@ -310,16 +314,20 @@ fn directories(repo: &Repo) -> Result<Vec<PathText>> {
         .map_err(failed)
 }
 
-/// Brings the BACKUP files up to date of those directories that are there; what could not be.
-fn follow(repo: &Repo, instead: &HashMap<SnapshotId, SnapshotId>) -> Result<Vec<Error>> {
+/// Brings the BACKUP files up to date of those directories that are there, also after an earlier run that was cut short;
+/// what could not be.
+fn follow(repo: &Repo) -> Result<Vec<Error>> {
     let mut stale = Vec::new();
     for directory in directories(repo)? {
         let Ok(local) = Local::open(Path::new(OsStr::from_bytes(&directory.0))) else {
             continue;
         };
-        let named = backup::read(local.handle()).ok().flatten();
-        if let Some(new) = named.and_then(|id| instead.get(&id))
-            && let Err(e) = backup::write(local.handle(), Some(*new))
+        let Some(named) = backup::read(local.handle()).ok().flatten() else {
+            continue;
+        };
+        let new = repo.issued(named)?;
+        if new != named
+            && let Err(e) = backup::write(local.handle(), Some(new))
         {
             stale.push(Error::at(e.kind(), &directory.0, e.to_string()));
         }

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::fs::{FlockOperation, flock};
 use walkdir::WalkDir;
 
+use crate::disk::anchor::anchor;
 use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::{ContentId, Error, ErrorKind, Result, SnapshotId, Time};
 use crate::repo::catalog::{Catalog, Place};
@@ -86,7 +87,11 @@ impl Repo {
         let mut private = fs::DirBuilder::new();
         private.recursive(true).mode(0o700);
         private.create(path.join(TEMPORARY)).map_err(cannot)?;
-        Log::new(&path.join(LOG)).begin(Line::Repository {
+        let log = Log::new(&path.join(LOG));
+        if log.length() == 0 {
+            anchor(path).map_err(cannot)?;
+        }
+        log.begin(Line::Repository {
             id: fresh_id().map_err(cannot)?,
             format: FORMAT,
             time: Time::now(),
@@ -202,8 +207,9 @@ impl Repo {
         Ok(places)
     }
 
-    /// A new file in `tmp/`, locked, so that nobody sweeps it.
+    /// A new file in `tmp/`, locked, so that nobody sweeps it. What dead writers left there is swept.
     pub(crate) fn temporary(&self) -> Result<tempfile::NamedTempFile> {
+        self.sweep();
         let folder = self.0.path.join(TEMPORARY);
         let cannot = |e| Error::io("cannot write in", raw(&folder), e);
         let mut private = fs::DirBuilder::new();
@@ -230,7 +236,6 @@ impl Repo {
         self.0.folder.sync_all().map_err(cannot)
     }
 
-    /// Removes what dead writers left in `tmp/`.
     /// Removes an archive's file. [`Self::settle`] makes that durable.
     pub(crate) fn unlink(&self, id: SnapshotId) -> Result<()> {
         let path = self.archive_path(id);
