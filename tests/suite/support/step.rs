@@ -61,6 +61,7 @@ impl Stepped<'_> {
         }
         // Threads take their turns as they like, so one or another step may not come.
         assert!(kills * 10 >= runs * 8, "{kills} of {runs} runs were killed");
+        eprintln!("{kills} kills at {} steps: {}", all.len(), self.line);
         Some(all.len())
     }
 
