@@ -15,7 +15,7 @@ use crate::cli::result::{self, Told};
 use crate::cli::stop::Stop;
 use crate::cli::{Program, Talk, diff as diff_cli};
 use crate::disk::Root;
-use crate::disk::lock::Lock;
+use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::{Counts, Error, ErrorKind, Exit, RelPath, Result};
 use crate::ops::apply::{Job, apply};
 use crate::ops::check;
@@ -97,12 +97,14 @@ impl Program for Args {
             _ => e,
         })?;
         repo.notices().iter().for_each(|n| self.talk().note(n));
-        let (dir, target) = self.target(repo, &places, dir)?;
+        if self.to.is_none() && !self.dry_run {
+            return Ok(self.revert(&places, repo, dir)?);
+        }
+        let (dir, target) = self.target(repo, &places, dir, self.talk())?;
         self.guards(&places, &dir)?;
-        Ok(match (&self.to, self.dry_run) {
-            (Some(new), dry) => self.write_to(&places, repo, &target, new, dry)?,
-            (None, true) => self.rehearse(&places, repo, &target, &dir)?,
-            (None, false) => self.revert(&places, repo, &target, &dir)?,
+        Ok(match &self.to {
+            Some(new) => self.write_to(&places, repo, &target, new)?,
+            None => self.rehearse(&places, repo, &target, &dir)?,
         })
     }
 }
@@ -114,6 +116,21 @@ fn nothing_recorded(error: Error, dir: Option<&Path>) -> Error {
             Error::at(ErrorKind::NotFound, dir.as_os_str().as_bytes(), message)
         }
         None => error,
+    }
+}
+
+/// Refuses a directory that holds anything.
+fn empty(new: &Path) -> Result<()> {
+    let filled = new
+        .read_dir()
+        .is_ok_and(|mut entries| entries.next().is_some());
+    match filled {
+        true => {
+            let message = "is not empty; a snapshot is written only where nothing is";
+            let name = new.as_os_str().as_bytes();
+            Err(Error::at(ErrorKind::Refused, name, message))
+        }
+        false => Ok(()),
     }
 }
 
@@ -130,11 +147,34 @@ impl Args {
         self.paths.iter().map(|p| inside(dir, p)).collect()
     }
 
-    fn revert(&self, places: &Places, repo: &Repo, target: &Info, dir: &Path) -> Result<Exit> {
-        guard::make_destination(dir, false)?;
-        let local = places.local(dir)?;
-        let root = Root::open(dir)?;
+    fn revert(&self, places: &Places, repo: &Repo, named: Option<PathBuf>) -> Result<Exit> {
+        let silent = Talk::new(Self::NAME, true, false);
+        let (dir, talk) = match named.clone().filter(|dir| dir.is_dir()) {
+            Some(dir) => (dir, self.talk()),
+            // Nothing is made where there is nothing to go back to.
+            None => (
+                self.target(repo, places, named.clone(), self.talk())?.0,
+                silent,
+            ),
+        };
+        self.guards(places, &dir)?;
+        guard::make_destination(&dir, false)?;
+        let local = places.local(&dir)?;
+        let root = Root::open(&dir)?;
         let held: Lock = lock_directory(&local)?;
+        repo.sweep();
+        // Only now does it hold still: whoever had the lock may have moved the head, or a tag.
+        repo.catch_up()?;
+        let (again, target) = self.target(repo, places, named, talk)?;
+        if again != dir {
+            let message = "the tag was moved to another directory meanwhile; try again";
+            return Err(Error::at(
+                ErrorKind::Busy,
+                dir.as_os_str().as_bytes(),
+                message,
+            ));
+        }
+        let (dir, target) = (dir.as_path(), &target);
         self.tell_unfinished(repo, dir)?;
         sweep_after_crash(repo, dir, &root)?;
         let paths = self.paths(dir)?;
@@ -300,33 +340,19 @@ impl Args {
     }
 
     /// Writes a snapshot to a directory of its own.
-    fn write_to(
-        &self,
-        places: &Places,
-        repo: &Repo,
-        target: &Info,
-        new: &Path,
-        dry_run: bool,
-    ) -> Result<Exit> {
+    fn write_to(&self, places: &Places, repo: &Repo, target: &Info, new: &Path) -> Result<Exit> {
         let new = guard::absolute(new)?;
         guard::roots(&[], &new, Some(places.repository()))?;
-        let filled = new
-            .read_dir()
-            .is_ok_and(|mut entries| entries.next().is_some());
-        if filled {
-            let message = "is not empty; a snapshot is written only where nothing is";
-            return Err(Error::at(
-                ErrorKind::Refused,
-                new.as_os_str().as_bytes(),
-                message,
-            ));
-        }
+        empty(&new)?;
         let plan = self.plan(repo, target, None, &[])?;
-        if dry_run {
+        if self.dry_run {
             return self.print_plan(target, &new, &plan);
         }
         guard::make_destination(&new, false)?;
         let root = Root::open(&new)?;
+        let _held = lock(root.handle(), true, &new, PATIENCE)?;
+        // Another run may have been first.
+        empty(&new)?;
         let tree = repo.tree(target.id)?;
         self.tell_missing(&plan);
         let (counts, missing) = (plan.counts, plan.errors + plan.skipped);

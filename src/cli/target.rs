@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::cli::Program;
+use crate::cli::Talk;
 use crate::cli::place::Places;
 use crate::cli::revert::Args;
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
@@ -22,12 +22,13 @@ fn tagged(repo: &Repo, tag: &str, dir: &Path) -> Result<SnapshotId> {
 }
 
 impl Args {
-    /// The directory, and the snapshot that it is to be.
+    /// The directory, and the snapshot that it is to be; `talk` says what is odd about its head.
     pub(super) fn target(
         &self,
         repo: &Repo,
         places: &Places,
         dir: Option<PathBuf>,
+        talk: Talk,
     ) -> Result<(PathBuf, Info)> {
         let Some(dir) = dir else {
             let tag = self.tag.as_deref().unwrap_or_default();
@@ -39,7 +40,7 @@ impl Args {
             (_, Some(tag), _) => tagged(repo, tag, &dir)?,
             (_, _, true) => self.undone(repo, &dir)?,
             _ => {
-                let head = self.head(repo, places, &dir)?;
+                let head = self.head(repo, places, &dir, talk)?;
                 self.continued(repo, &dir, head)?
             }
         };
@@ -74,7 +75,7 @@ impl Args {
         repo.redo(dir)?.map(|(_, id)| id).ok_or_else(missing)
     }
 
-    fn head(&self, repo: &Repo, places: &Places, dir: &Path) -> Result<SnapshotId> {
+    fn head(&self, repo: &Repo, places: &Places, dir: &Path, talk: Talk) -> Result<SnapshotId> {
         let name = dir.as_os_str().as_bytes();
         let head = match places.local(dir) {
             Ok(local) => repo.head(&local)?,
@@ -85,7 +86,7 @@ impl Args {
             Err(e) => return Err(e),
         };
         if let Some(notice) = &head.notice {
-            self.talk().note(notice);
+            talk.note(notice);
         }
         match (head.id, head.foreign) {
             (Some(id), _) => Ok(id),

@@ -18,6 +18,9 @@ use crate::model::{Entry, is_access};
 use crate::tree::attribute::xattrs_of;
 use crate::tree::local::{examine, state_of_handle};
 
+/// How a name ends under which something lies that is nobody's temporary: no sweep removes it.
+const MOVED: &[u8] = b"-moved";
+
 /// An open directory.
 pub struct Folder {
     handle: OwnedFd,
@@ -178,7 +181,7 @@ impl Folder {
     /// short there, the content is still to be found.
     fn exchange_by_three(&self, name: &[u8], folder: &Folder, other: &[u8]) -> Result<(), Errno> {
         let mut third = temporary();
-        third.extend_from_slice(b"-moved");
+        third.extend_from_slice(MOVED);
         self.move_to(name, self, &third)?;
         if let Err(e) = folder.move_to(other, self, name) {
             let _ = self.move_to(&third, self, name);
@@ -195,23 +198,30 @@ impl Folder {
     /// there: an empty directory, or no directory.
     ///
     /// # Errors
-    /// The system's: `ENOTEMPTY` when a directory holds something; then everything is as before.
+    /// The system's: `ENOTEMPTY` when a directory holds something; then everything is as before. Only where the system
+    /// refuses to take an exchange back is what was there under the name of the temporary with `-moved` behind it, which no sweep
+    /// removes.
     pub fn replace(&self, temporary: &[u8], name: &[u8], was_dir: bool) -> Result<(), Errno> {
         let remove = |what: &[u8]| match was_dir {
             true => self.remove_dir(what),
             false => self.unlink(what),
         };
-        match renameat_with(
-            &self.handle,
-            temporary,
-            &self.handle,
-            name,
-            RenameFlags::EXCHANGE,
-        ) {
+        // An exchange that would have to be taken back is better not begun.
+        let held = || self.below(name)?.names(|_| true);
+        if was_dir && held().is_ok_and(|names| !names.is_empty()) {
+            return Err(Errno::NOTEMPTY);
+        }
+        let exchange = || {
+            let flags = RenameFlags::EXCHANGE;
+            renameat_with(&self.handle, temporary, &self.handle, name, flags)
+        };
+        match exchange() {
             Ok(()) => remove(temporary).inspect_err(|_| {
-                // Take the exchange back; if even that fails the caller's error tells enough.
-                let flags = RenameFlags::EXCHANGE;
-                let _ = renameat_with(&self.handle, temporary, &self.handle, name, flags);
+                if exchange().is_err() {
+                    // What was there is nobody's temporary: it must not be taken for one.
+                    let moved = [temporary, MOVED].concat();
+                    let _ = self.move_to(temporary, self, &moved);
+                }
             }),
             Err(Errno::INVAL | Errno::NOSYS) => {
                 remove(name)?;
@@ -272,16 +282,16 @@ impl Folder {
         Ok(names)
     }
 
-    /// Removes temporaries that a process which is no more has left here.
+    /// Removes temporaries that a process which is no more has left here; how many there were.
     ///
     /// # Errors
     /// The system's, on listing; a temporary that cannot be removed stays.
-    pub fn sweep(&self) -> Result<(), Errno> {
+    pub fn sweep(&self) -> Result<usize, Errno> {
         let left = self.names(is_abandoned)?;
-        for name in left {
+        for name in &left {
             self.discard(name.to_bytes());
         }
-        Ok(())
+        Ok(left.len())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::io::Errno;
 
-use crate::disk::{Root, meta};
+use crate::disk::{Folder, Root, meta};
 use crate::model::{RelPath, Time, name};
 use crate::tree::local::state_of_handle;
 
@@ -26,13 +26,25 @@ pub fn sweep_below(root: &Root) {
             bytes => RelPath::parse(bytes),
         };
         if let Ok(folder) = path.map_err(|_| Errno::INVAL).and_then(|p| root.folder(&p)) {
-            let before = state_of_handle(folder.handle());
-            let _ = folder.sweep();
-            if let Ok(before) = before {
-                let both = root.medium().both_times;
-                let _ = meta::set_mtime(folder.handle(), b"", before.mtime, both);
-            }
+            sweep(root, &folder);
         }
+    }
+}
+
+/// Sweeps the root itself, and nothing below it.
+pub fn sweep_root(root: &Root) {
+    if let Ok(folder) = root.folder(&RelPath::root()) {
+        sweep(root, &folder);
+    }
+}
+
+/// Sweeps one directory, whose time stays as it was; one in which there was nothing is not touched.
+fn sweep(root: &Root, folder: &Folder) {
+    let before = state_of_handle(folder.handle());
+    let swept = folder.sweep().unwrap_or_default();
+    if let (Ok(before), 1..) = (before, swept) {
+        let both = root.medium().both_times;
+        let _ = meta::set_mtime(folder.handle(), b"", before.mtime, both);
     }
 }
 

@@ -18,7 +18,7 @@ use crate::ops::diff::{Item, Options, Plan, diff};
 use crate::ops::outcome::{Outcome, Report};
 use crate::ops::snap::{SnapOptions, snap_locked};
 use crate::ops::stale::{Terms, is_like};
-use crate::repo::log::{Begin, Work};
+use crate::repo::log::{Begin, DONE, Work};
 use crate::repo::{Info, Repo, directory_of};
 use crate::tree::Tree;
 use crate::tree::cursor::Cursor;
@@ -148,7 +148,7 @@ impl Revert<'_> {
             false => Some(present.id),
         };
         self.repo.set_head(self.dir, head)?;
-        let outcome = if complete { "done" } else { "partial" };
+        let outcome = if complete { DONE } else { "partial" };
         self.repo.finish(operation, outcome, head)?;
         Ok(Reverted {
             before: present.id,

@@ -93,11 +93,21 @@ pub fn expected(change: &Change, now: &State, own: &Own) -> Check {
     match change.old.as_deref() {
         Some(old) if as_expected(old, now, own) => Check::Go,
         Some(_) if change.kind == Kind::Directory && is_halfway(change, now) => Check::Go,
+        // Made in the place of something else by a run that was cut short before it had its metadata.
+        Some(old) if change.status == Status::TypeChanged && is_made(change, old, now) => {
+            Check::Already
+        }
         Some(_) => Check::Stale("it changed since the plan was made"),
         // A directory that is there gets the metadata, and what is planned below it.
         None if change.kind == Kind::Directory && now.kind == Kind::Directory => Check::Go,
         None => Check::Stale("something is there already"),
     }
+}
+
+/// Whether there is a directory where the plan makes one of something else. It gets the metadata at the end, as one does
+/// that was there from the beginning.
+fn is_made(change: &Change, old: &State, now: &State) -> bool {
+    change.kind == Kind::Directory && old.kind != Kind::Directory && now.kind == Kind::Directory
 }
 
 /// Whether some of a change's metadata were set before the run that did so was cut short: each is the old

@@ -9,6 +9,7 @@ use clap::Args;
 use crate::cli::option::{CompareArgs, FilterArgs, GuardArgs};
 use crate::model::Result;
 use crate::model::quote::quote;
+use crate::porcelain::aftermath;
 use crate::porcelain::pipeline::{Output, Stage};
 use crate::porcelain::session::Session;
 use crate::porcelain::summary::Summary;
@@ -81,8 +82,12 @@ impl How {
         let mut summary = Summary::new(session.talk, self.tag.as_deref());
         let mut read = |stdout| summary.read(stdout);
         let finish = session.run(stages, Output::Read(&mut read))?;
-        finish.report(session.talk);
         let destination = paths.last().map_or(OsStr::new("."), OsString::as_os_str);
+        let state = match self.no_snapshot {
+            false => aftermath::after(session, &finish, destination.as_ref()),
+            true => aftermath::without_journal(&finish, destination.as_ref()),
+        };
+        finish.report(session.talk, state.as_deref());
         summary.print(session, finish.culprit().is_none(), destination.as_ref())?;
         Ok(finish.code())
     }

@@ -53,7 +53,7 @@ impl Mksync {
                     .map_err(|e| crate::model::Error::io("cannot read", "fsync-snap", e))
             };
             let finish = session.run(vec![stage], Output::Read(&mut drain))?;
-            finish.report(session.talk);
+            finish.report(session.talk, None);
             if finish.code() != 0 {
                 return Ok(finish.code());
             }

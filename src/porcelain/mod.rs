@@ -1,7 +1,8 @@
 //! The porcelain: the commands that people type.
 //!
 //! Each command is a plan of plumbing programs joined by pipes ([`pipeline`]); `--trace` prints it. What
-//! the porcelain adds is the order, one honest summary ([`summary`]) and one culprit ([`verdict`]).
+//! the porcelain adds is the order, one honest summary ([`summary`]), one culprit ([`verdict`]), and the way back
+//! where a stage was killed ([`aftermath`]).
 //!
 //! [`dispatch`] looks at the command's name first: plumbing and external programs get their arguments
 //! verbatim, and only the rest is parsed by [`arguments`].
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+pub mod aftermath;
 pub mod arguments;
 pub mod cat;
 pub mod cp;

@@ -80,7 +80,12 @@ impl Pipeline {
             (started, _) => started.map(drop),
         };
         let finish = running.wait(&relay)?;
-        read.map(|()| finish)
+        // What a stage prints that is killed on the way ends anywhere.
+        let cut = finish.ended.last().is_some_and(|e| e.signal().is_some());
+        match read {
+            Err(e) if !cut => Err(e),
+            _ => Ok(finish),
+        }
     }
 
     fn start(
@@ -152,6 +157,7 @@ impl Running {
             let status = wait_for(&mut live.child, relay);
             match status {
                 Ok(status) => ended.push(Ended {
+                    pid: live.child.id(),
                     name: live.name,
                     status,
                     said,

@@ -9,6 +9,7 @@ use crate::model::quote::quote_if_odd;
 use crate::model::{Error, ErrorKind, Exit, Result};
 use crate::porcelain::history::json;
 use crate::porcelain::session::Session;
+use crate::porcelain::signal::farewell;
 use crate::protocol::Writer;
 use crate::protocol::prune::{Judged, Pruned};
 use crate::repo::policy::{Period, Policy, parse_span};
@@ -70,6 +71,9 @@ impl Prune {
             return Err(Error::new(ErrorKind::Usage, message));
         }
         let repo = open(session, !self.dry_run)?;
+        if !self.dry_run {
+            farewell(session.talk, "prune", repo.path().into())?;
+        }
         let wish = Wish {
             policy,
             directory: self.dir.as_deref().map(named),

@@ -8,6 +8,7 @@ use crate::model::quote::quote;
 use crate::model::{Exit, Result};
 use crate::porcelain::history::open;
 use crate::porcelain::session::Session;
+use crate::porcelain::signal::farewell;
 use crate::repo::Repo;
 use crate::repo::copy::{Copied, copy};
 
@@ -55,6 +56,7 @@ impl Copy {
     pub fn run(self, session: &Session) -> Result<u8> {
         use std::os::unix::ffi::OsStrExt;
         let repo = open(session)?;
+        farewell(session.talk, "the copy", self.other.clone())?;
         let done = copy(&repo, &self.other)?;
         for damage in &done.damaged {
             session.talk.error(&format!("{damage}; it was not copied"));

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::model::{Error, ErrorKind, Result};
+use crate::porcelain::aftermath;
+use crate::porcelain::pipeline::Output;
 use crate::porcelain::session::Session;
 
 /// Arguments of `fsync rv`.
@@ -54,6 +56,10 @@ impl Rv {
         }
         let mut stage = session.stage("fsync-revert")?;
         stage.args.extend(self.options());
+        let changed = match (&self.dir, &self.to, self.dry_run) {
+            (Some(dir), None, false) => Some(dir.clone()),
+            _ => None,
+        };
         if let Some(directory) = self.dir {
             stage.args.push(guarded(directory.into()));
         }
@@ -61,7 +67,10 @@ impl Rv {
             stage.args.push("--".into());
             stage.args.extend(self.paths);
         }
-        session.run_one(stage)
+        let finish = session.run(vec![stage], Output::Ours)?;
+        let state = changed.and_then(|dir| aftermath::after(session, &finish, &dir));
+        finish.report(session.talk, state.as_deref());
+        Ok(finish.code())
     }
 
     fn options(&self) -> Vec<OsString> {

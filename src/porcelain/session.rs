@@ -112,7 +112,7 @@ impl Session {
     /// As [`Pipeline::run`].
     pub fn run_one(&self, stage: Stage) -> Result<u8> {
         let finish = self.run(vec![stage], Output::Ours)?;
-        finish.report(self.talk);
+        finish.report(self.talk, None);
         Ok(finish.code())
     }
 

@@ -1,23 +1,42 @@
 //! Signals while a pipeline runs: the porcelain stays until its stages have ended, so that it can say
 //! how they did.
 //!
-//! SIGINT from a terminal reaches every stage by itself (one process group); SIGTERM and SIGHUP are
-//! usually sent to one process, so they are passed on.
+//! SIGINT and SIGQUIT from a terminal reach every stage by themselves (one process group), but any of these may be sent to one
+//! process, so all are passed on. What is ignored when the porcelain begins (by nohup, or in the background of a
+//! script) stays ignored, here and in the stages: handlers would end that, since a program that is started gets what is
+//! handled back as it was at first.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
+use signal_hook::low_level::{emulate_default_handler, signal_name};
 
+use crate::cli::Talk;
 use crate::model::{Error, Result};
+use crate::repo::leftover::abandon;
 
-type Pids = Arc<Mutex<Vec<Pid>>>;
+/// The signals that end a run.
+const ENDING: [(i32, Signal); 4] = [
+    (SIGINT, Signal::INT),
+    (SIGTERM, Signal::TERM),
+    (SIGHUP, Signal::HUP),
+    (SIGQUIT, Signal::QUIT),
+];
+
+/// The stages, and the signal that has come.
+#[derive(Default)]
+struct State {
+    pids: Vec<Pid>,
+    come: Option<Signal>,
+}
 
 /// Passes signals on to the stages until it is dropped.
 pub struct Relay {
-    pids: Pids,
+    state: Arc<Mutex<State>>,
     handle: Handle,
     thread: Option<JoinHandle<()>>,
 }
@@ -28,43 +47,49 @@ impl Relay {
     /// # Errors
     /// When the system refuses the handlers.
     pub fn new() -> Result<Self> {
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
-            .map_err(|e| Error::io("cannot handle", "signals", e))?;
-        let pids = Pids::default();
-        let (handle, known) = (signals.handle(), Arc::clone(&pids));
+        let mut signals = signals()?;
+        let state: Arc<Mutex<State>> = Arc::default();
+        let (handle, known) = (signals.handle(), Arc::clone(&state));
         let thread = std::thread::spawn(move || {
-            for signal in signals.forever() {
-                let signal = match signal {
-                    SIGTERM => Signal::TERM,
-                    SIGHUP => Signal::HUP,
-                    _ => continue,
+            for number in signals.forever() {
+                let Some((_, signal)) = ENDING.into_iter().find(|(n, _)| *n == number) else {
+                    continue;
                 };
-                for &pid in known.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                let mut state = known.lock().unwrap_or_else(PoisonError::into_inner);
+                state.come = Some(signal);
+                for &pid in &state.pids {
                     // It may have ended by itself a moment ago.
                     let _ = kill_process(pid, signal);
                 }
             }
         });
         Ok(Relay {
-            pids,
+            state,
             handle,
             thread: Some(thread),
         })
     }
 
-    fn pids(&self) -> std::sync::MutexGuard<'_, Vec<Pid>> {
-        self.pids.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A process that has been started.
+    /// A process that has been started; a signal that came sooner is passed on at once.
     pub fn add(&self, process: u32) {
-        self.pids()
-            .extend(i32::try_from(process).ok().and_then(Pid::from_raw));
+        let Some(pid) = i32::try_from(process).ok().and_then(Pid::from_raw) else {
+            return;
+        };
+        let mut state = self.state();
+        if let Some(signal) = state.come {
+            let _ = kill_process(pid, signal);
+        }
+        state.pids.push(pid);
     }
 
     /// A process that is about to be waited for has ended, so its number may soon be another's.
     pub fn remove(&self, process: u32) {
-        self.pids()
+        self.state()
+            .pids
             .retain(|pid| i64::from(pid.as_raw_nonzero().get()) != i64::from(process));
     }
 }
@@ -77,4 +102,42 @@ impl Drop for Relay {
             let _ = thread.join();
         }
     }
+}
+
+/// Says a last line when a signal ends a run that has no stages but does its work itself, and leaves nothing half-made in
+/// `repository`. What such a run does can be cut short anywhere.
+///
+/// # Errors
+/// When the system refuses the handlers.
+pub fn farewell(talk: Talk, what: &'static str, repository: PathBuf) -> Result<()> {
+    let mut signals = signals()?;
+    std::thread::spawn(move || {
+        for number in signals.forever() {
+            let word = signal_name(number).unwrap_or("a signal");
+            talk.error(&format!(
+                "{what} was ended by {word}; the same command again completes it"
+            ));
+            abandon(&repository);
+            // Only a signal that cannot be sent to oneself lets it go on.
+            let _ = emulate_default_handler(number);
+        }
+    });
+    Ok(())
+}
+
+/// Those of the signals that are not ignored.
+fn signals() -> Result<Signals> {
+    let ignored = ignored();
+    let wanted = ENDING
+        .into_iter()
+        .filter(|(n, _)| ignored & 1 << (n - 1) == 0);
+    Signals::new(wanted.map(|(n, _)| n)).map_err(|e| Error::io("cannot handle", "signals", e))
+}
+
+/// The signals that this process ignores, a bit each, the lowest for signal 1. Without /proc none is known to be.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
+        .unwrap_or(0)
 }

@@ -40,7 +40,7 @@ impl Status {
         let mut tally = Tally::default();
         let mut read = |stdout| copy_lines(stdout, &mut tally);
         let finish = session.run(vec![stage], Output::Read(&mut read))?;
-        finish.report(session.talk);
+        finish.report(session.talk, None);
         if finish.culprit().is_none() {
             session.talk.note(&match tally.total() {
                 0 => "nothing to do".to_string(),

@@ -17,6 +17,8 @@ use crate::model::Exit;
 pub struct Ended {
     /// Its name.
     pub name: String,
+    /// Its process.
+    pub pid: u32,
     /// How it ended.
     pub status: ExitStatus,
     /// What it said on stderr, unless it said it directly.
@@ -29,6 +31,11 @@ impl Ended {
         let code = self.status.code().or(self.status.signal().map(|n| 128 + n));
         code.and_then(|c| u8::try_from(c).ok())
             .unwrap_or(Exit::Failed.code())
+    }
+
+    /// The signal that ended it.
+    pub fn signal(&self) -> Option<i32> {
+        self.status.signal()
     }
 
     fn finished(&self) -> bool {
@@ -64,8 +71,8 @@ impl Finish {
     }
 
     /// Prints what the stages said, as far as it is true: everything when all finished; else what those
-    /// that finished said, and why the culprit did not.
-    pub fn report(&self, talk: Talk) {
+    /// that finished said, and why the culprit did not. `state` says how a signal has left things.
+    pub fn report(&self, talk: Talk, state: Option<&str>) {
         let culprit = self.culprit();
         for stage in &self.ended {
             let blamed = culprit.is_some_and(|c| std::ptr::eq(c, stage));
@@ -74,19 +81,19 @@ impl Finish {
             }
         }
         if let Some(stage) = culprit {
-            self.explain(stage, talk);
+            self.explain(stage, talk, state);
         }
     }
 
     /// Says what a dead stage cannot, and a silent one did not.
-    fn explain(&self, stage: &Ended, talk: Talk) {
+    fn explain(&self, stage: &Ended, talk: Talk, state: Option<&str>) {
         let name = &stage.name;
-        if let Some(signal) = stage.status.signal() {
+        if let Some(signal) = stage.signal() {
             let word = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
             let what = format!("{name} was ended by {word}");
-            match self.nothing_changed(stage) {
-                true => talk.error(&format!("{what}; nothing was changed")),
-                false => talk.error(&what),
+            match state.or(self.nothing_changed(stage).then_some("nothing was changed")) {
+                Some(state) => talk.error(&format!("{what}; {state}")),
+                None => talk.error(&what),
             }
         } else if stage.said.is_empty() && self.ended.len() > 1 {
             talk.error(&format!("{name} failed with exit code {}", stage.code()));
@@ -109,6 +116,7 @@ mod tests {
     fn finish(raw: &[i32]) -> Finish {
         let ended = raw.iter().enumerate().map(|(at, raw)| Ended {
             name: format!("stage-{at}"),
+            pid: 0,
             status: ExitStatus::from_raw(*raw),
             said: Vec::new(),
         });

@@ -11,6 +11,7 @@ use crate::model::{Error, ErrorKind, Exit, Result};
 use crate::ops::rehearse::{self, Rehearsed};
 use crate::ops::repair::{Repaired, repair};
 use crate::porcelain::session::Session;
+use crate::porcelain::signal::farewell;
 use crate::protocol::Writer;
 use crate::protocol::verdict::{FindingRecord, RehearsedRecord, RepairedRecord, VerifiedRecord};
 use crate::repo::Repo;
@@ -69,6 +70,7 @@ impl Verify {
             out: Writer::new(std::io::stdout().lock()),
         };
         if self.repair {
+            farewell(session.talk, "the repair", path)?;
             out.repaired(&repair(&repo)?)?;
         }
         let mut done = verify(&repo, self.read_data)?;

@@ -21,7 +21,7 @@ const LOGGED: [&str; 5] = [
     "SELECT directory, tag, id, secs, nanos FROM tags ORDER BY directory, tag",
     "SELECT directory, tag, id, secs, nanos FROM tag_history ORDER BY n",
     "SELECT op, directory, begun, finished FROM operations ORDER BY op",
-    "SELECT directory, op, snapshot FROM redo ORDER BY n",
+    "SELECT directory, op, snapshot, cleared FROM redo ORDER BY n",
 ];
 
 /// Rows that follow from archives: the archive, the snapshot, the rest.

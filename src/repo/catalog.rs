@@ -102,7 +102,10 @@ impl Write<'_> {
 /// A failure of SQLite as the library's error.
 pub fn failed(e: rusqlite::Error) -> Error {
     let kind = match e.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy) => ErrorKind::Busy,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            let message = "is in use by another run of fsync; try again when it is done";
+            return Error::at(ErrorKind::Busy, "catalog.db", message);
+        }
         _ if is_unusable(&e) => ErrorKind::Damaged,
         _ => ErrorKind::Failed,
     };

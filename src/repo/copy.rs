@@ -20,8 +20,9 @@ use crate::disk::lock::{PATIENCE, lock};
 use crate::disk::mount::Mounts;
 use crate::model::quote::quote;
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
+use crate::repo::leftover::{making, sweep};
 use crate::repo::log::{Log, whole};
-use crate::repo::store::{LOG, Repo, TEMPORARY, archives, sweep};
+use crate::repo::store::{LOG, Repo, TEMPORARY, archives};
 use crate::repo::upkeep::CATALOG;
 
 /// What became of it.
@@ -244,6 +245,7 @@ impl<'a> Other<'a> {
 
     /// A new file there, locked, so that nobody sweeps it.
     fn temporary(&self) -> io::Result<tempfile::NamedTempFile> {
+        let _making = making();
         let file = tempfile::Builder::new()
             .prefix("new-")
             .tempfile_in(self.path.join(TEMPORARY))?;

@@ -343,7 +343,7 @@ impl Repo {
     pub fn redo(&self, directory: &Path) -> Result<Option<(u64, SnapshotId)>> {
         let newest = self.ask(|c| {
             c.db.query_row(
-                "SELECT op, snapshot FROM redo WHERE directory = ?1 ORDER BY n DESC LIMIT 1",
+                "SELECT op, snapshot FROM redo WHERE directory = ?1 AND cleared IS NULL ORDER BY n DESC LIMIT 1",
                 [directory_at(directory).0],
                 |row| Ok((row.get::<_, i64>(0)? as u64, snapshot_id(row.get(1)?))),
             )

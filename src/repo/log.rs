@@ -76,6 +76,9 @@ pub struct Begin {
     pub time: Time,
 }
 
+/// The outcome of an operation that did all that it was to do.
+pub const DONE: &str = "done";
+
 /// An operation that ended.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Finish {

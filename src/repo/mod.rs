@@ -40,6 +40,7 @@ pub mod holdings;
 pub mod index;
 pub mod info;
 pub mod large;
+pub mod leftover;
 pub mod link;
 mod local;
 pub mod log;

@@ -4,12 +4,14 @@ use rusqlite::{Transaction, params};
 
 use crate::model::{SnapshotId, Time};
 use crate::repo::catalog::set_meta;
-use crate::repo::log::{Begin, Finish, Line, Work};
+use crate::repo::log::{Begin, DONE, Finish, Line, Work};
 
 /// Enters one line of the log that begins at `at`.
 ///
-/// Redo is a stack for each directory: a revert puts on it what was there before, a redo that ends takes
-/// the newest off, and anything new (a plan performed, a state recorded that was not known) clears it.
+/// Redo is a stack for each directory: a revert puts on it what was there before, a redo that is done takes
+/// the newest off, and anything new (a plan performed, a state recorded that was not known) clears it. What is recorded
+/// behind a revert or redo that was cut short, or did not do all, is how far that came, and no new work; and what a redo
+/// itself records does not take away what it is about to bring back, nor what lies below that.
 ///
 /// # Errors
 /// SQLite's.
@@ -19,8 +21,13 @@ pub fn apply(tx: &Transaction<'_>, at: u64, line: &Line) -> rusqlite::Result<()>
             set_meta(tx, "repository", id)?;
         }
         Line::Snapshot { imported: true, .. } => {}
-        Line::Snapshot { directory, .. } => {
-            tx.execute("DELETE FROM redo WHERE directory = ?1", [&directory.0])?;
+        Line::Snapshot { directory, id, .. } => {
+            if !is_half_way(tx, &directory.0)? {
+                tx.execute(
+                    "UPDATE redo SET cleared = ?2 WHERE directory = ?1 AND cleared IS NULL",
+                    params![directory.0, id.as_bytes()],
+                )?;
+            }
         }
         Line::Head { directory, id, .. } => {
             tx.execute(
@@ -41,6 +48,16 @@ pub fn apply(tx: &Transaction<'_>, at: u64, line: &Line) -> rusqlite::Result<()>
     Ok(())
 }
 
+/// Whether the newest operation on a directory is a revert or a redo that is not done.
+fn is_half_way(tx: &Transaction<'_>, directory: &[u8]) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM operations
+         WHERE op = (SELECT max(op) FROM operations WHERE directory = ?1)
+         AND json_extract(begun, '$.work') IN ('revert', 'redo')
+         AND (finished IS NULL OR json_extract(finished, '$.outcome') <> ?2))";
+    tx.prepare_cached(sql)?
+        .query_row(params![directory, DONE], |row| row.get(0))
+}
+
 fn begin_operation(tx: &Transaction<'_>, at: u64, begin: &Begin) -> rusqlite::Result<()> {
     let directory = &begin.directory.0;
     tx.execute(
@@ -51,13 +68,23 @@ fn begin_operation(tx: &Transaction<'_>, at: u64, begin: &Begin) -> rusqlite::Re
         (Work::Apply, _) => {
             tx.execute("DELETE FROM redo WHERE directory = ?1", [directory])?;
         }
+        (Work::Redo, Some(before)) => {
+            tx.execute(
+                "UPDATE redo SET cleared = NULL WHERE directory = ?1 AND cleared = ?2",
+                params![directory, before.as_bytes()],
+            )?;
+        }
         (Work::Revert, Some(before)) => {
+            tx.execute(
+                "DELETE FROM redo WHERE directory = ?1 AND cleared IS NOT NULL",
+                [directory],
+            )?;
             tx.execute(
                 "INSERT INTO redo (directory, op, snapshot) VALUES (?1, ?2, ?3)",
                 params![directory, at as i64, before.as_bytes()],
             )?;
         }
-        (Work::Revert, None) | (Work::Redo, _) => {}
+        (Work::Revert | Work::Redo, None) => {}
     }
     Ok(())
 }
@@ -68,10 +95,13 @@ fn finish_operation(tx: &Transaction<'_>, finish: &Finish) -> rusqlite::Result<(
         "UPDATE operations SET finished = ?2 WHERE op = ?1",
         params![op, json(finish)?],
     )?;
+    if finish.outcome != DONE {
+        return Ok(());
+    }
     tx.execute(
         "DELETE FROM redo WHERE n = (
              SELECT max(r.n) FROM redo r JOIN operations o ON o.directory = r.directory
-             WHERE o.op = ?1 AND json_extract(o.begun, '$.work') = 'redo')",
+             WHERE o.op = ?1 AND r.cleared IS NULL AND json_extract(o.begun, '$.work') = 'redo')",
         [op],
     )?;
     Ok(())

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 /// The schema's number. A catalog of another is made anew: it is an index, and nothing in it is lost.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 
 const SCHEMA: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -30,7 +30,8 @@ CREATE TABLE tag_history (
 CREATE TABLE operations (
     op INTEGER PRIMARY KEY, directory BLOB NOT NULL, begun TEXT NOT NULL, finished TEXT);
 CREATE INDEX operations_by_directory ON operations (directory, op);
-CREATE TABLE redo (n INTEGER PRIMARY KEY, directory BLOB NOT NULL, op INTEGER NOT NULL, snapshot BLOB NOT NULL);
+CREATE TABLE redo (n INTEGER PRIMARY KEY, directory BLOB NOT NULL, op INTEGER NOT NULL, snapshot BLOB NOT NULL,
+    cleared BLOB);
 CREATE TABLE stat_roots (n INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
 CREATE TABLE stat (
     root INTEGER NOT NULL, path BLOB NOT NULL, children BLOB NOT NULL, PRIMARY KEY (root, path)) WITHOUT ROWID;

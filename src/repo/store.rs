@@ -21,6 +21,7 @@ use crate::model::{ContentId, Error, ErrorKind, Result, SnapshotId, Time};
 use crate::repo::catalog::{Catalog, Place};
 use crate::repo::index::{self, Index};
 use crate::repo::info::FORMAT;
+use crate::repo::leftover::{making, sweep};
 use crate::repo::log::{Line, Log};
 use crate::repo::place;
 use crate::repo::upkeep;
@@ -107,7 +108,9 @@ impl Repo {
     /// As [`Self::open`]; [`ErrorKind::Busy`] while others use it.
     pub fn open_alone(path: &Path) -> Result<Repo> {
         Self::check(path)?;
-        Self::enter(path, true)
+        let repo = Self::enter(path, true)?;
+        repo.sweep();
+        Ok(repo)
     }
 
     fn check(path: &Path) -> Result<()> {
@@ -215,6 +218,7 @@ impl Repo {
         let mut private = fs::DirBuilder::new();
         private.recursive(true).mode(0o700);
         private.create(&folder).map_err(cannot)?;
+        let _making = making();
         loop {
             let file = tempfile::Builder::new()
                 .prefix("new-")
@@ -345,19 +349,6 @@ impl Repo {
     pub(crate) fn read_index(&self, id: SnapshotId) -> Result<Index> {
         let path = self.archive_path(id);
         index::read(&*self.archive(id)?, id, raw(&path))
-    }
-}
-
-/// Removes what dead writers left in the `tmp/` of a repository. Failing is harmless: the next run tries again.
-pub(super) fn sweep(repository: &Path) {
-    let folder = repository.join(TEMPORARY);
-    for entry in WalkDir::new(folder).min_depth(1).into_iter().flatten() {
-        let Ok(file) = File::open(entry.path()) else {
-            continue;
-        };
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            let _ = fs::remove_file(entry.path());
-        }
     }
 }
 

@@ -92,6 +92,22 @@ fn an_apply_that_dies_tells_what_it_had_done() {
 }
 
 #[test]
+fn an_apply_that_dies_within_a_record_is_not_misunderstood() {
+    let s = Sandbox::new();
+    s.working("");
+    s.fake(
+        "exec",
+        "apply",
+        "cat >/dev/null; printf '{\"type\":\"resu'; kill -KILL $$",
+    );
+    s.fsync(["cp", "src", "dst"])
+        .assert()
+        .code(137)
+        .stdout("")
+        .stderr("fsync: fsync-apply was ended by SIGKILL\n");
+}
+
+#[test]
 fn partial_stages_let_the_others_finish() {
     let s = Sandbox::new();
     s.working(&result_record("a", 'A', "done"));

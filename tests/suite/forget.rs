@@ -1,9 +1,9 @@
 //! `fsync forget`: no archive holds the bytes any more, and all else is as it was.
 
+use std::cell::Cell;
 use std::fs;
-use std::process::Stdio;
 
-use crate::support::{Oracle, Sandbox, Told, Tree};
+use crate::support::{Oracle, Sandbox, Step, Stepped, Told, Tree};
 
 const SECRET: &str = "hunter2, the one and only";
 
@@ -304,62 +304,42 @@ fn names_of_before_lead_to_what_is_there_now() {
     assert_eq!(s.tree("dst").read("f"), b"1");
 }
 
+/// Runs `fsync forget`, killed at every step, and then `check`.
+fn forgotten_halfway(s: &Sandbox, quick: usize, check: impl Fn(&Step)) -> Option<usize> {
+    s.sh("cp -a repo whole && cp -a dst before").success();
+    let again = "rm -rf repo dst && cp -a whole repo && cp -a before dst";
+    let stepped = Stepped {
+        s,
+        line: "exec fsync forget -d dst sub/key".into(),
+        reset: &|| drop(s.sh(again).success()),
+        quick,
+    };
+    stepped.each(check)
+}
+
 #[test]
 fn killed_at_every_step_another_run_completes_it() {
     let s = Sandbox::new();
-    let traced = s
-        .plain("strace")
-        .args(["-qq", "-o", "/dev/null", "true"])
-        .status();
-    if !traced.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: strace does not work here");
-        return;
-    }
     let all = leaked(&s);
     s.run(&format!("fsync-tag create t {} -d dst", all[1].0))
         .code(0);
     s.run("fsync prune --keep-last 3").code(0);
-    s.sh("cp -a repo whole && cp -a dst before").success();
-    let calls = "rename,renameat,renameat2,unlink,unlinkat,fsync,fdatasync";
-    let mut n = 0;
-    loop {
-        n += 1;
-        s.sh("rm -rf repo dst && cp -a whole repo && cp -a before dst")
-            .success();
-        let mut strace = s.plain("strace");
-        strace
-            .args([
-                "-f",
-                "-qq",
-                "-o",
-                "/dev/null",
-                "-e",
-                &format!("trace={calls}"),
-            ])
-            .args(["-e", &format!("inject={calls}:signal=KILL:when={n}")])
-            .args(["fsync", "forget", "-d", "dst", "sub/key"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let killed = strace.status().expect("strace").code() != Some(0);
+    let steps = forgotten_halfway(&s, 24, |step| {
         s.run("fsync verify --read-data").code(0);
         s.run(&format!("fsync-revert dst {} --to out", all[4].0))
             .code(0);
         all[4].1.assert_is(s.path("out"));
         fs::remove_dir_all(s.path("out")).expect("gone");
         s.run("fsync forget -d dst sub/key").code(0);
-        assert!(!holds(&s, SECRET), "{n}");
+        assert!(!holds(&s, SECRET), "{step:?}");
         s.run("fsync verify --read-data").code(0);
-        assert_eq!(lines(&s, "fsync log dst").len(), 4, "{n}");
+        assert_eq!(lines(&s, "fsync log dst").len(), 4, "{step:?}");
         s.run("fsync-revert dst t --to out").code(0);
         all[1].1.without("sub/key").assert_is(s.path("out"));
         fs::remove_dir_all(s.path("out")).expect("gone");
-        if !killed {
-            break;
-        }
-        assert!(n < 200, "it never ends");
-    }
-    assert!(n > 12, "only {n} steps");
+        s.sh("ls repo/tmp").code(0).stdout("");
+    });
+    assert!(steps.is_none_or(|n| n > 40), "only {steps:?} steps");
 }
 
 #[test]
@@ -388,38 +368,17 @@ fn holds_raw(s: &Sandbox) -> bool {
 #[test]
 fn a_prune_between_two_halves_does_no_harm() {
     let s = Sandbox::new();
-    let traced = s
-        .plain("strace")
-        .args(["-qq", "-o", "/dev/null", "true"])
-        .status();
-    if !traced.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: strace does not work here");
-        return;
-    }
     let all = leaked(&s);
-    s.sh("cp -a repo whole && cp -a dst before").success();
-    let mut doubled = 0;
-    for n in 1..40 {
-        s.sh("rm -rf repo dst && cp -a whole repo && cp -a before dst")
-            .success();
-        let inject =
-            format!("inject=rename,renameat,renameat2,unlink,unlinkat:signal=KILL:when={n}");
-        let mut strace = s.plain("strace");
-        strace
-            .args(["-f", "-qq", "-o", "/dev/null", "-e", &inject])
-            .args(["fsync", "forget", "-d", "dst", "sub/key"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let killed = strace.status().expect("strace").code() != Some(0);
-        doubled += usize::from(lines(&s, "fsync log dst").len() > 5);
+    let doubled = Cell::new(0);
+    let steps = forgotten_halfway(&s, 36, |step| {
+        doubled.set(doubled.get() + usize::from(lines(&s, "fsync log dst").len() > 5));
         for last in [6, 4, 2] {
             s.run(&format!("fsync prune --keep-last {last}")).code(0);
             s.run("fsync verify --read-data").code(0);
         }
         let told = s.run("fsync forget -d dst sub/key");
         assert!(matches!(told.get_output().status.code(), Some(0 | 6)));
-        assert!(!holds(&s, SECRET), "{n}");
+        assert!(!holds(&s, SECRET), "{step:?}");
         s.run("fsync verify --read-data").code(0);
         s.run(&format!("fsync-revert dst {} --to out", all[4].0))
             .code(0);
@@ -428,12 +387,10 @@ fn a_prune_between_two_halves_does_no_harm() {
         s.run("fsync-revert dst").code(0);
         s.run("fsync-revert dst").code(0);
         assert_eq!(s.tree("dst").read("counter"), b"3");
-        if !killed {
-            break;
-        }
-    }
+    });
+    let doubled = doubled.get();
     assert!(
-        doubled > 2,
+        steps.is_none() || doubled > 2,
         "only {doubled} runs were cut short in the middle"
     );
 }

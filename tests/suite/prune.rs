@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use proptest::prelude::*;
 
-use crate::support::{Oracle, Sandbox, Told, Tree, records};
+use crate::support::{Oracle, Sandbox, Stepped, Told, Tree, records};
 
 /// What a snapshot is, for the tests: its id, and what the directory was.
 type Recorded = Vec<(String, Oracle)>;
@@ -464,73 +464,37 @@ fn prunes_and_snapshots_at_once() {
     }
 }
 
-/// Runs a command, killed at its `n`-th call that changes the repository; whether it was.
-fn killed_at(s: &Sandbox, n: usize, words: &[&str]) -> bool {
-    let calls = "rename,renameat,renameat2,unlink,unlinkat,fsync,fdatasync,pwrite64";
-    let mut strace = s.plain("strace");
-    strace
-        .args(["-f", "-qq", "-o", "/dev/null", "-e"])
-        .arg(format!("trace={calls}"))
-        .arg("-e")
-        .arg(format!("inject={calls}:signal=KILL:when={n}"))
-        .args(words)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    strace.status().expect("strace").code() != Some(0)
-}
-
-/// Whether programs can be traced here.
-fn can_trace(s: &Sandbox) -> bool {
-    let works = s
-        .plain("strace")
-        .args(["-qq", "-o", "/dev/null", "true"])
-        .status();
-    let works = works.is_ok_and(|status| status.success());
-    if !works {
-        eprintln!("skipped: strace does not work here");
-    }
-    works
-}
-
 #[test]
 fn killed_at_every_step_it_loses_nothing_and_is_completed() {
     let s = Sandbox::new();
-    if !can_trace(&s) {
-        return;
-    }
     let all = recorded(&s, "dst", 5);
     s.run(&format!("fsync-tag create t {} -d dst", all[1].0))
         .code(0);
     s.run("fsync prune --keep-last 4").code(0);
     s.sh("cp -a repo whole").success();
-    let prune = ["fsync", "prune", "--keep-last", "2", "--prune-tagged"];
-    let mut n = 0;
-    loop {
-        n += 1;
-        s.sh("rm -rf repo && cp -a whole repo").success();
-        let killed = killed_at(&s, n, &prune);
+    let prune = "fsync prune --keep-last 2 --prune-tagged";
+    let stepped = Stepped {
+        s: &s,
+        line: format!("exec {prune}"),
+        reset: &|| drop(s.sh("rm -rf repo && cp -a whole repo").success()),
+        quick: 24,
+    };
+    let steps = stepped.each(|step| {
         s.run("fsync verify --read-data").code(0);
         let left: BTreeSet<String> = listed(&s, "dst").into_iter().collect();
         for snapshot in all.iter().filter(|(id, _)| left.contains(id)) {
             assert_comes_back(&s, "dst", snapshot);
         }
-        s.run("fsync prune --keep-last 2 --prune-tagged").code(0);
-        assert_eq!(
-            listed(&s, "dst"),
-            [&all[4].0, &all[3].0].map(Clone::clone),
-            "{n}"
-        );
-        assert_eq!(s.archives().len(), 3, "{n}");
-        assert_eq!(s.run("fsync-tag dst").code(0).text(), "", "{n}");
+        s.run(prune).code(0);
+        let kept = [&all[4].0, &all[3].0].map(Clone::clone);
+        assert_eq!(listed(&s, "dst"), kept, "{step:?}");
+        assert_eq!(s.archives().len(), 3, "{step:?}");
+        assert_eq!(s.run("fsync-tag dst").code(0).text(), "", "{step:?}");
         s.run("fsync verify --read-data").code(0);
         assert_comes_back(&s, "dst", &all[3]);
-        if !killed {
-            break;
-        }
-        assert!(n < 200, "it never ends");
-    }
-    assert!(n > 8, "only {n} steps");
+        s.sh("ls repo/tmp").code(0).stdout("");
+    });
+    assert!(steps.is_none_or(|n| n > 20), "only {steps:?} steps");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod oracle;
 mod person;
 mod sandbox;
+mod step;
 mod thorough;
 mod told;
 mod tree;
@@ -11,6 +12,8 @@ mod way;
 pub use oracle::{Oracle, Traces, assert_same};
 pub use person::Person;
 pub use sandbox::{Sandbox, as_root};
+#[allow(unused_imports)]
+pub use step::{Step, Stepped};
 #[allow(unused_imports)]
 pub use thorough::{long, quick_or_long, strace};
 pub use told::{Told, change, outcomes, plan_line, records};
