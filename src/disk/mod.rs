@@ -4,6 +4,7 @@
 pub mod backup;
 pub mod copy;
 pub mod folder;
+pub mod held;
 pub mod keep;
 pub mod lock;
 pub mod mark;
