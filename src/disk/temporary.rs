@@ -9,29 +9,21 @@ use crate::disk::{Root, meta};
 use crate::model::{RelPath, Time, name};
 use crate::tree::local::state_of_handle;
 
-/// Sweeps every directory below a root. What cannot be opened or listed is passed over.
+/// Sweeps every directory below a root, through no symbolic link, whatever becomes of the tree meanwhile. What cannot
+/// be opened or listed is passed over.
 pub fn sweep_below(root: &Root) {
-    let dirs = walkdir::WalkDir::new(root.path())
-        .into_iter()
-        .flatten()
-        .filter(|e| e.file_type().is_dir());
-    for dir in dirs {
-        use std::os::unix::ffi::OsStrExt;
-        let below = dir
-            .path()
-            .strip_prefix(root.path())
-            .unwrap_or(std::path::Path::new(""));
-        let path = match below.as_os_str().as_bytes() {
-            b"" => Ok(RelPath::root()),
-            bytes => RelPath::parse(bytes),
+    let mut left = vec![RelPath::root()];
+    while let Some(path) = left.pop() {
+        let Ok(folder) = root.folder(&path) else {
+            continue;
         };
-        if let Ok(folder) = path.map_err(|_| Errno::INVAL).and_then(|p| root.folder(&p)) {
-            let before = state_of_handle(folder.handle());
-            let _ = folder.sweep();
-            if let Ok(before) = before {
-                let both = root.medium().both_times;
-                let _ = meta::set_mtime(folder.handle(), b"", before.mtime, both);
-            }
+        let below = folder.directories().unwrap_or_default();
+        left.extend(below.iter().map(|name| path.join(name.to_bytes())));
+        let before = state_of_handle(folder.handle());
+        let _ = folder.sweep();
+        if let Ok(before) = before {
+            let both = root.medium().both_times;
+            let _ = meta::set_mtime(folder.handle(), before.mtime, both);
         }
     }
 }

@@ -18,6 +18,7 @@ use walkdir::WalkDir;
 use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::{ContentId, Error, ErrorKind, Result, SnapshotId, Time};
 use crate::repo::catalog::{Catalog, Place};
+use crate::repo::file;
 use crate::repo::index::{self, Index};
 use crate::repo::info::FORMAT;
 use crate::repo::log::{Line, Log};
@@ -210,10 +211,7 @@ impl Repo {
         private.recursive(true).mode(0o700);
         private.create(&folder).map_err(cannot)?;
         loop {
-            let file = tempfile::Builder::new()
-                .prefix("new-")
-                .tempfile_in(&folder)
-                .map_err(cannot)?;
+            let file = file::temporary(&folder).map_err(cannot)?;
             // Between making and locking it a sweeper may have taken it for a dead one.
             let locked = flock(file.as_file(), FlockOperation::NonBlockingLockExclusive).is_ok();
             if locked && file.as_file().metadata().map_err(cannot)?.nlink() == 1 {
@@ -230,7 +228,6 @@ impl Repo {
         self.0.folder.sync_all().map_err(cannot)
     }
 
-    /// Removes what dead writers left in `tmp/`.
     /// Removes an archive's file. [`Self::settle`] makes that durable.
     pub(crate) fn unlink(&self, id: SnapshotId) -> Result<()> {
         let path = self.archive_path(id);
@@ -251,7 +248,7 @@ impl Repo {
 
     /// Removes what dead writers left in `tmp/`. Failing is harmless: the next run tries again.
     pub fn sweep(&self) {
-        sweep(&self.0.path);
+        file::sweep(&self.0.path.join(TEMPORARY));
     }
 
     /// Where an archive is.
@@ -268,8 +265,9 @@ impl Repo {
             return Ok(file.clone());
         }
         let path = self.archive_path(id);
-        let file = File::open(&path).map_err(|e| {
-            let gone = e.kind() == std::io::ErrorKind::NotFound;
+        let file = file::regular(&path).map_err(|e| {
+            // No archive, or something else instead of one.
+            let gone = e.kind() == std::io::ErrorKind::NotFound || e.raw_os_error().is_none();
             let error = Error::io("cannot open the archive", raw(&path), e);
             if gone {
                 error.as_kind(ErrorKind::Damaged)
@@ -340,19 +338,6 @@ impl Repo {
     pub(crate) fn read_index(&self, id: SnapshotId) -> Result<Index> {
         let path = self.archive_path(id);
         index::read(&*self.archive(id)?, id, raw(&path))
-    }
-}
-
-/// Removes what dead writers left in the `tmp/` of a repository. Failing is harmless: the next run tries again.
-pub(super) fn sweep(repository: &Path) {
-    let folder = repository.join(TEMPORARY);
-    for entry in WalkDir::new(folder).min_depth(1).into_iter().flatten() {
-        let Ok(file) = File::open(entry.path()) else {
-            continue;
-        };
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            let _ = fs::remove_file(entry.path());
-        }
     }
 }
 
