@@ -1,15 +1,23 @@
 //! What the tests stand on: a sandbox for each, trees to build, and a comparer of trees of their own.
 
+#[allow(dead_code)]
+mod canary;
 mod oracle;
 mod person;
+#[allow(dead_code)]
+mod racer;
 mod sandbox;
 mod thorough;
 mod told;
 mod tree;
 mod way;
 
+#[allow(unused_imports)]
+pub use canary::{Canary, SECRET};
 pub use oracle::{Oracle, Traces, assert_same};
 pub use person::Person;
+#[allow(unused_imports)]
+pub use racer::{exchange, meanwhile};
 pub use sandbox::{Sandbox, as_root};
 #[allow(unused_imports)]
 pub use thorough::{long, quick_or_long, strace};
