@@ -1,7 +1,6 @@
 //! Options that choose what of the trees takes part, and the file that lists it.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use crate::cli::option::flags;
 use crate::model::listed::tidy;
 use crate::model::{Error, ErrorKind, Listed, Result};
 use crate::ops::diff::Choice;
+use crate::protocol::gather::gather;
 
 /// Options that choose what of the trees takes part.
 #[derive(Args, Clone, Debug, Default)]
@@ -92,17 +92,17 @@ impl ChooseArgs {
 /// Reads a list of paths.
 fn read(file: &Path, from0: bool) -> Result<Listed> {
     let name = file.as_os_str();
-    let mut text = Vec::new();
+    let end = if from0 { b'\0' } else { b'\n' };
     let found = match name == OsStr::new("-") {
-        true => std::io::stdin().read_to_end(&mut text),
-        false => std::fs::File::open(file).and_then(|mut f| f.read_to_end(&mut text)),
+        true => gather(&mut std::io::stdin().lock(), end),
+        false => std::fs::File::open(file).and_then(|mut f| gather(&mut f, end)),
     };
     let name = match name == OsStr::new("-") {
         true => b"standard input",
         false => name.as_bytes(),
     };
-    found.map_err(|e| Error::io("cannot read paths from", name, e).as_kind(ErrorKind::Usage))?;
-    let end = if from0 { b'\0' } else { b'\n' };
+    let text = found
+        .map_err(|e| Error::io("cannot read paths from", name, e).as_kind(ErrorKind::Usage))?;
     parse(&text, end).map_err(|message| Error::at(ErrorKind::Usage, name, message))
 }
 

@@ -12,6 +12,7 @@ use crate::cli::choose::ChooseArgs;
 use crate::cli::talk::Talk;
 use crate::model::{Error, ErrorKind, Filter, Result, Rule};
 use crate::ops::guard::MaxDelete;
+use crate::protocol::gather::gather;
 
 /// Options that every program takes.
 #[derive(Args, Clone, Debug, Default)]
@@ -100,9 +101,12 @@ impl FilterArgs {
         for file in &self.exclude_from {
             let bytes = file.as_os_str().as_bytes();
             let text = match bytes == b"-" {
-                true => std::io::read_to_string(std::io::stdin()),
-                false => fs::read_to_string(file),
+                true => gather(&mut std::io::stdin().lock(), b'\n'),
+                false => fs::File::open(file).and_then(|mut f| gather(&mut f, b'\n')),
             };
+            let text = text.and_then(|text| {
+                String::from_utf8(text).map_err(|_| std::io::ErrorKind::InvalidData.into())
+            });
             let text = text.map_err(|e| {
                 Error::io("cannot read patterns from", bytes, e).as_kind(ErrorKind::Usage)
             })?;

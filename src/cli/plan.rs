@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use crate::model::{Change, Error, ErrorKind, Result};
+use crate::ops::conflict;
 use crate::protocol::line::Line;
 use crate::protocol::{Header, Input, Record, SnapshotRecord};
 
@@ -96,7 +97,10 @@ fn check(mut plan: Plan) -> Result<Plan> {
             "{} comes from a source that the header does not name",
             change.path
         ))),
-        None => Ok(plan),
+        None => match conflict::find(&plan.changes) {
+            Some(why) => Err(bad(why)),
+            None => Ok(plan),
+        },
     }
 }
 

@@ -1,6 +1,6 @@
 //! `fsync-snap`: records a directory; on its own, or as the middle of a pipeline.
 
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,7 @@ use crate::model::quote::quote;
 use crate::model::{Error, ErrorKind, Exit, Filter, Listed, Rule};
 use crate::ops::amend::amend;
 use crate::ops::snap::{SnapOptions, Snapped, is_inside, snap};
+use crate::protocol::gather::gather;
 use crate::protocol::{Record, SnapshotRecord, Writer};
 use crate::repo::Repo;
 use crate::repo::resolve::absolute;
@@ -162,12 +163,14 @@ impl Snap {
             let message = "cannot be both the paths and the patterns of --exclude-from";
             return Err(Error::at(ErrorKind::Usage, name, message));
         }
-        let mut text = Vec::new();
-        io::stdin()
-            .lock()
-            .read_to_end(&mut text)
-            .map_err(|e| Error::io("cannot read paths from", name, e))?;
         let end = if self.from0 { b'\0' } else { b'\n' };
+        let text = gather(&mut io::stdin().lock(), end).map_err(|e| match e.kind() {
+            io::ErrorKind::InvalidData => {
+                let message = format!("{e}; nothing was recorded");
+                Error::at(ErrorKind::BadInput, name, message)
+            }
+            _ => Error::io("cannot read paths from", name, e),
+        })?;
         choose::parse(&text, end).map_err(|why| {
             Error::at(
                 ErrorKind::BadInput,

@@ -44,8 +44,8 @@ impl Talk {
     }
 
     fn say(self, message: &str) {
-        // Whatever a message quotes, it stays one line and moves no cursor.
-        let message: String = message
+        // Whatever a message quotes, it stays one line, moves no cursor and floods no terminal.
+        let message: String = shortened(message)
             .chars()
             .flat_map(|c| match c.is_control() {
                 true => c.escape_default().collect::<Vec<_>>(),
@@ -54,5 +54,32 @@ impl Talk {
             .collect();
         // Nobody is left to be told that stderr is closed.
         let _ = writeln!(std::io::stderr().lock(), "{}: {message}", self.name);
+    }
+}
+
+/// The most characters of a message: room for two paths of `PATH_MAX`.
+const LONGEST: usize = 10_000;
+
+/// A message without its middle, where it is too long: input may hold words of any length.
+fn shortened(message: &str) -> std::borrow::Cow<'_, str> {
+    if message.len() <= LONGEST {
+        return message.into();
+    }
+    let half = |at: usize| (0..=at).rev().find(|at| message.is_char_boundary(*at));
+    let head = half(LONGEST / 2).unwrap_or(0);
+    let tail = half(message.len() - LONGEST / 2).unwrap_or(0);
+    format!("{} [...] {}", &message[..head], &message[tail..]).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_has_an_end() {
+        assert_eq!(shortened("short"), "short");
+        let long = format!("begin {} end", "\u{e4}".repeat(LONGEST));
+        let said = shortened(&long);
+        assert!(said.len() < LONGEST + 20 && said.starts_with("begin ") && said.ends_with(" end"));
     }
 }

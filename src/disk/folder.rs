@@ -7,8 +7,8 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, RawDir, RenameFlags, linkat, mkdirat, openat, renameat, renameat_with,
-    unlinkat,
+    AtFlags, FileType, Mode, OFlags, RawDir, RenameFlags, linkat, mkdirat, openat, renameat,
+    renameat_with, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -207,7 +207,7 @@ impl Folder {
             false => self.unlink(what),
         };
         // An exchange that would have to be taken back is better not begun.
-        let held = || self.below(name)?.names(|_| true);
+        let held = || self.below(name)?.names(|_, _| true);
         if was_dir && held().is_ok_and(|names| !names.is_empty()) {
             return Err(Errno::NOTEMPTY);
         }
@@ -258,7 +258,7 @@ impl Folder {
         if name.ends_with(FILLED)
             && let Ok(inside) = self.below(name)
         {
-            let _ = inside.names(|_| true).map(|names| {
+            let _ = inside.names(|_, _| true).map(|names| {
                 for file in names {
                     let _ = unlinkat(&inside.handle, &file, AtFlags::empty());
                 }
@@ -267,15 +267,24 @@ impl Folder {
         let _ = self.remove_dir(name);
     }
 
+    /// The names of the directories in it, as far as the file system tells them from others.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn directories(&self) -> Result<Vec<CString>, Errno> {
+        self.names(|_, kind| matches!(kind, FileType::Directory | FileType::Unknown))
+    }
+
     /// The names in it that are wanted.
-    fn names(&self, wanted: impl Fn(&[u8]) -> bool) -> Result<Vec<CString>, Errno> {
+    fn names(&self, wanted: impl Fn(&[u8], FileType) -> bool) -> Result<Vec<CString>, Errno> {
         let mut space = [MaybeUninit::<u8>::uninit(); 8 * 1024];
         let listed = self.below(b".")?;
         let mut names: Vec<CString> = Vec::new();
         let mut dir = RawDir::new(&listed.handle, &mut space);
         while let Some(item) = dir.next() {
-            let name = item?.file_name().to_owned();
-            if !matches!(name.to_bytes(), b"." | b"..") && wanted(name.to_bytes()) {
+            let item = item?;
+            let (name, kind) = (item.file_name().to_owned(), item.file_type());
+            if !matches!(name.to_bytes(), b"." | b"..") && wanted(name.to_bytes(), kind) {
                 names.push(name);
             }
         }
@@ -287,7 +296,7 @@ impl Folder {
     /// # Errors
     /// The system's, on listing; a temporary that cannot be removed stays.
     pub fn sweep(&self) -> Result<usize, Errno> {
-        let left = self.names(is_abandoned)?;
+        let left = self.names(|name, _| is_abandoned(name))?;
         for name in &left {
             self.discard(name.to_bytes());
         }

@@ -1,8 +1,7 @@
 //! What a file keeps of the one whose place it takes, where owners or modes are not brought along.
 
-use rustix::io::Errno;
-
 use crate::disk::folder::Folder;
+use crate::disk::held::{Held, replaced};
 use crate::disk::meta::{self, Policy};
 use crate::model::{State, Xattrs, is_access};
 use crate::tree::attribute::xattrs;
@@ -52,7 +51,10 @@ impl<'a> Kept<'a> {
     /// # Errors
     /// The system's.
     pub fn give(&self, folder: &Folder, name: &[u8]) -> Result<(), std::io::Error> {
-        let now = folder.entry(name)?.ok_or(Errno::NOENT)?.state;
+        let (held, now) = Held::now(folder.handle(), name)?;
+        if now.kind != self.state.kind {
+            return Err(replaced());
+        }
         let mut state = self.state.clone();
         let same_owner = (now.uid, now.gid) == (state.uid, state.gid);
         if !self.owner && !same_owner {
@@ -67,7 +69,7 @@ impl<'a> Kept<'a> {
             xattrs: false,
             both_times: false,
         };
-        meta::set(folder, name, &now, &state, None, policy)?;
-        meta::add_xattrs(folder.handle(), name, &self.access)
+        meta::set_held(&held, &now, &state, None, policy)?;
+        meta::add_xattrs(&held, &self.access)
     }
 }

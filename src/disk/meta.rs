@@ -3,21 +3,16 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::LazyLock;
 
-use rustix::fs::{
-    AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, Uid, chmod, chownat,
-    fchmod, fchown, futimens, openat, utimensat,
-};
+use rustix::fs::{Gid, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens};
 use rustix::io::Errno;
-use xattr::FileExt;
 
 use crate::disk::folder::Folder;
+use crate::disk::held::{Held, replaced};
 use crate::model::{Kind, Medium, State, Time, Xattrs, is_access};
-use crate::tree::attribute::{handle_path, xattrs, xattrs_of};
-use crate::tree::local::{examine, state_of_handle};
 
 /// What may be set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,7 +48,7 @@ impl Policy {
 /// Makes the metadata of `name` in `folder` (of `folder` itself when the name is empty), which now is as `current` says, like `wanted`. Whether anything was done.
 ///
 /// # Errors
-/// The system's.
+/// The system's; and when something else has the name by now.
 pub fn set(
     folder: &Folder,
     name: &[u8],
@@ -62,56 +57,65 @@ pub fn set(
     attributes: Option<&Xattrs>,
     policy: Policy,
 ) -> Result<bool, io::Error> {
+    if current.kind != wanted.kind {
+        return Err(replaced());
+    }
+    let held = Held::seen(folder.handle(), name, current)?;
+    set_held(&held, current, wanted, attributes, policy)
+}
+
+/// The same for what is held open.
+///
+/// # Errors
+/// The system's.
+pub fn set_held(
+    held: &Held<'_>,
+    current: &State,
+    wanted: &State,
+    attributes: Option<&Xattrs>,
+    policy: Policy,
+) -> Result<bool, io::Error> {
     let mut done = false;
     let mut mode = current.mode;
     if policy.owner && (current.uid, current.gid) != (wanted.uid, wanted.gid) {
-        own(folder.handle(), name, current, wanted)?;
+        own(held, current, wanted)?;
         // Changing the owner clears these bits of an executable file (chown(2)).
         mode &= !0o6000;
         done = true;
-    } else if policy.group && join_source(folder.handle(), name, current.gid, wanted.gid) {
+    } else if policy.group && brings_group(held, current.gid, wanted.gid) {
         mode &= !0o6000;
         done = true;
     }
     if policy.mode && wanted.kind != Kind::Symlink && mode != wanted.mode {
         if !policy.owner {
-            join(folder.handle(), name, current.gid, wanted);
+            join_held(held, current.gid, wanted);
         }
-        set_mode(folder.handle(), name, wanted.mode)?;
+        held.set_mode(wanted.mode)?;
         done = true;
     }
     if let Some(attributes) = attributes.filter(|_| policy.xattrs) {
-        let dir = folder.handle();
-        // Of a directory's handle not through a path: its new mode may forbid that.
-        let file = match name.is_empty() {
-            true => Some(File::from(dir.try_clone_to_owned()?)),
-            false => None,
-        };
-        done |= bring_xattrs(dir, name, file.as_ref(), attributes, policy.mode)?;
+        done |= bring_xattrs_held(held, attributes, policy.mode)?;
     }
     if policy.mtime && current.mtime != wanted.mtime {
-        set_mtime(folder.handle(), name, wanted.mtime, policy.both_times)?;
+        held.set_times(&times(wanted.mtime, policy.both_times))?;
         done = true;
     }
     Ok(done)
 }
 
 /// Gives an entry away. The kernel takes a file's capabilities from it then, which nobody asked for.
-fn own(dir: BorrowedFd<'_>, name: &[u8], now: &State, wanted: &State) -> io::Result<()> {
+fn own(held: &Held<'_>, now: &State, wanted: &State) -> io::Result<()> {
     const CAPABILITY: &str = "security.capability";
-    let path = handle_path(dir, name);
     let kept = match now.kind {
-        Kind::File => xattr::get(&path, CAPABILITY).ok().flatten(),
+        Kind::File => held.xattr(CAPABILITY).ok().flatten(),
         _ => None,
     };
-    let (uid, gid) = (Uid::from_raw(wanted.uid), Gid::from_raw(wanted.gid));
-    let flags = AtFlags::SYMLINK_NOFOLLOW;
-    match name.is_empty() {
-        true => fchown(dir, Some(uid), Some(gid))?,
-        false => chownat(dir, name, Some(uid), Some(gid), flags)?,
-    }
+    held.own(Some(wanted.uid), Some(wanted.gid))?;
     match kept {
-        Some(value) => forgive(CAPABILITY.as_bytes(), xattr::set(&path, CAPABILITY, &value)),
+        Some(value) => forgive(
+            CAPABILITY.as_bytes(),
+            held.set_xattr(OsStr::new(CAPABILITY), &value),
+        ),
         None => Ok(()),
     }
 }
@@ -129,62 +133,60 @@ fn is_member(gid: u32) -> bool {
 /// Brings a group along where an ordinary user may; whether it did. One that a directory hands down, as those that
 /// are shared do, stays.
 pub fn join_source(dir: BorrowedFd<'_>, name: &[u8], now: u32, wanted: u32) -> bool {
-    now == rustix::process::getegid().as_raw() && regroup(dir, name, now, wanted)
+    hold(dir, name).is_ok_and(|held| brings_group(&held, now, wanted))
+}
+
+fn brings_group(held: &Held<'_>, now: u32, wanted: u32) -> bool {
+    now == rustix::process::getegid().as_raw() && regroup(held, now, wanted)
 }
 
 /// Gives it to another group of the caller's; whether that was done.
-fn regroup(dir: BorrowedFd<'_>, name: &[u8], now: u32, wanted: u32) -> bool {
-    let gid = Some(Gid::from_raw(wanted));
-    let give = || match name.is_empty() {
-        true => fchown(dir, None, gid),
-        false => chownat(dir, name, None, gid, AtFlags::SYMLINK_NOFOLLOW),
-    };
-    now != wanted && is_member(wanted) && give().is_ok()
+fn regroup(held: &Held<'_>, now: u32, wanted: u32) -> bool {
+    now != wanted && is_member(wanted) && held.own(None, Some(wanted)).is_ok()
 }
 
 /// Gives what is to be setgid a group of the caller's: the kernel drops the bit silently where the group is none of
 /// his, as when it was inherited from the directory above.
 pub fn join(dir: BorrowedFd<'_>, name: &[u8], now: u32, wanted: &State) {
+    // Where it cannot be opened it stays as it is.
+    if wanted.mode & 0o2000 != 0
+        && let Ok(held) = hold(dir, name)
+    {
+        join_held(&held, now, wanted);
+    }
+}
+
+fn join_held(held: &Held<'_>, now: u32, wanted: &State) {
     if wanted.mode & 0o2000 != 0 && !is_member(now) {
         let own = rustix::process::getegid().as_raw();
         // Where that is not allowed the entry stays as it is, but for the bit.
-        let _ = regroup(dir, name, now, wanted.gid) || regroup(dir, name, now, own);
+        let _ = regroup(held, now, wanted.gid) || regroup(held, now, own);
     }
 }
 
-/// Sets permission bits without following a link: through an `O_PATH` handle, since fchmodat(2) has no such flag before Linux 6.6.
-///
-/// # Errors
-/// The system's.
-pub fn set_mode(dir: BorrowedFd<'_>, name: &[u8], mode: u32) -> Result<(), Errno> {
-    use std::os::fd::{AsFd, AsRawFd};
-    if name.is_empty() {
-        return fchmod(dir, Mode::from_raw_mode(mode));
-    }
-    let handle = openat(
-        dir,
-        name,
-        OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-        Mode::empty(),
-    )?;
-    let state = crate::tree::local::state_of_handle(handle.as_fd())?;
-    if state.kind == Kind::Symlink {
-        return Err(Errno::LOOP);
-    }
-    let path = format!("/proc/self/fd/{}", handle.as_raw_fd());
-    chmod(path.as_str(), Mode::from_raw_mode(mode))
-}
-
-/// Sets the modification time of a name itself, to the nanosecond; the access time stays, or becomes the present with `both`.
-///
-/// # Errors
-/// The system's.
-pub fn set_mtime(dir: BorrowedFd<'_>, name: &[u8], mtime: Time, both: bool) -> Result<(), Errno> {
-    let times = times(mtime, both);
+/// What is there now under a name, or the open directory or file itself when there is none.
+fn hold<'h>(dir: BorrowedFd<'h>, name: &[u8]) -> io::Result<Held<'h>> {
     match name.is_empty() {
-        true => futimens(dir, &times),
-        false => utimensat(dir, name, &times, AtFlags::SYMLINK_NOFOLLOW),
+        true => Ok(Held::open(dir)),
+        false => Held::now(dir, name).map(|(held, _)| held),
     }
+}
+
+/// Sets permission bits of `name`, or of the open directory itself when there is none, as long as it is what was
+/// `seen`. No link is followed.
+///
+/// # Errors
+/// The system's; and when something else has the name by now.
+pub fn set_mode(dir: BorrowedFd<'_>, name: &[u8], seen: &State, mode: u32) -> io::Result<()> {
+    Ok(Held::seen(dir, name, seen)?.set_mode(mode)?)
+}
+
+/// Sets the modification time of an open directory, to the nanosecond; the access time stays, or becomes the present with `both`.
+///
+/// # Errors
+/// The system's.
+pub fn set_mtime(dir: BorrowedFd<'_>, mtime: Time, both: bool) -> Result<(), Errno> {
+    futimens(dir, &times(mtime, both))
 }
 
 /// `utimensat`'s argument that sets the modification time alone, or `both`, the access time to the present.
@@ -203,28 +205,13 @@ pub fn times(mtime: Time, both: bool) -> Timestamps {
 
 /// Makes the extended attributes exactly `wanted`; whether anything was done. Those that this process may not set
 /// are left: `trusted.*` and most of `security.*` are the privileged's. Access control lists go with the `mode`.
-fn set_xattrs(dir: BorrowedFd<'_>, name: &[u8], wanted: &Xattrs, mode: bool) -> io::Result<bool> {
-    let path = handle_path(dir, name);
+fn set_xattrs(held: &Held<'_>, wanted: &Xattrs, mode: bool) -> io::Result<bool> {
     exchange(
-        xattrs(dir, name)?,
+        held.xattrs()?,
         wanted,
         mode,
-        |key| xattr::remove(&path, key),
-        |key, value| xattr::set(&path, key, value),
-    )
-}
-
-/// The same for an open file.
-///
-/// # Errors
-/// The system's.
-fn set_xattrs_of(file: &File, wanted: &Xattrs, mode: bool) -> io::Result<bool> {
-    exchange(
-        xattrs_of(file)?,
-        wanted,
-        mode,
-        |key| file.remove_xattr(key),
-        |key, value| file.set_xattr(key, value),
+        |key| held.remove_xattr(key),
+        |key, value| held.set_xattr(key, value),
     )
 }
 
@@ -254,10 +241,9 @@ fn exchange(
 ///
 /// # Errors
 /// The system's.
-pub fn add_xattrs(dir: BorrowedFd<'_>, name: &[u8], wanted: &Xattrs) -> io::Result<()> {
-    let path = handle_path(dir, name);
+pub fn add_xattrs(held: &Held<'_>, wanted: &Xattrs) -> io::Result<()> {
     for (key, value) in wanted {
-        forgive(key, xattr::set(&path, OsStr::from_bytes(key), value))?;
+        forgive(key, held.set_xattr(OsStr::from_bytes(key), value))?;
     }
     Ok(())
 }
@@ -286,37 +272,32 @@ pub fn bring_xattrs(
     wanted: &Xattrs,
     mode: bool,
 ) -> io::Result<bool> {
-    let set = || match file {
-        Some(file) => set_xattrs_of(file, wanted, mode),
-        None => set_xattrs(dir, name, wanted, mode),
+    let held = match file {
+        Some(file) => Held::open(file.as_fd()),
+        None => hold(dir, name)?,
     };
+    bring_xattrs_held(&held, wanted, mode)
+}
+
+fn bring_xattrs_held(held: &Held<'_>, wanted: &Xattrs, mode: bool) -> io::Result<bool> {
+    let set = || set_xattrs(held, wanted, mode);
     match set() {
         Err(e) if e.raw_os_error() == Some(Errno::ACCESS.raw_os_error()) => {
-            despite_mode(dir, name, set).map_err(|()| e)
+            despite_mode(held, set).map_err(|()| e)
         }
         done => done,
     }
 }
 
 /// Does the same where the entry's own mode forbids it to its owner: `user.*` needs the permission to write.
-fn despite_mode(
-    dir: BorrowedFd<'_>,
-    name: &[u8],
-    set: impl Fn() -> io::Result<bool>,
-) -> Result<bool, ()> {
-    let mode = || match name.is_empty() {
-        true => Some(state_of_handle(dir).ok()?.mode),
-        false => {
-            let name = std::ffi::CString::new(name).ok()?;
-            Some(examine(dir, &name).ok().flatten()?.state.mode)
-        }
-    };
+fn despite_mode(held: &Held<'_>, set: impl Fn() -> io::Result<bool>) -> Result<bool, ()> {
+    let mode = || held.state().ok().map(|state| state.mode);
     let before = mode().filter(|mode| mode & 0o600 != 0o600).ok_or(())?;
-    set_mode(dir, name, before | 0o600).map_err(drop)?;
+    held.set_mode(before | 0o600).map_err(drop)?;
     let done = set();
     // An access list among them has set the other bits, so only the owner's are taken back.
     let now = mode().ok_or(())? & !0o600 | before & 0o600;
-    set_mode(dir, name, now).map_err(drop)?;
+    held.set_mode(now).map_err(drop)?;
     done.map_err(drop)
 }
 

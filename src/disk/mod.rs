@@ -5,6 +5,7 @@ pub mod anchor;
 pub mod backup;
 pub mod copy;
 pub mod folder;
+pub mod held;
 pub mod keep;
 pub mod lock;
 pub mod mark;

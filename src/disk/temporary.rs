@@ -9,25 +9,17 @@ use crate::disk::{Folder, Root, meta};
 use crate::model::{RelPath, Time, name};
 use crate::tree::local::state_of_handle;
 
-/// Sweeps every directory below a root. What cannot be opened or listed is passed over.
+/// Sweeps every directory below a root, through no symbolic link, whatever becomes of the tree meanwhile. What cannot
+/// be opened or listed is passed over.
 pub fn sweep_below(root: &Root) {
-    let dirs = walkdir::WalkDir::new(root.path())
-        .into_iter()
-        .flatten()
-        .filter(|e| e.file_type().is_dir());
-    for dir in dirs {
-        use std::os::unix::ffi::OsStrExt;
-        let below = dir
-            .path()
-            .strip_prefix(root.path())
-            .unwrap_or(std::path::Path::new(""));
-        let path = match below.as_os_str().as_bytes() {
-            b"" => Ok(RelPath::root()),
-            bytes => RelPath::parse(bytes),
+    let mut left = vec![RelPath::root()];
+    while let Some(path) = left.pop() {
+        let Ok(folder) = root.folder(&path) else {
+            continue;
         };
-        if let Ok(folder) = path.map_err(|_| Errno::INVAL).and_then(|p| root.folder(&p)) {
-            sweep(root, &folder);
-        }
+        let below = folder.directories().unwrap_or_default();
+        left.extend(below.iter().map(|name| path.join(name.to_bytes())));
+        sweep(root, &folder);
     }
 }
 
@@ -44,7 +36,7 @@ fn sweep(root: &Root, folder: &Folder) {
     let swept = folder.sweep().unwrap_or_default();
     if let (Ok(before), 1..) = (before, swept) {
         let both = root.medium().both_times;
-        let _ = meta::set_mtime(folder.handle(), b"", before.mtime, both);
+        let _ = meta::set_mtime(folder.handle(), before.mtime, both);
     }
 }
 

@@ -119,13 +119,20 @@ pub fn only_directory(path: &str) -> String {
 }
 
 /// Git takes braces as they are; the matcher would take them for alternatives. So they are escaped, but for
-/// those in a class, where nothing is special, and those that are escaped already.
+/// those in a class, where nothing is special, and those that are escaped already. A backslash that is escaped becomes
+/// a class of its own: before a slash or a blank at the end the matcher would take it for what escapes that.
 fn literal_braces(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len());
     let (mut escaped, mut class) = (false, false);
     for c in pattern.chars() {
         if matches!(c, '{' | '}') && !escaped && !class {
             out.push('\\');
+        }
+        if c == '\\' && escaped && !class {
+            out.pop();
+            out.push_str("[\\]");
+            escaped = false;
+            continue;
         }
         class = match c {
             '[' if !escaped => true,
@@ -180,7 +187,7 @@ mod tests {
 
     #[test]
     fn one_directory_is_no_pattern() {
-        for name in ["a/b", "*", "[x]", "a\\b ", "!{x,y}", "# ?"] {
+        for name in ["a/b", "*", "[x]", "a\\b ", "!{x,y}", "# ?", "[[\\", "\\\\ "] {
             let rule = Rule {
                 pattern: only_directory(name),
                 origin: String::new(),
@@ -194,6 +201,13 @@ mod tests {
             assert!(filter.excludes(&deeper, true).is_none(), "{name}");
             assert!(filter.excludes(&path("x"), true).is_none(), "{name}");
         }
+    }
+
+    #[test]
+    fn an_escaped_backslash_escapes_nothing() {
+        let f = filter(&["a\\\\/", "b\\\\ "]);
+        assert!(out(&f, "a\\", true) && !out(&f, "a", true));
+        assert!(out(&f, "b\\", false) && !out(&f, "b\\ ", false));
     }
 
     #[test]

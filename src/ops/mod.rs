@@ -6,6 +6,7 @@ pub mod check;
 mod choose;
 pub mod circle;
 pub mod compare;
+pub mod conflict;
 pub mod diff;
 pub mod find;
 #[cfg(test)]

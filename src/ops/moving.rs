@@ -121,12 +121,13 @@ impl Worker<'_> {
         let before = now.state.mode;
         // A directory knows the one above it, so its own mode may forbid that it moves.
         if moved == Err(Errno::ACCESS) && now.is_dir() && before & 0o200 == 0 {
-            if meta::set_mode(source.handle(), &now.name, before | 0o700).is_ok() {
+            let (handle, seen) = (source.handle(), now.state.clone());
+            if meta::set_mode(handle, &now.name, &seen, before | 0o700).is_ok() {
                 now.state.mode = before | 0o700;
                 moved = go(now);
             }
             if moved.is_err() {
-                let _ = meta::set_mode(source.handle(), &now.name, before);
+                let _ = meta::set_mode(handle, &now.name, &seen, before);
             }
         }
         moved.map_err(|e| match e {

@@ -56,7 +56,8 @@ impl Settle {
             let _ = folder.sweep();
             let closed =
                 state.mode & 0o300 != 0o300 && state.uid == root.user() && !root.is_privileged();
-            let opened = closed && meta::set_mode(folder.handle(), b"", state.mode | 0o700).is_ok();
+            let opened =
+                closed && meta::set_mode(folder.handle(), b"", &state, state.mode | 0o700).is_ok();
             if opened {
                 shared.own.add(&state);
             }

@@ -41,45 +41,89 @@ pub fn write(change: &Change, nul: bool, out: &mut Vec<u8>) {
 /// # Errors
 /// The number of the line, from 1, and what is wrong with it. A last line without its end was cut.
 pub fn parse(text: &[u8]) -> Result<Vec<Line>, (usize, String)> {
-    let nul = text.contains(&0);
-    let end = if nul { 0 } else { b'\n' };
-    let mut lines = Vec::new();
-    let mut fields = text.split(|&b| b == end).enumerate().peekable();
-    while let Some((at, field)) = fields.next() {
-        let fault = |message: String| (at + 1, message);
-        if fields.peek().is_none() {
-            return match field.is_empty() {
-                true => Ok(lines),
-                false => Err(fault("the last line has no end: the input was cut".into())),
-            };
+    let mut parser = Parser::new(text.contains(&0));
+    let rest = parser.feed(text)?;
+    parser.end(&text[rest..])
+}
+
+/// Reads lines as they come.
+pub struct Parser {
+    nul: bool,
+    at: usize,
+    lines: Vec<Line>,
+}
+
+impl Parser {
+    /// For lines that end in NUL, or in a newline.
+    pub fn new(nul: bool) -> Self {
+        Parser {
+            nul,
+            at: 0,
+            lines: Vec::new(),
         }
-        let (status, rest) = letter(field).map_err(fault)?;
-        let (from, path) = match (status, nul) {
-            (Status::Renamed, true) => {
-                let (_, path) = fields.next().ok_or_else(|| fault("cut rename".into()))?;
-                if fields.peek().is_none() {
-                    return Err(fault("the last line has no end: the input was cut".into()));
-                }
-                (Some(rest), path)
-            }
-            (Status::Renamed, false) => {
-                let tab = rest.iter().position(|&b| b == b'\t');
-                let tab = tab.ok_or_else(|| fault("a rename has two paths".into()))?;
-                (Some(&rest[..tab]), &rest[tab + 1..])
-            }
-            _ => (None, rest),
-        };
-        let path = name(path, nul).map_err(fault)?;
-        if path.is_root() && !matches!(status, Status::Touched | Status::Added) {
-            return Err(fault("the root can only be added or touched".into()));
-        }
-        lines.push(Line {
-            status,
-            path,
-            from: from.map(|f| name(f, nul)).transpose().map_err(fault)?,
-        });
     }
-    Ok(lines)
+
+    /// Reads the lines that are whole; how many bytes they take.
+    ///
+    /// # Errors
+    /// The number of the line, from 1, and what is wrong with it.
+    pub fn feed(&mut self, text: &[u8]) -> Result<usize, (usize, String)> {
+        let end = if self.nul { 0 } else { b'\n' };
+        let mut fields = text.split_inclusive(|&b| b == end);
+        let mut next = || fields.next().and_then(|field| field.strip_suffix(&[end]));
+        let mut done = 0;
+        while let Some(field) = next() {
+            let fault = |message: String| (self.at + 1, message);
+            let (status, rest) = letter(field).map_err(fault)?;
+            let (from, path) = match (status, self.nul) {
+                (Status::Renamed, true) => match next() {
+                    Some(path) => (Some(rest), path),
+                    None => break,
+                },
+                (Status::Renamed, false) => {
+                    let tab = rest.iter().position(|&b| b == b'\t');
+                    let tab = tab.ok_or_else(|| fault("a rename has two paths".into()))?;
+                    (Some(&rest[..tab]), &rest[tab + 1..])
+                }
+                _ => (None, rest),
+            };
+            let line = line(status, from, path, self.nul).map_err(fault)?;
+            let two = self.nul && from.is_some();
+            done += field.len() + 1 + if two { path.len() + 1 } else { 0 };
+            self.at += if two { 2 } else { 1 };
+            self.lines.push(line);
+        }
+        Ok(done)
+    }
+
+    /// The number of the line that comes next, from 1.
+    pub fn next(&self) -> u64 {
+        self.at as u64 + 1
+    }
+
+    /// All lines, now that only `rest` was left, which must be nothing.
+    ///
+    /// # Errors
+    /// As [`Self::feed`], when the last line has no end.
+    pub fn end(self, rest: &[u8]) -> Result<Vec<Line>, (usize, String)> {
+        let cut = || "the last line has no end: the input was cut".to_string();
+        match rest.is_empty() {
+            true => Ok(self.lines),
+            false => Err((self.at + 1, cut())),
+        }
+    }
+}
+
+fn line(status: Status, from: Option<&[u8]>, path: &[u8], nul: bool) -> Result<Line, String> {
+    let path = name(path, nul)?;
+    if path.is_root() && !matches!(status, Status::Touched | Status::Added) {
+        return Err("the root can only be added or touched".into());
+    }
+    Ok(Line {
+        status,
+        path,
+        from: from.map(|from| name(from, nul)).transpose()?,
+    })
 }
 
 fn letter(field: &[u8]) -> Result<(Status, &[u8]), String> {

@@ -1,5 +1,6 @@
 //! The public contract between programs: NDJSON records and the line form (`man/fsync-records.5`).
 
+pub mod gather;
 pub mod line;
 pub mod listing;
 pub mod prune;

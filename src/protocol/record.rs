@@ -424,8 +424,13 @@ impl WireState<'_> {
         {
             return Err("target: empty, or holds a NUL byte".into());
         }
-        if self.mtime.nanos > 999_999_999 {
-            return Err("mtime: nanos above 999999999".into());
+        let times = [Some(self.mtime), self.ctime];
+        if times.iter().flatten().any(|t| t.nanos > 999_999_999) {
+            return Err("mtime or ctime: nanos above 999999999".into());
+        }
+        // To the system that number means: leave it as it is (chown(2)).
+        if self.owner.uid == u32::MAX || self.owner.gid == u32::MAX {
+            return Err("owner: nobody can have that number".into());
         }
         Ok(State {
             kind: self.kind,

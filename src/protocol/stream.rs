@@ -46,16 +46,33 @@ impl<R: Read> Input<R> {
                 buffer: Vec::new(),
                 at: 0,
             })),
-            Some(_) => {
-                let mut text = Vec::new();
-                from.read_to_end(&mut text).map_err(read_error)?;
-                if text.starts_with(b"diff ") {
-                    return Err(Error::at(ErrorKind::BadInput, "standard input", IS_PATCH));
-                }
-                line::parse(&text)
-                    .map(Input::Lines)
-                    .map_err(|(at, why)| bad_line(at as u64, &why))
-            }
+            Some(_) => lines(from).map(Input::Lines),
+        }
+    }
+}
+
+/// Reads the line form as it comes: what is none is refused before there is much of it.
+fn lines(mut from: impl BufRead) -> Result<Vec<Line>> {
+    let bad = |(at, why): (usize, String)| bad_line(at as u64, &why);
+    let mut text = Vec::new();
+    let mut more = |text: &mut Vec<u8>, size: usize| {
+        let read = from.by_ref().take(size as u64).read_to_end(text);
+        read.map_err(read_error)
+    };
+    more(&mut text, MAX_LINE + 1)?;
+    if text.starts_with(b"diff ") {
+        return Err(Error::at(ErrorKind::BadInput, "standard input", IS_PATCH));
+    }
+    // Whichever end lines have, the first one is in here.
+    let mut parser = line::Parser::new(text.contains(&0));
+    loop {
+        let whole = parser.feed(&text).map_err(bad)?;
+        text.drain(..whole);
+        if text.len() > 2 * MAX_LINE {
+            return Err(bad_line(parser.next(), "longer than 1 MiB"));
+        }
+        if more(&mut text, BATCH)? == 0 {
+            return parser.end(&text).map_err(bad);
         }
     }
 }

@@ -20,7 +20,8 @@ use crate::disk::lock::{PATIENCE, lock};
 use crate::disk::mount::Mounts;
 use crate::model::quote::quote;
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
-use crate::repo::leftover::{making, sweep};
+use crate::repo::file;
+use crate::repo::leftover::making;
 use crate::repo::log::{Log, whole};
 use crate::repo::store::{LOG, Repo, TEMPORARY, archives};
 use crate::repo::upkeep::CATALOG;
@@ -78,7 +79,7 @@ pub fn copy(repo: &Repo, other: &Path) -> Result<Copied> {
     let ours: BTreeSet<SnapshotId> = archives(repo.path()).collect();
     let theirs: BTreeSet<SnapshotId> = archives(&other.path).collect();
     let news = other.news(&log, &ours, &theirs)?;
-    sweep(&other.path);
+    file::sweep(&other.path.join(TEMPORARY));
     let mut done = Copied {
         gone: theirs.difference(&ours).count() as u64,
         log: news,
@@ -206,7 +207,7 @@ impl<'a> Other<'a> {
     fn archive(&self, id: SnapshotId) -> Result<u64, Fault> {
         let there = |e| Fault::There(self.cannot(e));
         let path = self.repo.archive_path(id);
-        let mut from = File::open(&path)
+        let mut from = file::regular(&path)
             .map_err(|e| Fault::Damage(Error::io("cannot open the archive", raw(&path), e)))?;
         let mut file = self.temporary().map_err(there)?;
         let mut digest = Sha1::new();
@@ -246,9 +247,7 @@ impl<'a> Other<'a> {
     /// A new file there, locked, so that nobody sweeps it.
     fn temporary(&self) -> io::Result<tempfile::NamedTempFile> {
         let _making = making();
-        let file = tempfile::Builder::new()
-            .prefix("new-")
-            .tempfile_in(self.path.join(TEMPORARY))?;
+        let file = file::temporary(&self.path.join(TEMPORARY))?;
         flock(file.as_file(), FlockOperation::NonBlockingLockExclusive)?;
         Ok(file)
     }

@@ -334,7 +334,8 @@ pub(super) fn whole(log: &[u8]) -> &[u8] {
     kept
 }
 
-pub(super) fn encode(line: &Line, out: &mut Vec<u8>) {
+/// Appends a line with its sum.
+pub fn encode(line: &Line, out: &mut Vec<u8>) {
     // Writing to memory cannot fail, and no map here has keys that are not strings.
     let json = serde_json::to_vec(line).unwrap_or_default();
     let body = json.strip_prefix(b"{").unwrap_or(&json);
@@ -343,7 +344,8 @@ pub(super) fn encode(line: &Line, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-pub(super) fn decode(text: &[u8]) -> Option<Line> {
+/// Reads a line without its newline; `None` when it is not what was written.
+pub fn decode(text: &[u8]) -> Option<Line> {
     let rest = text.strip_prefix(b"{\"crc\":\"")?;
     let (crc, rest) = rest.split_at_checked(8)?;
     let body = rest.strip_prefix(b"\",")?;

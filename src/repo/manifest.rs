@@ -169,6 +169,9 @@ impl Wire<'_> {
         if (self.content.is_some() || self.chunks.is_some()) && self.kind != Kind::File
             || self.node.is_some() && self.kind != Kind::Directory
             || self.mtime.nanos > 999_999_999
+            // To the system that number means: leave it as it is (chown(2)).
+            || self.uid == u32::MAX
+            || self.gid == u32::MAX
         {
             return Err("fields do not fit the kind".into());
         }

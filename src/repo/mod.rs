@@ -30,6 +30,7 @@ pub mod deflate;
 pub mod enter;
 pub mod export;
 pub mod fault;
+mod file;
 pub mod finding;
 pub mod forget;
 pub mod gone;

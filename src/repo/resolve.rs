@@ -236,7 +236,7 @@ fn selector(base: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// A time with an offset, or a local time or date.
-fn parse_time(text: &str) -> Option<Time> {
+pub fn parse_time(text: &str) -> Option<Time> {
     let stamp = text.parse::<jiff::Timestamp>().ok().or_else(|| {
         let civil = text.parse::<jiff::civil::DateTime>().ok()?;
         let zoned = civil.to_zoned(jiff::tz::TimeZone::system()).ok()?;

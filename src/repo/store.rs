@@ -19,9 +19,10 @@ use crate::disk::anchor::anchor;
 use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::{ContentId, Error, ErrorKind, Result, SnapshotId, Time};
 use crate::repo::catalog::{Catalog, Place};
+use crate::repo::file;
 use crate::repo::index::{self, Index};
 use crate::repo::info::FORMAT;
-use crate::repo::leftover::{making, sweep};
+use crate::repo::leftover::making;
 use crate::repo::log::{Line, Log};
 use crate::repo::place;
 use crate::repo::upkeep;
@@ -220,10 +221,7 @@ impl Repo {
         private.create(&folder).map_err(cannot)?;
         let _making = making();
         loop {
-            let file = tempfile::Builder::new()
-                .prefix("new-")
-                .tempfile_in(&folder)
-                .map_err(cannot)?;
+            let file = file::temporary(&folder).map_err(cannot)?;
             // Between making and locking it a sweeper may have taken it for a dead one.
             let locked = flock(file.as_file(), FlockOperation::NonBlockingLockExclusive).is_ok();
             if locked && file.as_file().metadata().map_err(cannot)?.nlink() == 1 {
@@ -260,7 +258,7 @@ impl Repo {
 
     /// Removes what dead writers left in `tmp/`. Failing is harmless: the next run tries again.
     pub fn sweep(&self) {
-        sweep(&self.0.path);
+        file::sweep(&self.0.path.join(TEMPORARY));
     }
 
     /// Where an archive is.
@@ -277,8 +275,9 @@ impl Repo {
             return Ok(file.clone());
         }
         let path = self.archive_path(id);
-        let file = File::open(&path).map_err(|e| {
-            let gone = e.kind() == std::io::ErrorKind::NotFound;
+        let file = file::regular(&path).map_err(|e| {
+            // No archive, or something else instead of one.
+            let gone = e.kind() == std::io::ErrorKind::NotFound || e.raw_os_error().is_none();
             let error = Error::io("cannot open the archive", raw(&path), e);
             if gone {
                 error.as_kind(ErrorKind::Damaged)

@@ -9,7 +9,7 @@
 //! on with it; SQLite leaves the files of the new one alone.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
 use crate::repo::catalog::{Catalog, NewPlace, Place, failed, is_unusable, is_unwritable};
 use crate::repo::enter;
+use crate::repo::file;
 use crate::repo::index::Index;
 use crate::repo::news::{Fault, known_archives};
 use crate::repo::store::{Repo, TEMPORARY};
@@ -53,7 +54,7 @@ impl Repo {
     /// lock since nothing can be written.
     fn gate(&self, exclusive: bool) -> Result<Option<Lock>> {
         let path = self.path().join(TEMPORARY);
-        let open = || File::open(&path);
+        let open = || file::folder(&path);
         let handle = open().or_else(|_| {
             fs::create_dir(&path)?;
             open()

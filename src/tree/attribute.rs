@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
@@ -19,6 +19,14 @@ use crate::model::Xattrs;
 pub fn xattrs(dir: BorrowedFd<'_>, name: &[u8]) -> Result<Xattrs, std::io::Error> {
     let path = handle_path(dir, name);
     collect(xattr::list(&path), |key| xattr::get(&path, key))
+}
+
+/// The extended attributes of what a path leads to, links followed: for a handle's entry in `/proc/self/fd`.
+///
+/// # Errors
+/// The system's; a file system that keeps none has none.
+pub fn xattrs_at(path: &Path) -> Result<Xattrs, std::io::Error> {
+    collect(xattr::list_deref(path), |key| xattr::get_deref(path, key))
 }
 
 /// The extended attributes of an open file, sorted: no path is resolved.
@@ -54,7 +62,7 @@ fn collect(
 }
 
 /// A path of `name` in an open directory that resolves nothing but the handle.
-pub fn handle_path(dir: BorrowedFd<'_>, name: &[u8]) -> PathBuf {
+fn handle_path(dir: BorrowedFd<'_>, name: &[u8]) -> PathBuf {
     use std::os::fd::AsRawFd;
     let mut path = format!("/proc/self/fd/{}/", dir.as_raw_fd()).into_bytes();
     path.extend_from_slice(if name.is_empty() { b"." } else { name });

@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RawDir, Statx, StatxAttributes, StatxFlags, openat,
+    AtFlags, FileType, Mode, OFlags, RawDir, Statx, StatxAttributes, StatxFlags, fstat, openat,
     readlinkat, statx,
 };
 use rustix::io::Errno;
@@ -265,8 +265,14 @@ impl Dir for LocalDir {
             | OFlags::CLOEXEC
             | OFlags::NONBLOCK
             | OFlags::NOATIME;
-        let handle = open_below(self.handle.as_fd(), &entry.name, flags)
-            .map_err(|e| Error::io("cannot open", &entry.name, e))?;
+        let cannot = |e| Error::io("cannot open", &entry.name, e);
+        let handle = open_below(self.handle.as_fd(), &entry.name, flags).map_err(cannot)?;
+        let stat = fstat(&handle).map_err(cannot)?;
+        // Nothing is taken from a fifo or a device that has taken its place.
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            let message = "is no regular file any more";
+            return Err(Error::at(ErrorKind::Failed, &entry.name, message));
+        }
         Ok(Contents::Local(File::from(handle)))
     }
 

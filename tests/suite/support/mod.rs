@@ -1,7 +1,11 @@
 //! What the tests stand on: a sandbox for each, trees to build, and a comparer of trees of their own.
 
+#[allow(dead_code)]
+mod canary;
 mod oracle;
 mod person;
+#[allow(dead_code)]
+mod racer;
 mod sandbox;
 mod step;
 mod thorough;
@@ -9,8 +13,12 @@ mod told;
 mod tree;
 mod way;
 
+#[allow(unused_imports)]
+pub use canary::{Canary, SECRET};
 pub use oracle::{Oracle, Traces, assert_same};
 pub use person::Person;
+#[allow(unused_imports)]
+pub use racer::{exchange, meanwhile};
 pub use sandbox::{Sandbox, as_root};
 #[allow(unused_imports)]
 pub use step::{Step, Stepped};
