@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, RenameFlags, fstat, fsync, openat, renameat, renameat_with,
-    unlinkat,
+    statat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -59,6 +59,10 @@ pub fn write(
     bytes: &[u8],
     replace: bool,
 ) -> Result<()> {
+    // A refusal leaves no trace, not even in the directory's time; renaming decides nevertheless.
+    if !replace && statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+        return Err(Error::at(ErrorKind::Refused, shown, "exists already"));
+    }
     let temporary = temporary();
     let written = write_new(dir, &temporary, bytes)
         .and_then(|()| rename(dir, &temporary, name, replace))
