@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, RenameFlags, Timestamps, fstat, fsync, futimens, openat,
-    renameat, renameat_with, unlinkat,
+    renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -62,6 +62,10 @@ pub fn write(
     replace: bool,
     times: Option<&Timestamps>,
 ) -> Result<()> {
+    // A refusal leaves no trace, not even in the directory's time; renaming decides nevertheless.
+    if !replace && statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+        return Err(Error::at(ErrorKind::Refused, shown, "exists already"));
+    }
     // What a run that was killed at this very place has left.
     if let Ok(here) = openat(
         dir,

@@ -3,7 +3,7 @@
 //! A group is what one inode is called inside the compared set; names outside it do not count. The
 //! first name of a group in path order is made as an ordinary file, the later ones are linked to it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::model::{Change, Entry, LinkKey, RelPath, Status, Why};
 use crate::ops::diff::Item;
@@ -71,6 +71,20 @@ pub fn plan(items: &mut Vec<Item>, links: &[Linked]) {
     if !more.is_empty() {
         items.extend(more.into_iter().map(Item::Change));
         items.sort_by(|a, b| a.path().cmp(b.path()));
+    }
+}
+
+/// Links the names of an inode whose first name was taken out of a plan to the first of them that is left, which is made as
+/// an ordinary file: what is not in the plan may never become as the plan says.
+pub fn relink(items: &mut [Item], taken_out: &HashSet<RelPath>) {
+    let mut firsts: HashMap<RelPath, RelPath> = HashMap::new();
+    for item in items {
+        let Item::Change(change) = item else { continue };
+        let Some(first) = change.link_to.take_if(|first| taken_out.contains(first)) else {
+            continue;
+        };
+        change.link_to = firsts.get(&first).cloned();
+        firsts.entry(first).or_insert_with(|| change.path.clone());
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use crate::disk::Root;
-use crate::model::{Change, Error, ErrorKind, Outcome, Result, SnapshotId};
+use crate::model::{Change, Error, ErrorKind, Outcome, RelPath, Result, SnapshotId};
 use crate::ops::apply::{Job, apply};
 use crate::ops::diff::{Item, Plan, diff};
 use crate::ops::outcome::Report;
@@ -101,7 +101,12 @@ fn restore(repo: &Repo, info: &Info, path: &Path) -> Result<u64> {
     let empty = Local::open(path)?;
     let mut plan = diff(&tree, Some(&empty), &options)?;
     whole(&plan, info.id)?;
-    let changes: Vec<_> = plan.changes().cloned().collect();
+    let missing = info.unrecorded();
+    let changes: Vec<_> = plan
+        .changes()
+        .filter(|c| is_recorded(&c.path, &missing))
+        .cloned()
+        .collect();
     let job = Job {
         sources: &[&tree],
         root: &root,
@@ -118,10 +123,16 @@ fn restore(repo: &Repo, info: &Info, path: &Path) -> Result<u64> {
     let restored = Local::open(path)?;
     plan = diff(&tree, Some(&restored), &options)?;
     only(&mut plan, &[]);
+    plan.items.retain(|i| is_recorded(i.path(), &missing));
     match trouble(&plan) {
         Some(why) => Err(Error::new(ErrorKind::Damaged, why)),
         None => Ok(changes.len() as u64),
     }
+}
+
+/// Whether a snapshot knows more of a path than that it was there: what could not be read, or was forgotten, is no damage.
+fn is_recorded(path: &RelPath, missing: &[RelPath]) -> bool {
+    !missing.iter().any(|m| path.is_within(m))
 }
 
 /// Whether all was made; where not, whether it is for lack of room.

@@ -4,6 +4,7 @@
 //! told apart by their digests and nothing is read twice; what is performed then still checks every
 //! entry of the directory against the present state just recorded.
 
+use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 
 use crate::disk::Root;
@@ -15,6 +16,7 @@ use crate::model::{
 use crate::ops::apply::{Job, apply};
 use crate::ops::check;
 use crate::ops::diff::{Item, Options, Plan, diff};
+use crate::ops::link::relink;
 use crate::ops::outcome::{Outcome, Report};
 use crate::ops::snap::{SnapOptions, snap_locked};
 use crate::ops::stale::{Terms, is_like};
@@ -332,11 +334,20 @@ pub fn only(plan: &mut Plan, paths: &[RelPath]) {
         let made = matches!(change.status, Status::Added | Status::TypeChanged);
         made && paths.iter().any(|p| p.is_within(&change.path))
     };
-    plan.items.retain(|item| {
+    let wanted = |item: &Item| {
         paths.is_empty()
             || paths.iter().any(|p| item.path().is_within(p))
             || matches!(item, Item::Change(c) if leads(c))
+    };
+    let mut taken_out = HashSet::new();
+    plan.items.retain(|item| {
+        let wanted = wanted(item);
+        if !wanted && matches!(item, Item::Change(_)) {
+            taken_out.insert(item.path().clone());
+        }
+        wanted
     });
+    relink(&mut plan.items, &taken_out);
     (plan.errors, plan.skipped) = (0, 0);
     for item in &mut plan.items {
         match item {
