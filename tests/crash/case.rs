@@ -187,7 +187,7 @@ fn crashes(
             let image = Image::of(world, kind, case.rough);
             let mut said = said.clone();
             let relies = case.changes.iter().any(|d| !untouched(before, &image, d));
-            if relies && case.again != "" {
+            if relies {
                 said.extend(new.iter().cloned());
             }
             said.extend(
