@@ -15,6 +15,9 @@ use rustix::process::geteuid;
 use crate::disk::{Folder, mark};
 use crate::model::{Error, ErrorKind, Result, SnapshotId, name};
 
+/// How a file system says that it takes no more.
+const FULL: [Errno; 2] = [Errno::NOSPC, Errno::DQUOT];
+
 /// Reads the BACKUP file of the open directory `dir`; `None` when there is none.
 ///
 /// # Errors
@@ -35,7 +38,8 @@ pub fn read(dir: impl AsFd) -> Result<Option<SnapshotId>> {
         })
 }
 
-/// Makes the BACKUP file say `id`, or removes it. Nothing is written when it says so already.
+/// Makes the BACKUP file say `id`, or removes it. Nothing is written when it says so already. The log says so before,
+/// since a disk may be so full that there can be no BACKUP.
 ///
 /// # Errors
 /// When the system refuses.
@@ -66,8 +70,8 @@ pub fn write(dir: impl AsFd, id: Option<SnapshotId>) -> Result<()> {
         last_modification: spec(before.st_mtime as _, before.st_mtime_nsec as _),
     };
     match futimens(dir, &times) {
-        // Setting times is the owner's privilege; somebody else's directory keeps the new one.
-        Ok(()) | Err(Errno::PERM) => fsync(dir).map_err(failed),
+        // Setting times is the owner's privilege, and may need room; the directory keeps the new one.
+        Ok(()) | Err(Errno::PERM | Errno::NOSPC | Errno::DQUOT) => fsync(dir).map_err(failed),
         Err(e) => Err(failed(e)),
     }
 }
@@ -90,10 +94,20 @@ fn put(dir: BorrowedFd<'_>, id: Option<SnapshotId>) -> Result<()> {
     }
     let text = format!("{id}\n");
     let written = mark::write(dir, name::BACKUP, name::BACKUP, text.as_bytes(), true);
-    let full = [Errno::NOSPC, Errno::DQUOT].map(|e| Some(e.raw_os_error()));
+    let full = FULL.map(|e| Some(e.raw_os_error()));
     match written {
         // A full disk is what a revert may have to mend, so there it must do without a second file.
-        Err(e) if full.contains(&e.errno()) => overwrite(dir, text.as_bytes()).map_err(|_| e),
+        Err(e) if full.contains(&e.errno()) => squeeze(dir, text.as_bytes()).map_err(|_| e),
+        done => done,
+    }
+}
+
+/// Makes do without room: in the bytes of the BACKUP file that is there; where not even these can be written (the
+/// file system never writes in place), without one. Then the log's last head counts, which is written before.
+fn squeeze(dir: BorrowedFd<'_>, text: &[u8]) -> Result<(), Errno> {
+    match overwrite(dir, text) {
+        Err(e) if FULL.contains(&e) => unlinkat(dir, name::BACKUP, AtFlags::empty()),
+        Err(Errno::NOENT) => Ok(()),
         done => done,
     }
 }

@@ -243,10 +243,21 @@ fn in_kernel(mut from: &File, to: &File) -> Result<u64, Fault> {
             {
                 return stream(&mut from, to, false);
             }
-            // The kernel does not say which side; only these can be the source's alone.
-            Err(e @ (Errno::ISDIR | Errno::BADF)) => return Err(Fault::Source(e.into())),
-            Err(e) => return Err(Fault::Destination(e.into())),
+            // The kernel does not say which side.
+            Err(e) => return Err(side(from, total, e)),
         }
+    }
+}
+
+/// Whose an error of the kernel's copying is: the source's, if that cannot be read here either.
+fn side(from: &File, at: u64, e: Errno) -> Fault {
+    let read = BUFFER.with_borrow_mut(|buffer| {
+        buffer.resize(BLOCK, 0);
+        pread(from, &mut buffer[..], at)
+    });
+    match read {
+        Ok(_) => Fault::Destination(e.into()),
+        Err(e) => Fault::Source(e.into()),
     }
 }
 

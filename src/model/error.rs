@@ -65,6 +65,14 @@ impl Error {
         }
     }
 
+    /// The system's refusal of something that is at no path.
+    pub fn refused(operation: &str, source: impl Into<io::Error>) -> Self {
+        Error {
+            source: Some(source.into()),
+            ..Error::new(ErrorKind::Failed, operation)
+        }
+    }
+
     /// The same, as another kind.
     #[must_use]
     pub fn as_kind(mut self, kind: ErrorKind) -> Self {

@@ -5,6 +5,7 @@
 //! whose parent is the head. The same holds without a head: then it is a snapshot without parent.
 //! A snapshot made by other rules says something else, since what rules exclude is not covered.
 
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -13,7 +14,7 @@ use crate::disk::backup;
 use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::listed::Scope;
 use crate::model::quote::quote;
-use crate::model::{Error, ErrorKind, Filter, NodeId, Problem, Result, SnapshotId, Time};
+use crate::model::{Error, Filter, NodeId, Problem, Result, SnapshotId, Time};
 use crate::ops::record::{Found, Walk};
 use crate::ops::space::{self, Demand};
 use crate::repo::archive::{Archive, Purpose};
@@ -208,10 +209,18 @@ fn outgrown(repo: &Repo, root: Option<i64>, found: &Found) -> Result<bool> {
 /// # Errors
 /// When they cannot be started.
 pub(super) fn pool() -> Result<rayon::ThreadPool> {
-    rayon::ThreadPoolBuilder::new()
-        .stack_size(STACK)
-        .build()
-        .map_err(|e| Error::new(ErrorKind::Failed, format!("cannot start threads: {e}")))
+    let pool = || rayon::ThreadPoolBuilder::new().stack_size(STACK);
+    let threads = rayon::current_num_threads();
+    let several = pool().num_threads(threads).build();
+    several.or_else(|_| pool().num_threads(1).build()).map_err(|e| {
+        let cause = std::error::Error::source(&e).and_then(|s| s.downcast_ref::<io::Error>());
+        let cause: io::Error = match cause.and_then(io::Error::raw_os_error) {
+            Some(number) => io::Error::from_raw_os_error(number),
+            None => io::ErrorKind::Other.into(),
+        };
+        let message = "cannot start a thread; end other programs, or raise the limits of processes and memory (ulimit)";
+        Error::refused(message, cause)
+    })
 }
 
 /// Walks with a pool of its own.

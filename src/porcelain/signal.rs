@@ -32,7 +32,7 @@ impl Relay {
             .map_err(|e| Error::io("cannot handle", "signals", e))?;
         let pids = Pids::default();
         let (handle, known) = (signals.handle(), Arc::clone(&pids));
-        let thread = std::thread::spawn(move || {
+        let work = move || {
             for signal in signals.forever() {
                 let signal = match signal {
                     SIGTERM => Signal::TERM,
@@ -44,7 +44,10 @@ impl Relay {
                     let _ = kill_process(pid, signal);
                 }
             }
-        });
+        };
+        let thread = std::thread::Builder::new()
+            .spawn(work)
+            .map_err(|e| Error::refused("cannot start a thread", e))?;
         Ok(Relay {
             pids,
             handle,

@@ -299,13 +299,15 @@ impl Repo {
     /// # Errors
     /// When the log cannot be written.
     pub fn finish(&self, op: u64, outcome: &str, head: Option<SnapshotId>) -> Result<()> {
-        self.append(&[Line::Finish(Finish {
+        self.log().append(&[Line::Finish(Finish {
             op,
             outcome: outcome.into(),
             head,
             time: Time::now(),
-        })])
-        .map(|_| ())
+        })])?;
+        // That is what counts; whoever opens the catalog next enters it.
+        let _ = self.catch_up();
+        Ok(())
     }
 
     /// The operations on a directory, newest first.
