@@ -4,7 +4,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::fs::Mode;
+use rustix::process::{Resource, getrlimit, setrlimit, umask};
 
 use crate::cli::memory;
 use crate::cli::talk::Talk;
@@ -46,6 +47,7 @@ pub fn prepare(name: &'static str) {
     tell_panics(name);
     raise_file_limit();
     outlive_size_limit();
+    keep_what_is_made();
 }
 
 /// Parses the process's arguments. Help that cannot be printed is an error like any other.
@@ -93,6 +95,12 @@ fn tell_panics(name: &'static str) {
             signal_hook::low_level::exit(Exit::Failed.code().into());
         }
     }));
+}
+
+/// A mask that takes the owner's own bits away would close to us what we have just made.
+fn keep_what_is_made() {
+    let mask = umask(Mode::RWXU);
+    umask(mask - Mode::RWXU);
 }
 
 /// Walking keeps a handle for each open directory; the soft limit (1,024) is for programs that use select(2).

@@ -80,6 +80,15 @@ impl Error {
         self
     }
 
+    /// The same, its path seen from `folder`.
+    #[must_use]
+    pub fn within(mut self, folder: impl AsRef<[u8]>) -> Self {
+        if let Some(path) = self.path.take() {
+            self.path = Some([folder.as_ref(), b"/", &path].concat().into());
+        }
+        self
+    }
+
     /// The kind.
     pub fn kind(&self) -> ErrorKind {
         self.kind

@@ -10,7 +10,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use crate::disk::backup;
 use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::listed::Scope;
 use crate::model::quote::quote;
@@ -21,8 +20,8 @@ use crate::repo::archive::{Archive, Purpose};
 use crate::repo::index::What;
 use crate::repo::info::FORMAT;
 use crate::repo::{Extent, Head, Info, PathText, Repo, directory_of, stat, tag};
-use crate::tree::Tree;
 use crate::tree::local::Local;
+use crate::tree::{Tree, attribute};
 
 /// The stack of a worker: walking goes as deep as the tree does. It is address space, not memory.
 const STACK: usize = 64 << 20;
@@ -84,6 +83,7 @@ pub fn snap_locked(
     _held: &Lock,
 ) -> Result<Snapped> {
     options.tag.as_deref().map_or(Ok(()), tag::check)?;
+    attribute::reachable()?;
     let directory = directory_of(dir);
     let head = repo.head(dir)?;
     let full = options.full || !repo.has_snapshots(&directory)?;
@@ -192,7 +192,7 @@ fn commit(
     repo.log_snapshot(id, changes.directory, tag.as_deref())?;
     repo.enter_archive(&index, |tx| changes.write(tx))?;
     repo.catch_up()?;
-    backup::write(dir.handle(), Some(id))?;
+    repo.name_head(dir, Some(id))?;
     Ok(id)
 }
 

@@ -6,9 +6,12 @@ use crate::model::{SnapshotId, Time};
 use crate::repo::catalog::set_meta;
 use crate::repo::log::{Begin, Finish, Line, Work};
 
+/// The outcome of an operation that did all there was to do.
+const DONE: &str = "done";
+
 /// Enters one line of the log that begins at `at`.
 ///
-/// Redo is a stack for each directory: a revert puts on it what was there before, a redo that ends takes
+/// Redo is a stack for each directory: a revert puts on it what was there before, a redo that is done takes
 /// the newest off, and anything new (a plan performed, a state recorded that was not known) clears it.
 ///
 /// # Errors
@@ -68,6 +71,10 @@ fn finish_operation(tx: &Transaction<'_>, finish: &Finish) -> rusqlite::Result<(
         "UPDATE operations SET finished = ?2 WHERE op = ?1",
         params![op, json(finish)?],
     )?;
+    // What was redone in part can be redone again.
+    if finish.outcome != DONE {
+        return Ok(());
+    }
     tx.execute(
         "DELETE FROM redo WHERE n = (
              SELECT max(r.n) FROM redo r JOIN operations o ON o.directory = r.directory

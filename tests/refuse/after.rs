@@ -175,7 +175,8 @@ fn filled(what: &str, script: &str) -> Option<(Person, assert_cmd::assert::Asser
     });
     p.sh("fsync-snap -q dst && echo more >dst/old0 && mv dst content && mv repo kept && mkdir dst repo").code(0);
     let mount = "mount -t tmpfs -o mode=755,size=3m none dst && cp -a content/. dst
-         mount -t tmpfs -o mode=700,size=3m none repo && cp -a kept/. repo";
+         mount -t tmpfs -o mode=700,size=SIZE none repo && cp -a kept/. repo";
+    let mount = mount.replace("SIZE", if what == "repo" { "3m" } else { "20m" });
     let full = format!("{mount}; cat /dev/zero >{what}/filler 2>/dev/null; true");
     let told = p.mounted(&full, &[script])?;
     Some((p, told))
@@ -187,7 +188,6 @@ fn a_full_repository_is_told_in_our_words_and_can_be_pruned() {
         "fsync-snap --allow-low-space dst",
         "fsync cp --allow-low-space src dst",
         "fsync-revert --allow-low-space dst",
-        "fsync-tag create t -d dst",
         "fsync import -d e in.zip",
     ];
     let each: String = lines
@@ -195,7 +195,7 @@ fn a_full_repository_is_told_in_our_words_and_can_be_pruned() {
         .map(|l| format!("{l}; echo code $? >&2\n"))
         .collect();
     let script = format!(
-        "fsync-snap --export @ -o in.zip 2>/dev/null; exec 2>said\n{each}
+        "fsync-snap --export $(cat dst/.fsync-backup) -o in.zip; exec 2>said\n{each}
          fsync verify; echo code $? >&2; fsync log dst >/dev/null; echo code $? >&2
          rm repo/filler; fsync verify --read-data; echo code $? >&2; fsync cp -q src dst; echo code $? >&2; cp -a dst after; ls repo/tmp"
     );
@@ -327,7 +327,8 @@ fn a_fifo_that_takes_a_files_place_holds_nobody() {
             "{line}: {told}"
         );
         assert_eq!(s.tree("dst").read("f"), b"old one");
-        assert!(!s.tree("dst").has("large"));
+        // A listed A is looked up again, and is a fifo now.
+        assert!(!s.path("dst/large").is_file(), "{line}: {told}");
     }
 }
 
@@ -409,7 +410,10 @@ d.execute('BEGIN EXCLUSIVE'); d.execute('UPDATE meta SET value = value'); open('
         let (code, said) = (read("code"), read("said"));
         assert_eq!(code, "7\n", "{line}: {said}");
         assert!(
-            said.lines().count() == 1 && said.contains("catalog.db") && said.contains("try again"),
+            // Who must have it alone waits for the others.
+            said.lines().count() == 1
+                && (said.contains("catalog.db") || line.contains("prune"))
+                && said.contains("try again"),
             "{line}: {said}"
         );
     }
@@ -453,7 +457,7 @@ fn a_clock_that_was_set_back() {
     let python = "import json, re, zlib
 out = []
 for line in open('repo/log.ndjson'):
-    body = re.sub(r'\"secs\":\\d+', '\"secs\":4000000000', line[17:-1])
+    body = re.sub(r'\"secs\":\\d+', '\"secs\":4000000000', line[18:-1])
     out.append('{\"crc\":\"%08x\",%s\\n' % (zlib.crc32(body.encode()), body))
 open('repo/log.ndjson', 'w').writelines(out)";
     std::fs::write(s.path("forge.py"), python).expect("a script");
