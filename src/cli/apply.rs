@@ -100,15 +100,19 @@ impl Program for Args {
         }
         let stop = Stop::watch();
         let missing = matches!(ready.destination.try_exists(), Ok(false));
-        let reports = match missing && (self.dry_run || ready.changes.is_empty()) {
+        let (reports, unlogged) = match missing && (self.dry_run || ready.changes.is_empty()) {
             // A plan of nothing, or a rehearsal of making all of it.
-            true => vec![Report::plain(Outcome::Done); ready.changes.len()],
+            true => (
+                vec![Report::plain(Outcome::Done); ready.changes.len()],
+                None,
+            ),
             false => {
                 let root = Root::open(&ready.destination)?;
                 self.perform(&places, &ready, &root, journal, &stop)?
             }
         };
         let exit = self.tell(&ready, &reports, stop.is_asked())?;
+        let exit = unlogged.map_or(exit, |error| self.tell_unlogged(&error));
         stop.obey();
         Ok(exit)
     }
@@ -246,6 +250,7 @@ impl Args {
         Ok(journal)
     }
 
+    /// What became of each change, and why its end could not be written down.
     fn perform(
         &self,
         places: &Places,
@@ -253,7 +258,7 @@ impl Args {
         root: &Root,
         journal: Option<Journal<'_>>,
         stop: &Stop,
-    ) -> Result<Vec<Report>> {
+    ) -> Result<(Vec<Report>, Option<Error>)> {
         let _held = match self.dry_run {
             true => None,
             false => Some(lock(root.handle(), true, &ready.destination, PATIENCE)?),
@@ -284,10 +289,19 @@ impl Args {
             _ => None,
         };
         let reports = apply(&job, &ready.changes);
-        if let (Some(journal), Some(running)) = (&journal, running) {
-            journal.finish(running, reports.iter().all(|r| r.outcome.is_success()))?;
-        }
-        Ok(reports)
+        let whole = reports.iter().all(|r| r.outcome.is_success());
+        // The work is done: that this cannot be written down is no reason to keep the results from anybody.
+        let ended = journal
+            .zip(running)
+            .map(|(j, running)| j.finish(running, whole));
+        Ok((reports, ended.and_then(Result::err)))
+    }
+
+    /// Says that the end of the work could not be written down.
+    fn tell_unlogged(&self, error: &Error) -> Exit {
+        let rest = "the plan was performed as said above, but the log does not say that it ended";
+        self.talk().error(&format!("{error}; {rest}"));
+        error.kind().into()
     }
 
     /// Prints what became of everything, in path order.

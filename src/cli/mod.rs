@@ -6,6 +6,7 @@ pub mod diff;
 pub mod export;
 pub mod guard;
 pub mod journal;
+mod memory;
 pub mod option;
 pub mod patch;
 pub mod place;
@@ -18,6 +19,7 @@ pub mod stop;
 pub mod tag;
 pub mod talk;
 pub mod target;
+pub mod thread;
 pub mod through;
 
 pub use start::{Program, start};

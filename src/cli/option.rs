@@ -61,14 +61,15 @@ impl Common {
             return Ok(dir.into());
         }
         use etcetera::BaseStrategy;
-        etcetera::base_strategy::Xdg::new()
-            .map(|dirs| dirs.data_dir().join("fsync"))
-            .map_err(|_| {
-                Error::new(
-                    ErrorKind::Usage,
-                    "there is no home directory to keep a repository in; name one with --repo",
-                )
-            })
+        let dirs = etcetera::base_strategy::Xdg::new().ok();
+        // A home that is no absolute path would be another one in every directory.
+        let dir = dirs.map(|dirs| dirs.data_dir().join("fsync"));
+        dir.filter(|dir| dir.is_absolute()).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Usage,
+                "there is no home directory to keep a repository in; name one with --repo",
+            )
+        })
     }
 }
 

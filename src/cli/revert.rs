@@ -238,6 +238,14 @@ impl Args {
         };
         let exit = result::print(&told, result::rows(&done.changes, &done.reports))?;
         let name = crate::model::quote::quote(dir.as_os_str().as_bytes());
+        if let Some(fault) = &done.fault {
+            talk.error(&format!(
+                "{fault}; what was done is said above, but its end is not written down: fsync-revert {name} {} does \
+                 that, fsync-revert {name} {} takes it back",
+                target.id, done.before
+            ));
+            return Ok(fault.kind().into());
+        }
         let what = match (exit, counts.total()) {
             (Exit::Done, 0) => format!("{name}: nothing had to change to be as {}", target.id),
             (Exit::Done, n) if !self.paths.is_empty() => {

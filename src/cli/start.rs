@@ -1,11 +1,15 @@
-//! How every program begins and ends: arguments, limits, one line for an error, the exit code.
+//! How every program begins and ends: arguments, limits, threads, one line for an error, the exit code.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::fs::Mode;
+use rustix::process::{Resource, getrlimit, setrlimit, umask};
 
+use crate::cli::memory;
 use crate::cli::talk::Talk;
+use crate::cli::thread;
 use crate::model::{Error, ErrorKind, Exit};
 
 /// A program: its parsed arguments know how to run.
@@ -25,12 +29,44 @@ pub trait Program: Parser {
 
 /// Runs a program from the process's arguments. The whole of every `main`.
 pub fn start<P: Program>() -> ExitCode {
-    raise_file_limit();
-    outlive_size_limit();
-    let program = P::parse();
+    prepare(P::NAME);
+    let program: P = match parse(P::NAME) {
+        Ok(program) => program,
+        Err(exit) => return ExitCode::from(exit.code()),
+    };
+    thread::start();
     let talk = program.talk();
     let exit = program.run().unwrap_or_else(|error| report(talk, &error));
     ExitCode::from(exit.code())
+}
+
+/// Makes the process ready for what may go wrong.
+pub fn prepare(name: &'static str) {
+    // The first one counts.
+    let _ = memory::NAME.set(name);
+    tell_panics(name);
+    raise_file_limit();
+    outlive_size_limit();
+    keep_what_is_made();
+}
+
+/// Parses the process's arguments. Help that cannot be printed is an error like any other.
+///
+/// # Errors
+/// What the run comes to when it ends here.
+pub fn parse<P: Parser>(name: &'static str) -> Result<P, Exit> {
+    P::try_parse().map_err(|error| {
+        let printed = error.print().and_then(|()| std::io::stdout().flush());
+        match (error.use_stderr(), printed) {
+            (true, _) => Exit::Usage,
+            (false, Ok(())) => Exit::Done,
+            (false, Err(e)) => {
+                let error = Error::io("cannot write", "standard output", e);
+                let error = error.as_kind(ErrorKind::Stdout);
+                report(Talk::new(name, false, false), &error.into())
+            }
+        }
+    })
 }
 
 /// Prints the one line of an error and says which code it deserves.
@@ -44,6 +80,27 @@ pub fn report(talk: Talk, error: &anyhow::Error) -> Exit {
     }
     talk.error(&format!("{error:#}"));
     known.map_or(Exit::Failed, |e| e.kind().into())
+}
+
+/// A fault of ours is one line too. Where panics abort, it is exit code 9, as of anything internal.
+fn tell_panics(name: &'static str) {
+    std::panic::set_hook(Box::new(move |info| {
+        let what = info.payload_as_str().unwrap_or("no reason given");
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        let talk = Talk::new(name, false, false);
+        talk.error(&format!(
+            "internal error: panicked at {place}: {what}; please report it"
+        ));
+        if cfg!(panic = "abort") {
+            signal_hook::low_level::exit(Exit::Failed.code().into());
+        }
+    }));
+}
+
+/// A mask that takes the owner's own bits away would close to us what we have just made.
+fn keep_what_is_made() {
+    let mask = umask(Mode::RWXU);
+    umask(mask - Mode::RWXU);
 }
 
 /// Walking keeps a handle for each open directory; the soft limit (1,024) is for programs that use select(2).

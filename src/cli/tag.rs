@@ -105,7 +105,11 @@ impl Program for TagProgram {
         match &self.action {
             None => {
                 let directory = self.dir.as_deref().map(|d| directory_at(&absolute(d)));
-                self.print(&repo.tags(directory.as_ref())?, directory.is_none())?;
+                let tags = repo.tags(directory.as_ref())?;
+                if let (Some(dir), true) = (&self.dir, tags.is_empty()) {
+                    known(&repo, dir)?;
+                }
+                self.print(&tags, directory.is_none())?;
             }
             Some(Action::Create { tag, snapshot, dir }) => {
                 self.set(&repo, tag, snapshot.as_ref(), dir.as_deref(), false)?;
@@ -202,6 +206,15 @@ impl TagProgram {
         }
         Ok(out.flush()?)
     }
+}
+
+/// Refuses a directory of which nothing was recorded: that it has no tags would say too little.
+fn known(repo: &Repo, dir: &Path) -> Result<()> {
+    if repo.snapshots(Some(&absolute(dir)))?.is_empty() {
+        let message = "nothing was recorded of it; fsync-snap DIR does";
+        return Err(Error::at(ErrorKind::NotFound, dir.as_os_str().as_bytes(), message).into());
+    }
+    Ok(())
 }
 
 /// The directory whose tag is meant: the one given, or the only one that has it.

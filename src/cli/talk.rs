@@ -52,8 +52,9 @@ impl Talk {
                 false => vec![c],
             })
             .collect();
-        // Nobody is left to be told that stderr is closed.
-        let _ = writeln!(std::io::stderr().lock(), "{}: {message}", self.name);
+        // One write, so that lines of several programs do not mix. Nobody is left to be told that stderr is closed.
+        let line = format!("{}: {message}\n", self.name);
+        let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
 }
 

@@ -14,6 +14,9 @@ use rustix::process::geteuid;
 use crate::disk::mark;
 use crate::model::{Error, ErrorKind, Result, SnapshotId, name};
 
+/// How a file system says that it takes no more.
+const FULL: [Errno; 2] = [Errno::NOSPC, Errno::DQUOT];
+
 /// Reads the BACKUP file of the open directory `dir`; `None` when there is none.
 ///
 /// # Errors
@@ -34,7 +37,8 @@ pub fn read(dir: impl AsFd) -> Result<Option<SnapshotId>> {
         })
 }
 
-/// Makes the BACKUP file say `id`, or removes it. Nothing is written when it says so already.
+/// Makes the BACKUP file say `id`, or removes it. Nothing is written when it says so already. The log says so before,
+/// since a disk may be so full that there can be no BACKUP.
 ///
 /// # Errors
 /// When the system refuses.
@@ -87,10 +91,23 @@ fn put(dir: BorrowedFd<'_>, id: Option<SnapshotId>, times: &Timestamps) -> Resul
         true,
         Some(times),
     );
-    let full = [Errno::NOSPC, Errno::DQUOT].map(|e| Some(e.raw_os_error()));
+    let full = FULL.map(|e| Some(e.raw_os_error()));
     match written {
         // A full disk is what a revert may have to mend, so there it must do without a second file.
-        Err(e) if full.contains(&e.errno()) => overwrite(dir, text.as_bytes()).map_err(|_| e),
+        Err(e) if full.contains(&e.errno()) => squeeze(dir, text.as_bytes())
+            .and_then(|()| mark::set_times(dir, Some(times)))
+            .and_then(|()| fsync(dir))
+            .map_err(|_| e),
+        done => done,
+    }
+}
+
+/// Makes do without room: in the bytes of the BACKUP file that is there; where not even these can be written (the
+/// file system never writes in place), without one. Then the log's last head counts, which is written before.
+fn squeeze(dir: BorrowedFd<'_>, text: &[u8]) -> Result<(), Errno> {
+    match overwrite(dir, text) {
+        Err(e) if FULL.contains(&e) => unlinkat(dir, name::BACKUP, AtFlags::empty()),
+        Err(Errno::NOENT) => Ok(()),
         done => done,
     }
 }

@@ -174,9 +174,8 @@ impl<'a> Copier<'a> {
                 {
                     return self.stream(&mut from, to, false);
                 }
-                // The kernel does not say which side; only these can be the source's alone.
-                Err(e @ (Errno::ISDIR | Errno::BADF)) => return Err(Fault::Source(e.into())),
-                Err(e) => return Err(Fault::Destination(e.into())),
+                // The kernel does not say which side.
+                Err(e) => return Err(side(from, total, e)),
             }
         }
     }
@@ -270,6 +269,18 @@ fn put(to: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whose an error of the kernel's copying is: the source's, if that cannot be read here either.
+fn side(from: &File, at: u64, e: Errno) -> Fault {
+    let read = BUFFER.with_borrow_mut(|buffer| {
+        buffer.resize(BLOCK, 0);
+        pread(from, &mut buffer[..], at)
+    });
+    match read {
+        Ok(_) => Fault::Destination(e.into()),
+        Err(e) => Fault::Source(e.into()),
+    }
 }
 
 /// Whether a file lies where copying can happen elsewhere: on a server that both files are on (statfs(2)'s types of

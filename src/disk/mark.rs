@@ -91,13 +91,14 @@ pub fn write(
     })
 }
 
-/// Sets the times of a directory, unless it is somebody else's: that is its owner's privilege.
+/// Sets the times of a directory, unless it is somebody else's, for that is its owner's privilege, or there is no room
+/// for them.
 ///
 /// # Errors
 /// The system's.
 pub fn set_times(dir: BorrowedFd<'_>, times: Option<&Timestamps>) -> Result<(), Errno> {
     match times.map_or(Ok(()), |times| futimens(dir, times)) {
-        Err(Errno::PERM) => Ok(()),
+        Err(Errno::PERM | Errno::NOSPC | Errno::DQUOT) => Ok(()),
         other => other,
     }
 }

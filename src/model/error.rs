@@ -65,10 +65,27 @@ impl Error {
         }
     }
 
+    /// The system's refusal of something that is at no path.
+    pub fn refused(operation: &str, source: impl Into<io::Error>) -> Self {
+        Error {
+            source: Some(source.into()),
+            ..Error::new(ErrorKind::Failed, operation)
+        }
+    }
+
     /// The same, as another kind.
     #[must_use]
     pub fn as_kind(mut self, kind: ErrorKind) -> Self {
         self.kind = kind;
+        self
+    }
+
+    /// The same, its path seen from `folder`.
+    #[must_use]
+    pub fn within(mut self, folder: impl AsRef<[u8]>) -> Self {
+        if let Some(path) = self.path.take() {
+            self.path = Some([folder.as_ref(), b"/", &path].concat().into());
+        }
         self
     }
 

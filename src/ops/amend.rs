@@ -61,6 +61,7 @@ pub fn amend(repo: &Repo, dir: &Local, paths: &Listed, options: &SnapOptions) ->
         .tag
         .as_deref()
         .map_or(Ok(()), crate::repo::tag::check)?;
+    crate::tree::attribute::reachable()?;
     let head = repo.head(dir)?;
     let base = base(repo, dir, &head, options)?;
     let listed = match paths.scope() {

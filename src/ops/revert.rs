@@ -64,6 +64,8 @@ pub struct Reverted {
     pub left: Vec<RelPath>,
     /// Something that a person should be told.
     pub notice: Option<String>,
+    /// Why the end of the work could not be checked or written down; all the rest of this holds nevertheless.
+    pub fault: Option<Error>,
 }
 
 /// How a directory is compared with a snapshot that it is to be: in every respect that can be restored.
@@ -133,34 +135,55 @@ impl Revert<'_> {
                 problems,
                 left,
                 notice: present.notice,
+                fault: None,
             });
         }
         let operation = self.begin(present.id)?;
         let unrecorded = self.repo.snapshot(present.id)?.unrecorded();
         let mut reports = self.perform(&target, &changes, &options, &unrecorded);
         check::changed(self.dir, &changes, &mut reports, options.terms());
-        let found = self.differing(&target, &options, (&changes, &reports))?;
-        let complete =
-            planned == 0 && found.is_empty() && reports.iter().all(|r| r.outcome.is_success());
-        problems.extend(found);
-        // A chain is a directory's own; one that was moved walks on in the chain that its head is from.
-        let own = self.target.directory == directory_of(self.dir) || head == Some(self.target.id);
-        let head = match complete && own && self.paths.is_empty() {
-            true => self.repo.parent(self.target)?,
-            false => Some(present.id),
+        let done = self
+            .differing(&target, &options, (&changes, &reports))
+            .and_then(|found| {
+                let good = reports.iter().all(|r| r.outcome.is_success());
+                let complete = planned == 0 && found.is_empty() && good;
+                problems.extend(found);
+                self.conclude(operation, complete, head, present.id)
+            });
+        let (head, fault) = match done {
+            Ok(head) => (head, None),
+            Err(e) => (Some(present.id), Some(e)),
         };
-        self.repo.set_head(self.dir, head)?;
-        let outcome = if complete { DONE } else { "partial" };
-        self.repo.finish(operation, outcome, head)?;
         Ok(Reverted {
             before: present.id,
             head,
+            fault,
             changes,
             reports,
             problems,
             left,
             notice: present.notice,
         })
+    }
+
+    /// Moves the head to where it is after the work, and writes down that the work ended.
+    fn conclude(
+        &self,
+        operation: u64,
+        complete: bool,
+        head: Option<SnapshotId>,
+        present: SnapshotId,
+    ) -> Result<Option<SnapshotId>> {
+        // A chain is a directory's own; one that was moved walks on in the chain that its head is from.
+        let own = self.target.directory == directory_of(self.dir) || head == Some(self.target.id);
+        let head = match complete && own && self.paths.is_empty() {
+            true => self.repo.parent(self.target)?,
+            false => Some(present),
+        };
+        self.repo.set_head(self.dir, head)?;
+        let outcome = if complete { DONE } else { "partial" };
+        self.repo.finish(operation, outcome, head)?;
+        Ok(head)
     }
 
     /// Takes out the deletion of directories that hold what the rules exclude: neither snapshot knows of it.

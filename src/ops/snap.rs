@@ -5,23 +5,23 @@
 //! whose parent is the head. The same holds without a head: then it is a snapshot without parent.
 //! A snapshot made by other rules says something else, since what rules exclude is not covered.
 
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use crate::disk::backup;
 use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::listed::Scope;
 use crate::model::quote::quote;
-use crate::model::{Error, ErrorKind, Filter, NodeId, Problem, Result, SnapshotId, Time};
+use crate::model::{Error, Filter, NodeId, Problem, Result, SnapshotId, Time};
 use crate::ops::record::{Found, Walk};
 use crate::ops::space::{self, Demand};
 use crate::repo::archive::{Archive, Purpose};
 use crate::repo::index::What;
 use crate::repo::info::FORMAT;
 use crate::repo::{Extent, Head, Info, PathText, Repo, directory_of, stat, tag};
-use crate::tree::Tree;
 use crate::tree::local::Local;
+use crate::tree::{Tree, attribute};
 
 /// The stack of a worker: walking goes as deep as the tree does. It is address space, not memory.
 const STACK: usize = 64 << 20;
@@ -83,6 +83,7 @@ pub fn snap_locked(
     _held: &Lock,
 ) -> Result<Snapped> {
     options.tag.as_deref().map_or(Ok(()), tag::check)?;
+    attribute::reachable()?;
     let directory = directory_of(dir);
     let head = repo.head(dir)?;
     let full = options.full || !repo.has_snapshots(&directory)?;
@@ -191,7 +192,7 @@ fn commit(
     repo.log_snapshot(id, changes.directory, tag.as_deref())?;
     repo.enter_archive(&index, |tx| changes.write(tx))?;
     repo.catch_up()?;
-    backup::write(dir.handle(), Some(id))?;
+    repo.name_head(dir, Some(id))?;
     Ok(id)
 }
 
@@ -208,10 +209,18 @@ fn outgrown(repo: &Repo, root: Option<i64>, found: &Found) -> Result<bool> {
 /// # Errors
 /// When they cannot be started.
 pub(super) fn pool() -> Result<rayon::ThreadPool> {
-    rayon::ThreadPoolBuilder::new()
-        .stack_size(STACK)
-        .build()
-        .map_err(|e| Error::new(ErrorKind::Failed, format!("cannot start threads: {e}")))
+    let pool = || rayon::ThreadPoolBuilder::new().stack_size(STACK);
+    let threads = rayon::current_num_threads();
+    let several = pool().num_threads(threads).build();
+    several.or_else(|_| pool().num_threads(1).build()).map_err(|e| {
+        let cause = std::error::Error::source(&e).and_then(|s| s.downcast_ref::<io::Error>());
+        let cause: io::Error = match cause.and_then(io::Error::raw_os_error) {
+            Some(number) => io::Error::from_raw_os_error(number),
+            None => io::ErrorKind::Other.into(),
+        };
+        let message = "cannot start a thread; end other programs, or raise the limits of processes and memory (ulimit)";
+        Error::refused(message, cause)
+    })
 }
 
 /// Walks with a pool of its own.

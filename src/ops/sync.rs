@@ -104,9 +104,10 @@ fn check(source: &Path, directory: &Path, allow_missing: bool) -> Result<()> {
             "a path with a newline cannot stand in a SYNC file",
         );
     }
-    let real = match source.canonicalize() {
-        Ok(real) if !real.is_dir() => return fault(ErrorKind::Usage, "is not a directory"),
-        Ok(real) => real,
+    let look = |real: PathBuf| real.metadata().map(|meta| (real, meta.is_dir()));
+    let real = match source.canonicalize().and_then(look) {
+        Ok((_, false)) => return fault(ErrorKind::Usage, "is not a directory"),
+        Ok((real, true)) => real,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && allow_missing => source.to_path_buf(),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             let message = "there is no such directory; --force names it nevertheless";

@@ -9,8 +9,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 pub mod aftermath;
 pub mod arguments;
 pub mod cat;
@@ -46,7 +44,8 @@ pub mod verify;
 
 pub use arguments::Fsync;
 
-use crate::cli::start::report;
+use crate::cli::start::{parse, prepare, report};
+use crate::cli::thread;
 
 /// The program's name, as its messages begin.
 pub const NAME: &str = "fsync";
@@ -56,7 +55,12 @@ pub fn start() -> ExitCode {
     if let Some(code) = dispatch::verbatim(std::env::args_os()) {
         return code;
     }
-    let fsync = Fsync::parse();
+    prepare(NAME);
+    let fsync: Fsync = match parse(NAME) {
+        Ok(fsync) => fsync,
+        Err(exit) => return ExitCode::from(exit.code()),
+    };
+    thread::start();
     let talk = fsync.global.common.talk(NAME);
     match fsync.run() {
         Ok(code) => ExitCode::from(code),

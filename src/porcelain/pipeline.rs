@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use crate::model::{Error, Result};
@@ -107,15 +108,18 @@ impl Pipeline {
             if piped || !last {
                 command.stdout(Stdio::piped());
             }
+            // Before the stage, which must not run when nobody can hear it.
+            let mut listener = None;
             if self.stages.len() > 1 {
                 command.stderr(Stdio::piped());
+                listener = Some(Listener::start()?);
             }
             let mut child = command
                 .spawn()
                 .map_err(|e| Error::io("cannot run", stage.program.as_os_str().as_bytes(), e))?;
             relay.add(child.id());
             input = child.stdout.take();
-            running.add(&stage.name, child);
+            running.add(&stage.name, child, listener);
         }
         Ok(input)
     }
@@ -128,19 +132,46 @@ struct Live {
     stderr: Option<JoinHandle<Vec<u8>>>,
 }
 
+/// A thread that gathers what a stage says.
+struct Listener {
+    pipe: Sender<ChildStderr>,
+    thread: JoinHandle<Vec<u8>>,
+}
+
+impl Listener {
+    fn start() -> Result<Self> {
+        let (pipe, come) = channel::<ChildStderr>();
+        let work = move || {
+            let mut said = Vec::new();
+            if let Ok(mut pipe) = come.recv() {
+                // What was said before a failing read is kept.
+                let _ = pipe.read_to_end(&mut said);
+            }
+            said
+        };
+        let thread = thread::Builder::new()
+            .spawn(work)
+            .map_err(|e| Error::refused("cannot start a thread", e))?;
+        Ok(Listener { pipe, thread })
+    }
+
+    /// Without a pipe there is nothing to hear.
+    fn listen(self, pipe: Option<ChildStderr>) -> JoinHandle<Vec<u8>> {
+        if let Some(pipe) = pipe {
+            // The thread waits for it.
+            let _ = self.pipe.send(pipe);
+        }
+        self.thread
+    }
+}
+
 #[derive(Default)]
 struct Running(Vec<Live>);
 
 impl Running {
-    fn add(&mut self, name: &str, mut child: Child) {
-        let stderr = child.stderr.take().map(|mut pipe| {
-            thread::spawn(move || {
-                let mut said = Vec::new();
-                // What was said before a failing read is kept.
-                let _ = pipe.read_to_end(&mut said);
-                said
-            })
-        });
+    fn add(&mut self, name: &str, mut child: Child, listener: Option<Listener>) {
+        let pipe = child.stderr.take();
+        let stderr = listener.map(|l| l.listen(pipe));
         let name = name.to_string();
         self.0.push(Live {
             name,

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use rustix::io::Errno;
 
 use crate::model::quote::quote;
-use crate::model::{Exit, Result};
+use crate::model::{Error, ErrorKind, Exit, Result};
 use crate::porcelain::history::open;
 use crate::porcelain::session::Session;
 use crate::porcelain::signal::farewell;
@@ -66,11 +67,19 @@ impl Copy {
         other.notices().iter().for_each(|n| session.talk.note(n));
         let name = quote(other.path().as_os_str().as_bytes());
         session.talk.note(&format!("{name}: {}", words(&done)));
-        Ok(match done.damaged.is_empty() {
-            true => Exit::Done.code(),
-            false => Exit::Damaged.code(),
-        })
+        let exit = match &done.damaged[..] {
+            [] => Exit::Done,
+            all if all.iter().any(is_damage) => Exit::Damaged,
+            _ => Exit::Failed,
+        };
+        Ok(exit.code())
     }
+}
+
+/// Whether an archive is damaged, gone or on a broken disk; else the system merely refused to let it be read.
+fn is_damage(error: &Error) -> bool {
+    let broken = [Errno::IO, Errno::NOENT].map(|e| Some(e.raw_os_error()));
+    error.kind() == ErrorKind::Damaged || broken.contains(&error.errno())
 }
 
 fn words(done: &Copied) -> String {

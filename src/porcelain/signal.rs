@@ -50,7 +50,7 @@ impl Relay {
         let mut signals = signals()?;
         let state: Arc<Mutex<State>> = Arc::default();
         let (handle, known) = (signals.handle(), Arc::clone(&state));
-        let thread = std::thread::spawn(move || {
+        let work = move || {
             for number in signals.forever() {
                 let Some((_, signal)) = ENDING.into_iter().find(|(n, _)| *n == number) else {
                     continue;
@@ -62,7 +62,10 @@ impl Relay {
                     let _ = kill_process(pid, signal);
                 }
             }
-        });
+        };
+        let thread = std::thread::Builder::new()
+            .spawn(work)
+            .map_err(|e| Error::refused("cannot start a thread", e))?;
         Ok(Relay {
             state,
             handle,

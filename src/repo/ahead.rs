@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
-use crate::model::{Error, ErrorKind, Result};
+use crate::model::{Error, Result};
 use crate::repo::catalog::Place;
 use crate::repo::store::Repo;
 use crate::tree::buffer::Buffer;
@@ -37,8 +37,7 @@ impl Ahead {
             }
         };
         let started = thread::Builder::new().spawn(work);
-        started
-            .map_err(|e| Error::new(ErrorKind::Failed, format!("cannot start a thread: {e}")))?;
+        started.map_err(|e| Error::refused("cannot start a thread", e))?;
         Ok(Ahead {
             inflated,
             now: Cursor::default(),

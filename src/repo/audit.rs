@@ -14,6 +14,7 @@ use crate::repo::index::{Index, What};
 use crate::repo::replay;
 use crate::repo::stat;
 use crate::repo::store::Repo;
+use crate::repo::tag;
 
 /// Rows that follow from the log alone.
 const LOGGED: [&str; 5] = [
@@ -56,6 +57,7 @@ pub(super) fn catalog(repo: &Repo, archives: &[Checked]) -> Result<bool> {
         for (at, line) in news.lines.iter().filter(|(at, _)| *at < end) {
             replay::apply(&tx, *at, line)?;
         }
+        tag::revive(&tx)?;
         let whole: HashSet<SnapshotId> = archives
             .iter()
             .filter(|a| a.what.is_some())

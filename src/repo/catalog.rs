@@ -102,14 +102,31 @@ impl Write<'_> {
 /// A failure of SQLite as the library's error.
 pub fn failed(e: rusqlite::Error) -> Error {
     let kind = match e.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            let message = "is in use by another run of fsync; try again when it is done";
-            return Error::at(ErrorKind::Busy, "catalog.db", message);
-        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => ErrorKind::Busy,
         _ if is_unusable(&e) => ErrorKind::Damaged,
         _ => ErrorKind::Failed,
     };
-    Error::at(kind, "catalog.db", e.to_string())
+    Error::at(kind, "catalog.db", words(&e))
+}
+
+/// What SQLite says, in the words of who knows a catalog and no database.
+pub(super) fn words(e: &rusqlite::Error) -> String {
+    let words = match e.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "is held by another program (or the system gives no locks); try again when that is done"
+        }
+        Some(ErrorCode::DiskFull) => "cannot be written: the disk is full",
+        Some(ErrorCode::SystemIoFailure) => {
+            "cannot be read or written: the system reports an error of its disk; it is an index, and can be deleted \
+             when nobody uses it"
+        }
+        Some(ErrorCode::CannotOpen) => "cannot be opened",
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => "cannot be written",
+        Some(ErrorCode::OutOfMemory) => "needs more memory than there is",
+        Some(ErrorCode::DatabaseCorrupt) => "its pages are damaged",
+        _ => return e.to_string(),
+    };
+    words.into()
 }
 
 /// Whether the catalog itself is at fault: it is no database, or another one, or not what was written.

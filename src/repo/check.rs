@@ -129,8 +129,14 @@ fn second_opinion(repo: &Repo, id: SnapshotId, index: &Index) -> Result<()> {
     let path = repo.archive_path(id);
     let name = path.as_os_str().as_bytes();
     let damaged = |message: String| Error::at(ErrorKind::Damaged, name, message);
+    let unread = |e: zip::result::ZipError| match e {
+        zip::result::ZipError::Io(e) if e.raw_os_error().is_some() => {
+            Error::io("cannot read", name, e)
+        }
+        e => damaged(e.to_string()),
+    };
     let file = file::regular(&path).map_err(|e| Error::io("cannot open", name, e))?;
-    let mut zip = zip::ZipArchive::new(BufReader::new(file)).map_err(|e| damaged(e.to_string()))?;
+    let mut zip = zip::ZipArchive::new(BufReader::new(file)).map_err(unread)?;
     if zip.len() != index.items.len() {
         return Err(damaged(format!(
             "{} entries, another reader sees {}",
@@ -139,7 +145,7 @@ fn second_opinion(repo: &Repo, id: SnapshotId, index: &Index) -> Result<()> {
         )));
     }
     for (at, item) in index.items.iter().enumerate() {
-        let entry = zip.by_index_raw(at).map_err(|e| damaged(e.to_string()))?;
+        let entry = zip.by_index_raw(at).map_err(unread)?;
         let same = entry.name_raw() == &*item.name
             && entry.size() == item.sizes.size
             && entry.compressed_size() == item.sizes.packed

@@ -177,7 +177,8 @@ impl Repo {
     /// # Errors
     /// [`ErrorKind::BadInput`] when BACKUP is malformed.
     pub fn head(&self, dir: &Local) -> Result<Head> {
-        let Some(named) = backup::read(dir.handle())? else {
+        let named = backup::read(dir.handle()).map_err(|e| e.within(&directory_of(dir).0))?;
+        let Some(named) = named else {
             let id = self.logged_head(&directory_of(dir))?;
             return Ok(Head {
                 id,
@@ -282,7 +283,15 @@ impl Repo {
                 time: Time::now(),
             }])?;
         }
-        backup::write(dir.handle(), id)
+        self.name_head(dir, id)
+    }
+
+    /// Makes the BACKUP file say what the log has said.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn name_head(&self, dir: &Local, id: Option<SnapshotId>) -> Result<()> {
+        backup::write(dir.handle(), id).map_err(|e| e.within(&directory_of(dir).0))
     }
 
     /// Records that an operation begins; its number.
@@ -299,13 +308,15 @@ impl Repo {
     /// # Errors
     /// When the log cannot be written.
     pub fn finish(&self, op: u64, outcome: &str, head: Option<SnapshotId>) -> Result<()> {
-        self.append(&[Line::Finish(Finish {
+        self.log().append(&[Line::Finish(Finish {
             op,
             outcome: outcome.into(),
             head,
             time: Time::now(),
-        })])
-        .map(|_| ())
+        })])?;
+        // That is what counts; whoever opens the catalog next enters it.
+        let _ = self.catch_up();
+        Ok(())
     }
 
     /// The operations on a directory, newest first.

@@ -201,13 +201,16 @@ fn write_pieces(
             let work = |chunk: &Chunk| {
                 let (begin, chunk) = (at, *chunk);
                 at += chunk.size_bytes;
-                scope.spawn(move || Ok(read_chunk(file, begin, &chunk)?.map(|data| piece(&data))))
+                let pack = move || Ok(read_chunk(file, begin, &chunk)?.map(|data| piece(&data)));
+                // Where the system gives no thread, this one does it.
+                let started = std::thread::Builder::new().spawn_scoped(scope, pack);
+                started.map_err(|_| pack())
             };
             let running: Vec<_> = group.iter().map(work).collect();
             let lost = |_| Err(io::Error::other("a compressing thread died"));
             running
                 .into_iter()
-                .map(|r| r.join().unwrap_or_else(lost))
+                .map(|r| r.map_or_else(|done| done, |r| r.join().unwrap_or_else(lost)))
                 .collect()
         });
         for piece in pieces {

@@ -13,6 +13,7 @@ use crate::repo::index::{Index, What};
 use crate::repo::lost;
 use crate::repo::schema;
 use crate::repo::store::Repo;
+use crate::repo::tag;
 
 /// What goes wrong with the catalog: SQLite has something to say, or what it is made from cannot be read.
 pub(super) enum Fault {
@@ -57,6 +58,8 @@ struct News {
 }
 
 const FOREIGN: &str = "was of another repository";
+const LOST_LOG: &str = "the log is gone; snapshots are whole, but of the tags only those are left that snapshots were \
+                        made with, and what was done to directories is not known any more";
 const GONE: &str = "named archives that are gone";
 
 impl Repo {
@@ -121,6 +124,9 @@ impl Repo {
             enter::enter(&tx, &index)?;
         }
         self.replay(&tx)?;
+        if news.stale.is_some() || news.known.is_empty() {
+            tag::revive(&tx)?;
+        }
         if news.stale != Some(FOREIGN) {
             lost::remember(&tx, &before)?;
         }
@@ -148,8 +154,9 @@ impl Repo {
 
     fn tell_stale(&self, stale: Option<&'static str>) {
         match stale {
-            // That says something about the archives or the log, not about the catalog.
-            Some(why) if why == GONE || self.log().length() == 0 => {
+            Some(_) if self.log().length() == 0 => self.notice(LOST_LOG.into()),
+            // That says something about the archives, not about the catalog.
+            Some(why) if why == GONE => {
                 self.notice(format!("the catalog {why} and was made again"));
             }
             Some(why) => self.tell_healed(why),

@@ -35,7 +35,7 @@ pub struct Item {
 /// [`ErrorKind::Damaged`] when it is no zip file, uses another method, or its directory does not have as many
 /// entries as it says; whatever `each` returns.
 pub fn read(file: &File, name: &[u8], mut each: impl FnMut(Item) -> Result<()>) -> Result<Vec<u8>> {
-    let damaged = |e: rawzip::Error| Error::at(ErrorKind::Damaged, name, e.to_string());
+    let damaged = |e: rawzip::Error| unread(name, &e);
     let own = file
         .try_clone()
         .map_err(|e| Error::io("cannot open", name, e))?;
@@ -85,6 +85,22 @@ pub fn read(file: &File, name: &[u8], mut each: impl FnMut(Item) -> Result<()>) 
     }
 }
 
+/// Why a directory could not be read: damage, unless the system refused.
+fn unread(name: &[u8], e: &rawzip::Error) -> Error {
+    let refused = match e.kind() {
+        rawzip::ErrorKind::IO(io) => io.raw_os_error(),
+        _ => None,
+    };
+    match refused {
+        Some(number) => Error::io(
+            "cannot read",
+            name,
+            std::io::Error::from_raw_os_error(number),
+        ),
+        None => Error::at(ErrorKind::Damaged, name, e.to_string()),
+    }
+}
+
 /// When an entry's file was modified: what the extra field says, or else the date that DOS knows.
 fn modified(record: &ZipFileHeaderRecord<'_>) -> Time {
     let stamp = record
@@ -117,7 +133,10 @@ fn modified(record: &ZipFileHeaderRecord<'_>) -> Time {
 pub fn data_offset(file: &File, archive: &[u8], item: &Item) -> Result<u64> {
     let mut header = vec![0u8; 30 + item.name.len()];
     file.read_exact_at(&mut header, item.offset)
-        .map_err(|e| Error::io("cannot read", archive, e).as_kind(ErrorKind::Damaged))?;
+        .map_err(|e| match e.raw_os_error() {
+            Some(_) => Error::io("cannot read", archive, e),
+            None => Error::io("cannot read", archive, e).as_kind(ErrorKind::Damaged),
+        })?;
     let word = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
     let fits = header.starts_with(b"PK\x03\x04")
         && word(8) == item.method.number()

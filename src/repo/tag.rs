@@ -1,6 +1,6 @@
 //! Tags: names for snapshots that belong to a directory.
 
-use rusqlite::params;
+use rusqlite::{Transaction, params};
 
 use crate::model::{Error, ErrorKind, Result, SnapshotId, Time};
 use crate::repo::catalog::snapshot_id;
@@ -46,6 +46,20 @@ pub fn check(name: &str) -> Result<()> {
         name,
         format!("cannot be a tag: it {broken}"),
     ))
+}
+
+/// Gives snapshots the tags that they were made with and that the log does not know of, which has lost lines then, or is
+/// lost itself.
+pub(super) fn revive(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    tx.execute(
+        "INSERT OR REPLACE INTO tags (directory, tag, id, secs, nanos)
+         SELECT s.directory, json_extract(s.info, '$.tag'), s.id, s.secs, s.nanos FROM snapshots s
+         WHERE json_extract(s.info, '$.tag') IS NOT NULL AND NOT EXISTS (
+             SELECT 1 FROM tag_history h WHERE h.directory = s.directory AND h.tag = json_extract(s.info, '$.tag'))
+         ORDER BY s.secs, s.nanos, s.n",
+        [],
+    )
+    .map(|_| ())
 }
 
 impl Repo {

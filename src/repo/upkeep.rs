@@ -18,7 +18,7 @@ use rusqlite::{Connection, Transaction};
 
 use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
-use crate::repo::catalog::{Catalog, NewPlace, Place, failed, is_unusable, is_unwritable};
+use crate::repo::catalog::{Catalog, NewPlace, Place, failed, is_unusable, is_unwritable, words};
 use crate::repo::enter;
 use crate::repo::file;
 use crate::repo::index::Index;
@@ -85,7 +85,7 @@ impl Repo {
             }
             Err(e) if is_unusable(&e) => {
                 *catalog = self.made_again(file)?;
-                self.tell_healed(&format!("could not be read ({e})"));
+                self.tell_healed(&format!("could not be read ({})", words(&e)));
             }
             Err(_) if file.is_none() => *catalog = self.made_again(file)?,
             Err(e) if is_unwritable(&e) => *catalog = self.without_writing(e)?,
@@ -141,9 +141,12 @@ impl Repo {
         )
         .is_err();
         if !full && !denied {
-            let message = format!(
-                "cannot be opened ({e}); it is an index, and can be deleted when nobody uses it"
-            );
+            let cause = fs::File::options().read(true).write(true).open(&path).err();
+            let message =
+                "cannot be opened; it is an index, and can be deleted when nobody uses it";
+            if let Some(cause) = cause {
+                return Err(Error::io(message, path.as_os_str().as_bytes(), cause));
+            }
             return Err(Error::at(
                 ErrorKind::Failed,
                 path.as_os_str().as_bytes(),
@@ -185,7 +188,7 @@ impl Repo {
         // Still open, so that no new file can be taken for it.
         let bad = identity(&self.catalog_path());
         *catalog = self.made_again(bad)?;
-        self.tell_healed(&format!("was damaged ({why})"));
+        self.tell_healed(&format!("was damaged ({})", words(why)));
         self.enter_news(catalog).map_err(Fault::error)
     }
 

@@ -7,18 +7,40 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use crate::model::Xattrs;
+use crate::model::{Error, ErrorKind, Xattrs};
+
+const UNREACHABLE: &str =
+    "is not mounted, and extended attributes are reached through it; mount /proc";
 
 /// The extended attributes of `name` in `dir` (of `dir` itself when the name is empty), sorted.
 ///
 /// There is no `lgetxattrat` before Linux 6.13, so the path goes through the handle's entry in
-/// `/proc/self/fd`, which resolves nothing but the handle; without /proc there are none.
+/// `/proc/self/fd`, which resolves nothing but the handle.
 ///
 /// # Errors
 /// The system's; a file system that keeps none has none.
 pub fn xattrs(dir: BorrowedFd<'_>, name: &[u8]) -> Result<Xattrs, std::io::Error> {
     let path = handle_path(dir, name);
-    collect(xattr::list(&path), |key| xattr::get(&path, key))
+    let found = collect(xattr::list(&path), |key| xattr::get(&path, key));
+    found.map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => std::io::Error::other(UNREACHABLE),
+        _ => e,
+    })
+}
+
+/// Refuses to go on where attributes would be passed over in silence.
+///
+/// # Errors
+/// When there is no `/proc/self/fd`.
+pub fn reachable() -> crate::model::Result<()> {
+    match has_proc() {
+        true => Ok(()),
+        false => Err(Error::at(ErrorKind::Failed, "/proc", UNREACHABLE)),
+    }
+}
+
+fn has_proc() -> bool {
+    std::path::Path::new("/proc/self/fd").exists()
 }
 
 /// The extended attributes of what a path leads to, links followed: for a handle's entry in `/proc/self/fd`.
@@ -71,9 +93,9 @@ fn handle_path(dir: BorrowedFd<'_>, name: &[u8]) -> PathBuf {
 
 /// The file system keeps none, or the entry went away.
 fn no_xattrs(error: &std::io::Error) -> bool {
-    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
-    matches!(
-        errno,
-        Some(Errno::OPNOTSUPP | Errno::NOENT | Errno::NODATA | Errno::PERM)
-    )
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::OPNOTSUPP | Errno::NODATA | Errno::PERM) => true,
+        Some(Errno::NOENT) => has_proc(),
+        _ => false,
+    }
 }
