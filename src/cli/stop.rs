@@ -1,32 +1,48 @@
 //! Signals that ask a program to stop: the first lets it end in good order, with nothing half and no temporary left; a
-//! second one ends it at once.
+//! later one ends it at once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag;
+use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
+
+use crate::model::{Error, Result};
+
+/// A terminal signals every process of a job, and the porcelain passes on what it gets: that is one request.
+const ONE_REQUEST: Duration = Duration::from_millis(500);
 
 /// Whether the program was asked to stop, and by which signal.
 #[derive(Default)]
 pub struct Stop {
     asked: Arc<AtomicBool>,
-    signal: Arc<AtomicUsize>,
+    signal: Arc<AtomicI32>,
 }
 
 impl Stop {
-    /// From now on SIGINT, SIGTERM and SIGHUP only ask, unless they are ignored (nohup(1), a job in the background).
-    /// Where the system refuses the handlers they end the program, as they would any.
+    /// From now on SIGINT, SIGTERM and SIGHUP only ask. Where the system refuses that, they end the program as they
+    /// would any.
     pub fn watch() -> Self {
         let stop = Stop::default();
-        for signal in [SIGINT, SIGTERM, SIGHUP]
-            .into_iter()
-            .filter(|s| !is_ignored(*s))
-        {
-            let _ = flag::register_conditional_default(signal, Arc::clone(&stop.asked));
-            let _ = flag::register_usize(signal, Arc::clone(&stop.signal), signal as usize);
-            let _ = flag::register(signal, Arc::clone(&stop.asked));
+        let (asked, by) = (Arc::clone(&stop.asked), Arc::clone(&stop.signal));
+        let Ok(mut signals) = signals(&[SIGINT, SIGTERM, SIGHUP]) else {
+            return stop;
+        };
+        let handle = signals.handle();
+        let mut first: Option<Instant> = None;
+        let listen = move || {
+            for signal in signals.forever() {
+                by.store(signal, Ordering::Relaxed);
+                asked.store(true, Ordering::Relaxed);
+                if first.get_or_insert_with(Instant::now).elapsed() > ONE_REQUEST {
+                    let _ = emulate_default_handler(signal);
+                }
+            }
+        };
+        if std::thread::Builder::new().spawn(listen).is_err() {
+            handle.close();
         }
         stop
     }
@@ -44,18 +60,27 @@ impl Stop {
     /// Ends the process by the signal that asked for it, if one did, so that whoever waits for it sees that.
     pub fn obey(&self) {
         if self.is_asked() {
-            let signal = self.signal.load(Ordering::Relaxed);
-            let _ = emulate_default_handler(i32::try_from(signal).unwrap_or(SIGTERM));
+            let _ = emulate_default_handler(self.signal.load(Ordering::Relaxed));
         }
     }
 }
 
-/// Whether the process was started with a signal ignored: proc_pid_status(5)'s SigIgn, a mask in hex.
-pub fn is_ignored(signal: i32) -> bool {
+/// Notice of those of the signals that the process was not started with ignored: nohup(1) and jobs in the background
+/// of a script mean that.
+///
+/// # Errors
+/// When the system refuses the handlers.
+pub fn signals(wanted: &[i32]) -> Result<Signals> {
+    let ignored = ignored();
+    let wanted = wanted.iter().filter(|n| ignored & 1 << (*n - 1) == 0);
+    Signals::new(wanted).map_err(|e| Error::io("cannot handle", "signals", e))
+}
+
+/// The signals that this process ignores, a bit each, the lowest for signal 1 (proc_pid_status(5)). Without /proc none
+/// is known to be.
+fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
+        .unwrap_or(0)
 }

@@ -12,6 +12,7 @@ use crate::porcelain::session::Session;
 use crate::porcelain::shell;
 use crate::porcelain::verdict::Finish;
 use crate::repo::Repo;
+use crate::repo::log::DONE;
 
 /// How far the last stage came, as the log has it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,8 +62,10 @@ fn progress(session: &Session, finish: &Finish, directory: &Path) -> Result<Prog
     let newest = operations.first().filter(|o| Some(o.begun.pid) == pid);
     Ok(match newest {
         None => Progress::None,
-        Some(operation) if operation.finished.is_none() => Progress::Some,
-        Some(_) => Progress::All,
+        Some(operation) => match &operation.finished {
+            Some(finished) if finished.outcome == DONE => Progress::All,
+            _ => Progress::Some,
+        },
     })
 }
 

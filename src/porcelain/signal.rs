@@ -12,10 +12,11 @@ use std::thread::JoinHandle;
 
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-use signal_hook::iterator::{Handle, Signals};
+use signal_hook::iterator::Handle;
 use signal_hook::low_level::{emulate_default_handler, signal_name};
 
 use crate::cli::Talk;
+use crate::cli::stop::signals;
 use crate::model::{Error, Result};
 use crate::repo::leftover::abandon;
 
@@ -47,7 +48,7 @@ impl Relay {
     /// # Errors
     /// When the system refuses the handlers.
     pub fn new() -> Result<Self> {
-        let mut signals = signals()?;
+        let mut signals = signals(&ENDING.map(|(n, _)| n))?;
         let state: Arc<Mutex<State>> = Arc::default();
         let (handle, known) = (signals.handle(), Arc::clone(&state));
         let work = move || {
@@ -113,7 +114,7 @@ impl Drop for Relay {
 /// # Errors
 /// When the system refuses the handlers.
 pub fn farewell(talk: Talk, what: &'static str, repository: PathBuf) -> Result<()> {
-    let mut signals = signals()?;
+    let mut signals = signals(&ENDING.map(|(n, _)| n))?;
     std::thread::spawn(move || {
         for number in signals.forever() {
             let word = signal_name(number).unwrap_or("a signal");
@@ -126,21 +127,4 @@ pub fn farewell(talk: Talk, what: &'static str, repository: PathBuf) -> Result<(
         }
     });
     Ok(())
-}
-
-/// Those of the signals that are not ignored.
-fn signals() -> Result<Signals> {
-    let ignored = ignored();
-    let wanted = ENDING
-        .into_iter()
-        .filter(|(n, _)| ignored & 1 << (n - 1) == 0);
-    Signals::new(wanted.map(|(n, _)| n)).map_err(|e| Error::io("cannot handle", "signals", e))
-}
-
-/// The signals that this process ignores, a bit each, the lowest for signal 1. Without /proc none is known to be.
-fn ignored() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
-        .unwrap_or(0)
 }
