@@ -150,9 +150,13 @@ fn round_of_directories(
         &waiting,
         |worker, synced, (at, made, not_made)| {
             let change = &changes[*at];
-            if worker.name(change, made, synced).is_err() {
+            match worker.name(change, made, synced) {
+                Ok(()) => {}
+                Err(report) if report.outcome == Outcome::Failed => {
+                    return Some((*at, (report, None), None));
+                }
                 // Once more, without the files, which come later.
-                return Some((*at, plain(worker, change), None));
+                Err(_) => return Some((*at, plain(worker, change), None)),
             }
             shared.add_fresh(&change.path);
             let report = Report::plain(Outcome::Done);
