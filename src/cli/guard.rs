@@ -7,6 +7,7 @@ use crate::cli::option::GuardArgs;
 use crate::cli::place::{Place, Places};
 use crate::model::{Change, Error, ErrorKind, RelPath, Result};
 use crate::ops::guard;
+use crate::repo::Operation;
 use crate::tree::Tree;
 
 /// A plan that is about to be performed.
@@ -91,7 +92,9 @@ impl Guarded<'_> {
             guard::home(self.changes, self.destination, &homes())?;
         }
         if !self.allowed.allow_unmounted {
-            guard::unmounted(&self.directories(), &|source| self.was_mounted(source))?;
+            let operations = self.operations()?;
+            let before = |source: &Path| was_mounted(&operations, source);
+            guard::unmounted(&self.directories(), &before)?;
         }
         if !self.allowed.allow_empty_source {
             let trees: Result<Vec<Box<dyn Tree>>> =
@@ -108,20 +111,25 @@ impl Guarded<'_> {
         guard::deletions(self.changes, self.destination, self.allowed.max_delete)
     }
 
-    /// Whether a source was a mount point when it was last used for this destination.
-    fn was_mounted(&self, source: &Path) -> bool {
-        let Ok(repo) = self.places.repo() else {
-            return false;
-        };
-        let operations = repo.operations(self.destination).unwrap_or_default();
-        let wanted = crate::repo::directory_at(source);
-        let mut sources = operations
-            .iter()
-            .flat_map(|operation| &operation.begun.sources);
-        sources
-            .find(|s| s.path == wanted)
-            .is_some_and(|s| s.mounted)
+    /// What was done to the destination before, as far as there is a repository that knows.
+    fn operations(&self) -> Result<Vec<Operation>> {
+        match self.places.repo() {
+            Ok(repo) => repo.operations(self.destination),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(e) => Err(e),
+        }
     }
+}
+
+/// Whether a source was a mount point when it was last used.
+fn was_mounted(operations: &[Operation], source: &Path) -> bool {
+    let wanted = crate::repo::directory_at(source);
+    let mut sources = operations
+        .iter()
+        .flat_map(|operation| &operation.begun.sources);
+    sources
+        .find(|s| s.path == wanted)
+        .is_some_and(|s| s.mounted)
 }
 
 /// The home directories of people: `$HOME`, and those of root and of accounts from 1000 up in /etc/passwd.

@@ -122,20 +122,15 @@ pub fn deletions(changes: &[Change], destination: &Path, limit: Option<MaxDelete
         return Ok(());
     }
     // What is gone already, as when a plan is run again, is not deleted any more.
-    let Ok(tree) = Local::open(destination) else {
-        return Ok(());
+    let tree = match Local::open(destination) {
+        Ok(tree) => tree,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(e),
     };
     let mut cursor = Cursor::new(&tree);
     let count = planned
         .filter(|c| !matches!(cursor.entry(&c.path), Ok(None)))
         .count() as u64;
-    let entries = || {
-        WalkDir::new(destination)
-            .min_depth(1)
-            .into_iter()
-            .flatten()
-            .count() as u64
-    };
     let over = match limit {
         Some(MaxDelete::Count(max)) => (count > max).then(|| format!("{max} are allowed")),
         None if count <= FEW => None,
@@ -144,7 +139,7 @@ pub fn deletions(changes: &[Change], destination: &Path, limit: Option<MaxDelete
                 Some(MaxDelete::Percent(n)) => n,
                 _ => HALF,
             };
-            let all = entries();
+            let all = entries(destination)?;
             (u128::from(count) * 100 > u128::from(all) * u128::from(percent))
                 .then(|| format!("{percent}% of its {all} entries are allowed"))
         }
@@ -158,6 +153,28 @@ pub fn deletions(changes: &[Change], destination: &Path, limit: Option<MaxDelete
         )),
         None => Ok(()),
     }
+}
+
+/// How many entries a directory has. What cannot be listed below it is not counted, which allows less.
+fn entries(directory: &Path) -> Result<u64> {
+    let mut all = 0;
+    for item in WalkDir::new(directory).min_depth(1) {
+        match item {
+            Ok(_) => all += 1,
+            Err(e) if e.depth() == 0 => {
+                let cause = e
+                    .into_io_error()
+                    .unwrap_or_else(|| std::io::ErrorKind::Other.into());
+                return Err(Error::io(
+                    "cannot list",
+                    directory.as_os_str().as_bytes(),
+                    cause,
+                ));
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(all)
 }
 
 /// Refuses deletions when the source is empty.

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use walkdir::WalkDir;
 
 use crate::disk::anchor::anchor;
@@ -222,8 +223,13 @@ impl Repo {
         let _making = making();
         loop {
             let file = file::temporary(&folder).map_err(cannot)?;
-            // Between making and locking it a sweeper may have taken it for a dead one.
-            let locked = flock(file.as_file(), FlockOperation::NonBlockingLockExclusive).is_ok();
+            // Between making and locking it a sweeper may have taken it for a dead one; any other refusal would be
+            // repeated for ever.
+            let locked = match flock(file.as_file(), FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => true,
+                Err(Errno::WOULDBLOCK | Errno::INTR) => false,
+                Err(e) => return Err(Error::io("cannot lock a file in", raw(&folder), e)),
+            };
             if locked && file.as_file().metadata().map_err(cannot)?.nlink() == 1 {
                 return Ok(file);
             }

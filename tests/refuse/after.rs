@@ -204,7 +204,12 @@ fn a_full_repository_is_told_in_our_words_and_can_be_pruned() {
     };
     let said = std::fs::read_to_string(p.s.path("said")).expect("it");
     let codes: Vec<_> = said.lines().filter(|l| l.starts_with("code ")).collect();
-    assert_eq!(codes[..4], ["code 9"; 4], "{said}");
+    // Import counts beforehand, and has no option to try nevertheless.
+    assert_eq!(
+        codes[..4],
+        ["code 9", "code 9", "code 9", "code 4"],
+        "{said}"
+    );
     assert_eq!(codes[codes.len() - 4..], ["code 0"; 4], "{said}");
     for line in said.lines().filter(|l| !l.starts_with("code ")) {
         assert!(
@@ -213,7 +218,6 @@ fn a_full_repository_is_told_in_our_words_and_can_be_pruned() {
         );
     }
     assert_eq!(told.text(), "", "no temporary");
-    Oracle::of(p.s.path("after")).without("x").len();
     assert_eq!(p.s.tree("after").read("new0"), noise(0, 200_000));
 }
 
@@ -226,8 +230,12 @@ fn a_full_disk_can_be_reverted() {
         return;
     };
     assert_eq!(told.text(), "code 0\n0\n41\ncode 0", "{told}");
-    p.s.sh("rm -f back/filler").code(0);
-    let found = Oracle::of(p.s.path("content")).differences(&Oracle::of(p.s.path("back")));
+    // The filler of the set-up has moved the time of the directory itself.
+    let (content, back) = (
+        Oracle::of(p.s.path("content")).rough(),
+        Oracle::of(p.s.path("back")).rough(),
+    );
+    let found = content.differences(&back);
     assert_eq!(found, "");
 }
 
@@ -441,7 +449,7 @@ fn a_clock_that_was_set_back() {
         .settle();
     src.mtime(".", future, 9);
     dst.mtime(".", future, 10);
-    let (wanted, before) = (Oracle::of(src.root()), Oracle::of(dst.root()));
+    let wanted = Oracle::of(src.root());
     s.run("fsync cp -q --delete src dst").code(0);
     wanted.assert_is(dst.root());
     s.run("fsync cp src dst")
@@ -480,5 +488,4 @@ open('repo/log.ndjson', 'w').writelines(out)";
     assert!(first.len() > 2);
     s.run("fsync-revert dst @{1} --to x")
         .code(predicates::prelude::predicate::in_iter([0, 2, 6]));
-    let _ = before;
 }

@@ -24,6 +24,8 @@ pub struct Ended {
     pub said: String,
     /// The calls that were made to fail.
     pub injected: Vec<String>,
+    /// Of those the syncs that are SQLite's, of the folder of a catalog that it has just synced. It does not mind.
+    pub catalog: Vec<String>,
 }
 
 impl Ground {
@@ -51,7 +53,8 @@ impl Ground {
         s.sh(more).code(0);
         let announced = vec![one, two];
         let source = Oracle::of(src.root());
-        s.sh("mkdir kept && cp -a src dst repo home kept/").code(0);
+        s.sh("mkdir kept && cp -a src dst home kept/ && { test ! -d repo || cp -a repo kept/; }")
+            .code(0);
         Ground {
             s,
             announced,
@@ -93,14 +96,15 @@ impl Ground {
             .expect("it runs");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let trace = fs::read(&log).map(|t| text(&t)).unwrap_or_default();
+        let failed = |line: &&str| line.contains("(INJECTED)");
+        let pairs = || trace.lines().zip(trace.lines().skip(1));
+        let catalog =
+            pairs().filter(|(before, line)| failed(line) && before.contains("catalog.db"));
         Ended {
             code: output.status.code().unwrap_or(-1),
             said: text(&output.stderr),
-            injected: trace
-                .lines()
-                .filter(|l| l.contains("(INJECTED)"))
-                .map(String::from)
-                .collect(),
+            injected: trace.lines().filter(failed).map(String::from).collect(),
+            catalog: catalog.map(|(_, line)| line.into()).collect(),
         }
     }
 

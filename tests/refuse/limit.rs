@@ -75,6 +75,32 @@ fn open_files() {
     assert!(whole > 0, "with some tens of files all of it works");
 }
 
+/// A guard that cannot look does not let pass.
+#[test]
+fn a_guard_that_cannot_look_at_the_destination_refuses() {
+    if !crate::support::strace() {
+        return;
+    }
+    let s = crate::support::Sandbox::new();
+    s.tree("src").file("f", "f").settle();
+    for n in 0..30 {
+        s.tree("dst").file(format!("{n}"), "precious");
+    }
+    s.sh("fsync-diff --json --delete src dst >plan").code(0);
+    let before = Oracle::of(s.path("dst"));
+    for call in ["openat", "openat2", "statx", "readlink", "getdents64"] {
+        for n in 1..quick_or_long(16, 60) {
+            for when in [format!("{n}"), format!("{n}+")] {
+                let told = s.sh(&format!(
+                    "strace -f --seccomp-bpf -o trace -e trace={call} -e inject={call}:error=EMFILE:when={when} fsync-apply <plan"
+                ));
+                assert_ne!(told.get_output().status.code(), Some(0), "{call} {when}");
+                before.assert_is(s.path("dst"));
+            }
+        }
+    }
+}
+
 #[test]
 fn memory() {
     let step = quick_or_long(60_000, 5_000);
@@ -136,6 +162,7 @@ fn processes_and_threads() {
                 code,
                 said,
                 injected: Vec::new(),
+                catalog: Vec::new(),
             };
             let mut faults = Vec::new();
             voice(&ended, &mut faults);

@@ -1,6 +1,6 @@
 //! Every call of every program fails, once and from then on. The quick form samples, the long form does all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::ground::{Ended, Ground, Look, look};
 use crate::support::{long, strace};
@@ -161,7 +161,6 @@ fn case(
     program: &Program,
     wanted: &Look,
     inject: &str,
-    last: bool,
 ) -> Option<(Ended, Vec<String>)> {
     ground.reset();
     let ended = ground.run(program.script, inject);
@@ -188,7 +187,7 @@ fn case(
         }
         ground.judge(&ended, wanted, &mut faults);
         if ended.code == 0 {
-            claims(ground, wanted, &ended, (inject, last), &mut faults);
+            claims(ground, wanted, &ended, inject, &mut faults);
         }
     }
     if !inject.contains("unlink") {
@@ -222,20 +221,13 @@ fn case(
 }
 
 /// Who ends with 0 has done all, and durably.
-fn claims(
-    ground: &Ground,
-    wanted: &Look,
-    ended: &Ended,
-    (inject, last): (&str, bool),
-    faults: &mut Vec<String>,
-) {
+fn claims(ground: &Ground, wanted: &Look, ended: &Ended, inject: &str, faults: &mut Vec<String>) {
     if look(&ground.s.tree("dst")) != *wanted {
         faults.push("it says that all is done".into());
     }
     let once_full = inject.contains("ENOSPC") && !inject.ends_with('+');
     let unsynced = |l: &&String| {
-        // The last sync of a run is SQLite's, of the folder from which it has removed its WAL, and need not succeed.
-        let catalog = l.contains("catalog.db") || last && l.contains("/repo>");
+        let catalog = l.contains("catalog.db") || ended.catalog.contains(l);
         // Full, BACKUP is written another way, and the folder is synced again.
         l.contains("sync(") && !catalog && !(once_full && l.contains("/dst"))
     };
@@ -264,11 +256,10 @@ fn sweep(name: &str) {
             continue;
         }
         let count = calls(&ground, &program, names);
-        for errno in *errnos {
-            for when in moments(count, errno) {
-                let last = when.trim_end_matches('+') == count.to_string();
+        for (nth, errno) in errnos.iter().enumerate() {
+            for when in moments(count, nth) {
                 let inject = format!("{names}:error={errno}:when={when}");
-                let Some((ended, faults)) = case(&ground, &program, &wanted, &inject, last) else {
+                let Some((ended, faults)) = case(&ground, &program, &wanted, &inject) else {
                     continue;
                 };
                 cases += 1;
@@ -298,21 +289,20 @@ fn sweep(name: &str) {
     }
 }
 
-/// When a call fails: once, or from then on (`N+`).
-fn moments(count: usize, errno: &str) -> Vec<String> {
-    if count == 0 {
-        return Vec::new();
+/// When a call fails: once, or from then on (`N+`). The quick form takes a moment for each error, early, in the middle
+/// or at the end; the long form takes all.
+fn moments(count: usize, nth: usize) -> Vec<String> {
+    match (count, long()) {
+        (0, _) => Vec::new(),
+        (_, true) => (1..=count)
+            .flat_map(|n| [n.to_string(), format!("{n}+")])
+            .collect(),
+        (_, false) => vec![match nth {
+            0 => count.div_ceil(2).to_string(),
+            1 => format!("{}+", count.div_ceil(3)),
+            _ => count.to_string(),
+        }],
     }
-    let step = if long() { 1 } else { count.div_ceil(2) };
-    let picked: BTreeSet<usize> = (1..=count).step_by(step).chain([count]).collect();
-    let mut all = Vec::new();
-    for n in picked {
-        all.push(n.to_string());
-        if errno != "EIO" || long() {
-            all.push(format!("{n}+"));
-        }
-    }
-    all
 }
 
 #[test]
