@@ -18,6 +18,7 @@ pub mod tag;
 pub mod talk;
 pub mod target;
 pub mod through;
+pub mod trust;
 
 pub use start::{Program, start};
 pub use talk::Talk;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::cli::trust::location;
 use crate::model::quote::quote;
 use crate::model::{Exit, Result};
 use crate::porcelain::history::open;
@@ -55,12 +56,13 @@ impl Copy {
     pub fn run(self, session: &Session) -> Result<u8> {
         use std::os::unix::ffi::OsStrExt;
         let repo = open(session)?;
-        let done = copy(&repo, &self.other)?;
+        let other = location(&self.other);
+        let done = copy(&repo, &other)?;
         for damage in &done.damaged {
             session.talk.error(&format!("{damage}; it was not copied"));
         }
         // Opening makes its catalog.
-        let other = Repo::open(&self.other)?;
+        let other = Repo::open(other)?;
         other.notices().iter().for_each(|n| session.talk.note(n));
         let name = quote(other.path().as_os_str().as_bytes());
         session.talk.note(&format!("{name}: {}", words(&done)));

@@ -1,7 +1,6 @@
 //! Checks one archive by itself: that it is the bytes that its name says, and reads as the zip file that it should be. A second
 //! reader, the `zip` crate, is asked too, so that no fault of our own reader and writer agree with each other.
 
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::os::unix::ffi::OsStrExt;
 
@@ -12,6 +11,7 @@ use crate::model::{Error, ErrorKind, Result, SnapshotId};
 use crate::repo::catalog::NewPlace;
 use crate::repo::index::{Index, What};
 use crate::repo::local;
+use crate::repo::plain;
 use crate::repo::store::Repo;
 
 /// What an archive turned out to be.
@@ -78,7 +78,7 @@ fn digest(repo: &Repo, id: SnapshotId) -> Result<()> {
     let path = repo.archive_path(id);
     let name = path.as_os_str().as_bytes();
     let cannot = |e| Error::io("cannot read", name, e);
-    let mut file = File::open(&path).map_err(cannot)?;
+    let mut file = plain::open(&path).map_err(cannot)?;
     let mut digest = Sha1::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
@@ -129,7 +129,7 @@ fn second_opinion(repo: &Repo, id: SnapshotId, index: &Index) -> Result<()> {
     let path = repo.archive_path(id);
     let name = path.as_os_str().as_bytes();
     let damaged = |message: String| Error::at(ErrorKind::Damaged, name, message);
-    let file = File::open(&path).map_err(|e| Error::io("cannot open", name, e))?;
+    let file = plain::open(&path).map_err(|e| Error::io("cannot open", name, e))?;
     let mut zip = zip::ZipArchive::new(BufReader::new(file)).map_err(|e| damaged(e.to_string()))?;
     if zip.len() != index.items.len() {
         return Err(damaged(format!(

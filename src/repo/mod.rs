@@ -3,6 +3,7 @@
 //! | module | job |
 //! |---|---|
 //! | [`store`], [`upkeep`] | the folder: opening it, committing an archive, keeping the catalog up to date |
+//! | [`trust`], [`plain`] | whose it may be, and what may lie in it |
 //! | [`writer`], [`header`], [`reader`], [`index`] | zip files |
 //! | [`archive`], [`large`], [`deflate`], [`place`], [`pack`] | contents into an archive, and out of it |
 //! | [`manifest`], [`node`], [`link`], [`chunk`], [`info`] | what a snapshot says |
@@ -54,6 +55,7 @@ pub mod older;
 pub mod order;
 pub mod pack;
 pub mod place;
+pub mod plain;
 pub mod policy;
 pub mod prune;
 pub mod reach;
@@ -75,6 +77,7 @@ pub mod tag;
 pub mod tar;
 pub mod tarball;
 pub mod text;
+pub mod trust;
 pub mod upkeep;
 pub mod verify;
 pub mod writer;
@@ -86,3 +89,4 @@ pub use snapshot::SnapshotTree;
 pub use store::Repo;
 pub use tag::Tag;
 pub use text::PathText;
+pub use trust::Location;
