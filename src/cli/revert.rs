@@ -22,6 +22,7 @@ use crate::ops::diff::{Item, Plan, diff};
 use crate::ops::guard;
 use crate::ops::revert::{Revert, Reverted, inside, leave, only, options, whole};
 use crate::ops::snap::lock_directory;
+use crate::ops::space::check_capacity;
 use crate::protocol::{SnapshotRecord, Writer};
 use crate::repo::{Info, Repo};
 use crate::tree::Tree;
@@ -312,6 +313,7 @@ impl Args {
                 message,
             ));
         }
+        check_capacity(new.parent().unwrap_or(&new), &target.counts)?;
         let plan = self.plan(repo, target, None, &[])?;
         if dry_run {
             return self.print_plan(target, &new, &plan);

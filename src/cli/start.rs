@@ -1,11 +1,12 @@
 //! How every program begins and ends: arguments, limits, one line for an error, the exit code.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::cli::talk::Talk;
+use crate::cli::talk::{Talk, shown};
 use crate::model::{Error, ErrorKind, Exit};
 
 /// A program: its parsed arguments know how to run.
@@ -27,10 +28,25 @@ pub trait Program: Parser {
 pub fn start<P: Program>() -> ExitCode {
     raise_file_limit();
     outlive_size_limit();
-    let program = P::parse();
+    let program = parsed::<P>();
     let talk = program.talk();
     let exit = program.run().unwrap_or_else(|error| report(talk, &error));
     ExitCode::from(exit.code())
+}
+
+/// The process's arguments. What is wrong with them is said without what a terminal would obey: clap quotes arguments
+/// as they are.
+pub fn parsed<P: Parser>() -> P {
+    P::try_parse().unwrap_or_else(|error| {
+        if !error.use_stderr() {
+            error.exit();
+        }
+        let text = error.render().to_string();
+        let shown: String = text.lines().map(|line| shown(line) + "\n").collect();
+        // Nobody is left to be told that stderr is closed.
+        let _ = std::io::stderr().lock().write_all(shown.as_bytes());
+        std::process::exit(i32::from(Exit::Usage.code()))
+    })
 }
 
 /// Prints the one line of an error and says which code it deserves.

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use crate::model::quote::is_hidden;
+
 /// A program's voice.
 #[derive(Clone, Copy, Debug)]
 pub struct Talk {
@@ -44,15 +46,20 @@ impl Talk {
     }
 
     fn say(self, message: &str) {
-        // Whatever a message quotes, it stays one line and moves no cursor.
-        let message: String = message
-            .chars()
-            .flat_map(|c| match c.is_control() {
-                true => c.escape_default().collect::<Vec<_>>(),
-                false => vec![c],
-            })
-            .collect();
+        let message = shown(message);
         // Nobody is left to be told that stderr is closed.
         let _ = writeln!(std::io::stderr().lock(), "{}: {message}", self.name);
     }
+}
+
+/// Text as it may reach a terminal: whatever it quotes, it stays one line, moves no cursor and hides nothing.
+pub fn shown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_hidden(c) {
+            true => out.extend(c.escape_default()),
+            false => out.push(c),
+        }
+    }
+    out
 }

@@ -118,7 +118,8 @@ fn at_limit(source: Time, here: Time) -> bool {
         return false;
     }
     let near = |limit: i64| {
-        let beside = (here.secs - limit).abs();
+        // A manifest or a plan may say any time.
+        let beside = here.secs.saturating_sub(limit).saturating_abs();
         beside <= ZONES && beside % QUARTER == 0
     };
     match source > here {

@@ -8,8 +8,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 pub mod arguments;
 pub mod cat;
 pub mod cp;
@@ -44,7 +42,7 @@ pub mod verify;
 
 pub use arguments::Fsync;
 
-use crate::cli::start::report;
+use crate::cli::start::{parsed, report};
 
 /// The program's name, as its messages begin.
 pub const NAME: &str = "fsync";
@@ -54,7 +52,7 @@ pub fn start() -> ExitCode {
     if let Some(code) = dispatch::verbatim(std::env::args_os()) {
         return code;
     }
-    let fsync = Fsync::parse();
+    let fsync = parsed::<Fsync>();
     let talk = fsync.global.common.talk(NAME);
     match fsync.run() {
         Ok(code) => ExitCode::from(code),
