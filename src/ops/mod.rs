@@ -32,6 +32,7 @@ pub mod revert;
 pub mod settle;
 pub mod snap;
 pub mod space;
+pub mod special;
 pub mod stale;
 pub mod step;
 mod survey;
