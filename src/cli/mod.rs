@@ -21,6 +21,7 @@ pub mod talk;
 pub mod target;
 pub mod thread;
 pub mod through;
+pub mod trust;
 
 pub use start::{Program, start};
 pub use talk::Talk;

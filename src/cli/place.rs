@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::cli::option::Common;
+use crate::cli::trust::location;
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
 use crate::ops::guard::absolute;
 use crate::protocol::Root;
@@ -58,7 +59,7 @@ impl Places {
         if let Some(repo) = self.repo.get() {
             return Ok(repo);
         }
-        let repo = Repo::open(&self.repository)?;
+        let repo = Repo::open(location(&self.repository))?;
         Ok(self.repo.get_or_init(|| repo))
     }
 

@@ -23,6 +23,7 @@ use crate::ops::diff::{Item, Plan, diff};
 use crate::ops::guard;
 use crate::ops::revert::{Revert, Reverted, inside, leave, only, options, whole};
 use crate::ops::snap::lock_directory;
+use crate::ops::space::check_capacity;
 use crate::protocol::{SnapshotRecord, Writer};
 use crate::repo::{Info, Repo};
 use crate::tree::Tree;
@@ -352,6 +353,7 @@ impl Args {
         let new = guard::absolute(new)?;
         guard::roots(&[], &new, Some(places.repository()))?;
         empty(&new)?;
+        check_capacity(new.parent().unwrap_or(&new), &target.counts)?;
         let plan = self.plan(repo, target, None, &[])?;
         if self.dry_run {
             return self.print_plan(target, &new, &plan);

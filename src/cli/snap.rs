@@ -14,6 +14,7 @@ use crate::cli::place::Places;
 use crate::cli::start::Program;
 use crate::cli::talk::Talk;
 use crate::cli::through;
+use crate::cli::trust::location;
 use crate::disk::mount::Mounts;
 use crate::model::filter::only_directory;
 use crate::model::quote::quote;
@@ -194,7 +195,7 @@ impl Snap {
     }
 
     fn export(&self, spec: &[u8]) -> Result<Exit> {
-        let repo = Repo::open(&self.common.repository()?)?;
+        let repo = Repo::open(location(&self.common.repository()?))?;
         let here = std::env::current_dir().ok();
         let id = repo.resolve(spec, here.as_deref())?;
         Ok(self.export_to.run(&repo, id, self.talk())?)
@@ -214,7 +215,7 @@ pub fn open_for(repository: &Path, dir: &Local) -> crate::model::Result<Repo> {
     if path.starts_with(absolute(repository)) {
         return Err(refuse("lies in the repository"));
     }
-    let repo = Repo::create(repository)?;
+    let repo = Repo::create(location(repository))?;
     match is_inside(&repo, path) {
         true => Err(refuse("lies in the repository")),
         false => Ok(repo),

@@ -8,7 +8,7 @@ use rustix::fs::Mode;
 use rustix::process::{Resource, getrlimit, setrlimit, umask};
 
 use crate::cli::memory;
-use crate::cli::talk::Talk;
+use crate::cli::talk::{Talk, shown};
 use crate::cli::thread;
 use crate::model::{Error, ErrorKind, Exit};
 
@@ -50,17 +50,24 @@ pub fn prepare(name: &'static str) {
     keep_what_is_made();
 }
 
-/// Parses the process's arguments. Help that cannot be printed is an error like any other.
+/// Parses the process's arguments. Help that cannot be printed is an error like any other. What is wrong with them is
+/// said without what a terminal would obey: clap quotes arguments as they are.
 ///
 /// # Errors
 /// What the run comes to when it ends here.
 pub fn parse<P: Parser>(name: &'static str) -> Result<P, Exit> {
     P::try_parse().map_err(|error| {
+        if error.use_stderr() {
+            let text = error.render().to_string();
+            let shown: String = text.lines().map(|line| shown(line) + "\n").collect();
+            // Nobody is left to be told that stderr is closed.
+            let _ = std::io::stderr().lock().write_all(shown.as_bytes());
+            return Exit::Usage;
+        }
         let printed = error.print().and_then(|()| std::io::stdout().flush());
-        match (error.use_stderr(), printed) {
-            (true, _) => Exit::Usage,
-            (false, Ok(())) => Exit::Done,
-            (false, Err(e)) => {
+        match printed {
+            Ok(()) => Exit::Done,
+            Err(e) => {
                 let error = Error::io("cannot write", "standard output", e);
                 let error = error.as_kind(ErrorKind::Stdout);
                 report(Talk::new(name, false, false), &error.into())

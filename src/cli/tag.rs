@@ -13,7 +13,8 @@ use serde::Serialize;
 use crate::cli::option::Common;
 use crate::cli::start::Program;
 use crate::cli::talk::Talk;
-use crate::model::quote::{quote, quote_if_odd};
+use crate::cli::trust::location;
+use crate::model::quote::{escape_json, quote, quote_if_hidden, quote_if_odd};
 use crate::model::{Error, ErrorKind, Exit, SnapshotId, Time};
 use crate::protocol::Writer;
 use crate::repo::resolve::absolute;
@@ -98,7 +99,7 @@ impl Program for TagProgram {
 
     fn run(self) -> Result<Exit> {
         self.common.enter()?;
-        let repo = Repo::open(&self.common.repository()?)?;
+        let repo = Repo::open(location(&self.common.repository()?))?;
         for notice in repo.notices() {
             self.talk().note(&notice);
         }
@@ -191,11 +192,19 @@ impl TagProgram {
                         directory: &tag.directory,
                     },
                 )?;
+                escape_json(&mut line, 0);
             } else {
                 let id = tag
                     .id
                     .map_or(Cow::Borrowed("-"), |id| id.to_string().into());
-                line.extend(format!("{}\t{}\t{id}", tag.time.rfc3339(), tag.name).into_bytes());
+                line.extend(
+                    format!(
+                        "{}\t{}\t{id}",
+                        tag.time.rfc3339(),
+                        quote_if_hidden(&tag.name)
+                    )
+                    .into_bytes(),
+                );
                 if with_directory {
                     line.push(b'\t');
                     line.extend(quote_if_odd(&tag.directory.0));

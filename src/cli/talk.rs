@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use crate::model::quote::is_hidden;
+
 /// A program's voice.
 #[derive(Clone, Copy, Debug)]
 pub struct Talk {
@@ -45,13 +47,7 @@ impl Talk {
 
     fn say(self, message: &str) {
         // Whatever a message quotes, it stays one line, moves no cursor and floods no terminal.
-        let message: String = shortened(message)
-            .chars()
-            .flat_map(|c| match c.is_control() {
-                true => c.escape_default().collect::<Vec<_>>(),
-                false => vec![c],
-            })
-            .collect();
+        let message = shown(&shortened(message));
         // One write, so that lines of several programs do not mix. Nobody is left to be told that stderr is closed.
         let line = format!("{}: {message}\n", self.name);
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
@@ -83,4 +79,16 @@ mod tests {
         let said = shortened(&long);
         assert!(said.len() < LONGEST + 20 && said.starts_with("begin ") && said.ends_with(" end"));
     }
+}
+
+/// Text as it may reach a terminal: whatever it quotes, it stays one line, moves no cursor and hides nothing.
+pub fn shown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_hidden(c) {
+            true => out.extend(c.escape_default()),
+            false => out.push(c),
+        }
+    }
+    out
 }

@@ -2,11 +2,21 @@
 
 use std::fmt::Write;
 
-/// Whether `bytes` can stand in a line without quotes: no control character, quote or backslash,
+/// Whether a character must not reach a terminal: it would move the cursor, change the direction of what follows, or
+/// not be seen at all, so that one name looks like another.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Whether `bytes` can stand in a line without quotes: no character that is hidden, quote or backslash,
 /// and valid UTF-8.
 fn is_plain(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes)
-        .is_ok_and(|s| !s.is_empty() && s.chars().all(|c| !c.is_control() && c != '"' && c != '\\'))
+    let plain = |c: char| !is_hidden(c) && c != '"' && c != '\\';
+    std::str::from_utf8(bytes).is_ok_and(|s| !s.is_empty() && s.chars().all(plain))
 }
 
 /// The name as the line form prints it: itself when it is plain, else [`quote`]d.
@@ -47,7 +57,7 @@ fn push_char(out: &mut String, c: char) {
         '\x0b' => out.push_str("\\v"),
         '\x0c' => out.push_str("\\f"),
         '\r' => out.push_str("\\r"),
-        c if c.is_control() => {
+        c if is_hidden(c) => {
             let mut buf = [0; 4];
             for &b in c.encode_utf8(&mut buf).as_bytes() {
                 push_octal(out, b);
@@ -60,6 +70,40 @@ fn push_char(out: &mut String, c: char) {
 fn push_octal(out: &mut String, b: u8) {
     // Writing to a String cannot fail.
     let _ = write!(out, "\\{b:03o}");
+}
+
+/// The text itself, or [`quote`]d when something in it is hidden: for tags, which may hold quotes.
+pub fn quote_if_hidden(text: &str) -> String {
+    match text.chars().any(is_hidden) {
+        true => quote(text.as_bytes()),
+        false => text.to_string(),
+    }
+}
+
+/// Writes what is hidden in the JSON that begins at `from` as escapes, which mean the same to whoever parses it.
+pub fn escape_json(out: &mut Vec<u8>, from: usize) {
+    let tail = &out[from..];
+    if tail.is_ascii() && !tail.contains(&0x7f) {
+        return;
+    }
+    let Ok(text) = std::str::from_utf8(tail) else {
+        return;
+    };
+    let mut escaped = String::with_capacity(text.len() + 32);
+    for c in text.chars() {
+        match is_hidden(c) && !c.is_ascii_whitespace() {
+            true => {
+                let mut units = [0; 2];
+                for unit in c.encode_utf16(&mut units) {
+                    // Writing to a String cannot fail.
+                    let _ = write!(escaped, "\\u{unit:04x}");
+                }
+            }
+            false => escaped.push(c),
+        }
+    }
+    out.truncate(from);
+    out.extend_from_slice(escaped.as_bytes());
 }
 
 /// The bytes that [`quote_if_odd`] was given; `None` when `text` begins with a quote and is not
@@ -118,7 +162,25 @@ mod tests {
         assert_eq!(quote(b"a\nb"), r#""a\nb""#);
         assert_eq!(quote(b"a\x1b\xffb"), r#""a\033\377b""#);
         assert_eq!(quote_if_odd("äb c".as_bytes()), "äb c".as_bytes());
+        assert_eq!(
+            quote("\u{202e}a\u{9b}".as_bytes()),
+            r#""\342\200\256a\302\233""#
+        );
+        assert_eq!(quote_if_odd("\u{200b}".as_bytes()), br#""\342\200\213""#);
         assert_eq!(quote_if_odd(b"a\\b"), br#""a\\b""#);
+    }
+
+    #[test]
+    fn json_means_the_same() {
+        let text = "a\u{9b}\u{7f}\u{202e}\u{e0041}\u{e4}\n";
+        let json = serde_json::to_vec(text).unwrap();
+        let mut escaped = b"\x7f".to_vec();
+        escaped.extend(&json);
+        escape_json(&mut escaped, 1);
+        assert_eq!(escaped[0], 0x7f);
+        let shown = std::str::from_utf8(&escaped[1..]).unwrap();
+        assert!(!shown.chars().any(is_hidden) && shown.contains('\u{e4}'));
+        assert_eq!(serde_json::from_str::<String>(shown).unwrap(), text);
     }
 
     #[test]
@@ -139,7 +201,7 @@ mod tests {
         #[test]
         fn comes_back(bytes in proptest::collection::vec(any::<u8>(), 1..40)) {
             let text = quote_if_odd(&bytes);
-            prop_assert!(!text.iter().any(|b| *b < 0x20));
+            prop_assert!(!String::from_utf8_lossy(&text).chars().any(is_hidden));
             prop_assert_eq!(unquote(&text), Some(bytes));
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::model::{Change, Clock, Counts, Filter, Listed, Medium, Problem, RelPath, Result, Skip};
 use crate::ops::part::Part;
+use crate::ops::snap::pool;
 use crate::ops::stale::Terms;
 use crate::ops::walk::Walk;
 use crate::ops::{link, rename};
@@ -157,9 +158,10 @@ pub fn diff(source: &dyn Tree, destination: Option<&dyn Tree>, options: &Options
         source,
         destination,
     };
+    // A snapshot may be as deep as a path can be.
     let Part {
         mut items, links, ..
-    } = walk.roots()?;
+    } = pool()?.install(|| walk.roots())?;
     link::plan(&mut items, &links);
     if options.renames && options.delete {
         items = rename::find(items, &links, source, destination, options);

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use crate::model::{Entry, Filter, Kind, NodeId, RelPath, Result, Rule, SnapshotId, State, Time};
 use crate::repo::manifest::Child;
+use crate::repo::snapshot::Allowance;
 use crate::repo::{Info, PathText, Repo};
 
 /// What is looked for.
@@ -151,10 +152,11 @@ fn step(
         new,
     }];
     level.retain(|pair| pair.old != pair.new);
+    let allowance = Allowance::of(&info.counts);
     while !level.is_empty() {
         let read: Result<Vec<_>> = level
             .par_iter()
-            .map(|pair| compare(repo, info, pair, pattern))
+            .map(|pair| compare(repo, info, pair, (pattern, &allowance)))
             .collect();
         let mut next = Vec::new();
         for (versions, below) in read? {
@@ -171,11 +173,13 @@ fn compare(
     repo: &Repo,
     info: &Info,
     pair: &Pair,
-    pattern: &Pattern,
+    (pattern, allowance): (&Pattern, &Allowance),
 ) -> Result<(Vec<Version>, Vec<Pair>)> {
     let read = |node: Option<NodeId>| node.map_or_else(|| Ok(Vec::new()), |n| repo.entries(n));
     let (mut versions, mut below) = (Vec::new(), Vec::new());
-    for (old, new) in merge(read(pair.old)?, read(pair.new)?) {
+    let now = read(pair.new)?;
+    allowance.take(now.len(), &pair.path)?;
+    for (old, new) in merge(read(pair.old)?, now) {
         let Some(entry) = new.as_ref().or(old.as_ref()).map(|c| &c.entry) else {
             continue;
         };

@@ -21,6 +21,7 @@ use crate::ops::own::Own;
 use crate::ops::read::{LARGE, cut};
 use crate::ops::snap::pool;
 use crate::ops::space::{refused, room_of};
+use crate::ops::special::Special;
 use crate::ops::survey::Survey;
 use crate::ops::unzip;
 use crate::repo::archive::{Archive, Purpose};
@@ -53,6 +54,8 @@ pub struct Imported {
     pub new: bool,
     /// What was passed over, and why.
     pub skipped: Vec<Problem>,
+    /// What in it grants rights.
+    pub special: Special,
 }
 
 /// What a zip turned out to hold.
@@ -65,6 +68,7 @@ pub(super) struct Taken {
     /// Of those, what was to be forgotten.
     pub forgotten: Vec<RelPath>,
     pub skipped: Vec<Problem>,
+    pub special: Special,
 }
 
 /// Records a zip file as a snapshot without a parent. No head moves, and no directory is touched.
@@ -306,7 +310,7 @@ impl Desk<'_> {
         if let Some(id) = twin {
             tag.map_or(Ok(()), |tag| repo.set_tag(directory, tag, id))?;
         }
-        let skipped = taken.skipped.clone();
+        let (skipped, special) = (taken.skipped.clone(), taken.special);
         let id = match twin {
             Some(id) => id,
             None => {
@@ -321,6 +325,7 @@ impl Desk<'_> {
             id,
             new: twin.is_none(),
             skipped,
+            special,
         })
     }
 

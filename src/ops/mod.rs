@@ -33,6 +33,7 @@ pub mod revert;
 pub mod settle;
 pub mod snap;
 pub mod space;
+pub mod special;
 mod stage;
 pub mod stale;
 pub mod step;

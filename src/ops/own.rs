@@ -15,6 +15,7 @@ use crate::model::{
 };
 use crate::ops::import::{Desk, Fault, Imported, Taken};
 use crate::ops::read::LARGE;
+use crate::ops::special::Special;
 use crate::repo::archive::Archive;
 use crate::repo::catalog::Place;
 use crate::repo::chunk;
@@ -49,6 +50,7 @@ struct Gathered<'a> {
     unreadable: Vec<RelPath>,
     /// Of the paths that are hard links, what their nodes say.
     linked: HashMap<RelPath, Option<Vec<u8>>>,
+    special: Special,
 }
 
 impl<'a> Own<'a> {
@@ -149,6 +151,7 @@ impl<'a> Own<'a> {
                 .cloned()
                 .map(|p| (p, None))
                 .collect(),
+            special: Special::default(),
         };
         self.directory(&RelPath::root(), node, &mut gathered)?;
         self.check_groups(&groups, &gathered.linked)?;
@@ -163,6 +166,7 @@ impl<'a> Own<'a> {
             forgotten: info.forgotten_among(&gathered.unreadable),
             unreadable: gathered.unreadable,
             skipped: Vec::new(),
+            special: gathered.special,
         };
         self.desk.commit(archive, taken)
     }
@@ -242,7 +246,9 @@ impl<'a> Own<'a> {
                 let below = self.sum(node, above + 1, sums)?;
                 sum.depth = sum.depth.max(below.depth + 1);
                 sum.largest = sum.largest.max(below.largest);
-                sum.counts = plus(sum.counts, below.counts)
+                sum.counts = sum
+                    .counts
+                    .plus(below.counts)
                     .ok_or_else(|| self.bad("its tree is impossibly large"))?;
             }
         }
@@ -283,6 +289,7 @@ impl<'a> Own<'a> {
                 let whole = (!child.entry.is_dir()).then(|| manifest::directory(&[nameless]));
                 *says = whole;
             }
+            gathered.special.look(child);
             if child.unstable {
                 gathered.unstable.push(path.clone());
             }
@@ -385,13 +392,4 @@ fn foul(desk: &Desk<'_>, e: &Error) -> Error {
         ErrorKind::Damaged => desk.zip.bad(e.cause()),
         _ => Error::at(e.kind(), &desk.zip.name, e.cause()),
     }
-}
-
-fn plus(a: Counts, b: Counts) -> Option<Counts> {
-    Some(Counts {
-        files: a.files.checked_add(b.files)?,
-        directories: a.directories.checked_add(b.directories)?,
-        others: a.others.checked_add(b.others)?,
-        content_bytes: a.content_bytes.checked_add(b.content_bytes)?,
-    })
 }

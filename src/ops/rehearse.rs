@@ -14,6 +14,7 @@ use crate::ops::apply::{Job, apply};
 use crate::ops::diff::{Item, Plan, diff};
 use crate::ops::outcome::Report;
 use crate::ops::revert::{only, options, whole};
+use crate::ops::space::check_capacity;
 use crate::repo::finding::{Finding, Subject};
 use crate::repo::{Info, PathText, Repo};
 use crate::tree::local::Local;
@@ -66,6 +67,9 @@ pub fn choose(repo: &Repo, count: usize) -> Result<Vec<Info>> {
 /// When there is no scratch space, or too little of it.
 pub fn rehearse(repo: &Repo, info: &Info, scratch: &Path) -> Result<Result<Rehearsed, Finding>> {
     let cannot = |e| Error::io("cannot restore into", scratch.as_os_str().as_bytes(), e);
+    if let Err(e) = check_capacity(scratch, &info.counts) {
+        return Ok(Err(differs(info, e.to_string())));
+    }
     let space = tempfile::Builder::new()
         .prefix("fsync-restore-")
         .tempdir_in(scratch)

@@ -10,6 +10,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use crate::disk::backup;
 use crate::model::{
     ContentId, Error, ErrorKind, Filter, Kind, RelPath, Result, Rule, SnapshotId, State, Time,
 };
@@ -151,6 +152,9 @@ fn look_alive<'r>(repo: &'r Repo, holdings: &mut Holdings<'r>, all: &[Info]) -> 
             return Ok(());
         };
         looked.insert((info.directory.clone(), info.rules.clone()));
+        if !is_recorded(repo, &info.directory)? {
+            continue;
+        }
         let scratch = repo.new_pack();
         if record(repo, &info, &scratch).is_ok()
             && let Some(found) = take_apart(&scratch)?
@@ -158,6 +162,20 @@ fn look_alive<'r>(repo: &'r Repo, holdings: &mut Holdings<'r>, all: &[Info]) -> 
             holdings.add(found);
         }
     }
+}
+
+/// Whether a directory was recorded here: the log says so, or its BACKUP file. An archive that somebody put there may
+/// name any, the root of all among them.
+fn is_recorded(repo: &Repo, directory: &PathText) -> Result<bool> {
+    let path = Path::new(OsStr::from_bytes(&directory.0));
+    if !path.is_absolute() || path == Path::new("/") {
+        return Ok(false);
+    }
+    if repo.logged_head(directory)?.is_some() {
+        return Ok(true);
+    }
+    let marked = Local::open(path).and_then(|dir| backup::read(dir.handle()));
+    Ok(matches!(marked, Ok(Some(_))))
 }
 
 /// Records a directory as it is now, into an archive that is only taken apart.

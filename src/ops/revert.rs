@@ -19,6 +19,7 @@ use crate::ops::diff::{Item, Options, Plan, diff};
 use crate::ops::link::relink;
 use crate::ops::outcome::{Outcome, Report};
 use crate::ops::snap::{SnapOptions, snap_locked};
+use crate::ops::space;
 use crate::ops::stale::{Terms, is_like};
 use crate::repo::log::{Begin, DONE, Work};
 use crate::repo::{Info, Repo, directory_of};
@@ -96,6 +97,7 @@ impl Revert<'_> {
             ..SnapOptions::default()
         };
         let head = self.repo.head(self.dir)?.id;
+        space::check_capacity(self.dir.path(), &self.target.counts)?;
         let target = self.repo.tree(self.target.id)?;
         let present = snap_locked(self.repo, self.dir, &recorded, held)?;
         let now = self.repo.tree(present.id)?;

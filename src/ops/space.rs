@@ -20,6 +20,7 @@ use crate::model::quote::quote;
 use crate::model::{Entry, Error, ErrorKind, Filter, Kind, RelPath, Result};
 use crate::ops::snap::pool;
 use crate::repo::Repo;
+use crate::repo::info::Counts;
 use crate::repo::stat::Memory;
 use crate::tree::local::Local;
 use crate::tree::room::{Room, room};
@@ -29,6 +30,8 @@ use crate::tree::{Dir, Tree};
 const EACH: u64 = 512;
 /// What one look must leave over.
 const MARGIN: u64 = 16 << 20;
+/// What a name takes on a disk, at least.
+const NAME: u64 = 16;
 
 /// What is going to be recorded.
 pub struct Demand<'a> {
@@ -73,6 +76,32 @@ pub fn refused(repo: &Repo, what: &[u8], needed: u64, free: u64) -> Error {
     );
     let path = repo.path().as_os_str().as_bytes();
     Error::at(ErrorKind::Refused, path, message)
+}
+
+/// Refuses a tree that the file system of `place` could not hold if it were empty: a small archive can stand for one.
+///
+/// # Errors
+/// [`ErrorKind::Refused`] with the figures.
+pub fn check_capacity(place: &Path, counts: &Counts) -> Result<()> {
+    let Ok(there) = rustix::fs::statvfs(place) else {
+        return Ok(());
+    };
+    // Directories have no second names; whatever else is at least a name.
+    let bytes = counts.entries().saturating_mul(NAME);
+    let all = there.f_blocks.saturating_mul(there.f_frsize);
+    let nodes = there.f_files > 0 && counts.directories > there.f_files;
+    match nodes || all > 0 && bytes > all {
+        true => {
+            let message = format!(
+                "cannot hold {} entries, {} of them directories, which the snapshot says that it has",
+                counts.entries(),
+                counts.directories
+            );
+            let path = place.as_os_str().as_bytes();
+            Err(Error::at(ErrorKind::Refused, path, message))
+        }
+        false => Ok(()),
+    }
 }
 
 /// Refuses a recording for which the repository's file system has no room.

@@ -8,6 +8,7 @@ use zip::read::ZipArchive;
 
 use crate::model::{Entry, Error, Kind, RelPath, Result};
 use crate::ops::import::{Desk, Fault, Imported, Taken};
+use crate::ops::special::Special;
 use crate::ops::survey::{LONGEST, Survey};
 use crate::repo::archive::Archive;
 use crate::repo::info::Counts;
@@ -76,6 +77,7 @@ pub(super) fn record(
         unreadable: Vec::new(),
         forgotten: Vec::new(),
         skipped: survey.skipped,
+        special: Special::default(),
     };
     desk.commit(archive, taken)
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::model::quote::quote;
+use crate::cli::trust::location;
+use crate::model::quote::{escape_json, quote, quote_if_hidden};
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
 use crate::porcelain::session::{Session, absolute};
 use crate::porcelain::summary::short;
@@ -18,7 +19,7 @@ use crate::tree::local::Local;
 /// # Errors
 /// When there is none.
 pub fn open(session: &Session) -> Result<Repo> {
-    let repo = Repo::open(&session.repository()?)?;
+    let repo = Repo::open(location(&session.repository()?))?;
     for notice in repo.notices() {
         session.talk.note(&notice);
     }
@@ -34,6 +35,7 @@ pub fn json(record: &impl Serialize) -> Result<Vec<u8>> {
         let message = format!("a record cannot be written: {e}");
         Error::new(ErrorKind::Failed, message)
     })?;
+    escape_json(&mut line, 0);
     line.push(b'\n');
     Ok(line)
 }
@@ -116,7 +118,7 @@ pub fn words(step: &Step) -> String {
     }
     match step.outcome.as_deref() {
         Some("done") => {}
-        Some(outcome) => text.push_str(&format!(" ({outcome})")),
+        Some(outcome) => text.push_str(&format!(" ({})", quote_if_hidden(outcome))),
         None => text.push_str(" (not finished)"),
     }
     text

@@ -1,9 +1,12 @@
 //! `fsync import`: a zip file becomes a snapshot.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::trust::location;
+use crate::model::quote::quote;
 use crate::model::{Exit, Result};
 use crate::ops::guard;
 use crate::ops::import::{ImportOptions, import};
@@ -34,7 +37,7 @@ impl Import {
     /// # Errors
     /// A file that is refused, or a repository that cannot be written.
     pub fn run(self, session: &Session) -> Result<u8> {
-        let repo = Repo::create(&session.repository()?)?;
+        let repo = Repo::create(location(&session.repository()?))?;
         repo.notices().iter().for_each(|n| session.talk.note(n));
         let directory = guard::absolute(self.dir.as_deref().unwrap_or(&self.file))?;
         let options = ImportOptions {
@@ -51,6 +54,10 @@ impl Import {
             session
                 .talk
                 .error(&format!("{}: {}", skipped.path, skipped.message));
+        }
+        if let Some(words) = done.special.words() {
+            let name = quote(self.file.as_os_str().as_bytes());
+            session.talk.note(&format!("{name}: {words}"));
         }
         if !done.new {
             session.talk.note("it was recorded already");

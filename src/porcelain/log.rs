@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::model::quote::quote_if_hidden;
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
 use crate::porcelain::graph::draw;
 use crate::porcelain::history::{Past, json, open, words};
@@ -74,11 +75,8 @@ fn graph(repo: &Repo, past: &Past, snapshots: Vec<Info>, most: usize) -> String 
     let mut text = String::new();
     for row in draw(&list).into_iter().take(most) {
         let history = past.tell(repo, snapshots[row.at].clone());
-        let head = history.head.then_some("head");
-        let names: Vec<&str> = head
-            .into_iter()
-            .chain(history.tags.iter().map(String::as_str))
-            .collect();
+        let head = history.head.then(|| "head".to_string());
+        let names: Vec<String> = head.into_iter().chain(tags(&history)).collect();
         let names = match names.is_empty() {
             true => String::new(),
             false => format!(" ({})", names.join(", ")),
@@ -101,6 +99,11 @@ fn graph(repo: &Repo, past: &Past, snapshots: Vec<Info>, most: usize) -> String 
     text
 }
 
+/// The tags as they may be shown.
+fn tags(history: &History) -> impl Iterator<Item = String> {
+    history.tags.iter().map(|tag| quote_if_hidden(tag))
+}
+
 /// Mark, time, id, tags and operations, separated by tabs.
 fn line(history: &History) -> String {
     let steps: Vec<_> = history.operations.iter().map(words).collect();
@@ -109,7 +112,7 @@ fn line(history: &History) -> String {
         if history.head { "*" } else { "" },
         history.time.rfc3339(),
         history.id,
-        history.tags.join(", "),
+        tags(history).collect::<Vec<_>>().join(", "),
         steps.join("; ")
     )
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::Span;
 
-use crate::model::quote::quote_if_odd;
+use crate::cli::trust::location;
+use crate::model::quote::{quote_if_hidden, quote_if_odd};
 use crate::model::{Error, ErrorKind, Exit, Result};
 use crate::porcelain::history::json;
 use crate::porcelain::session::Session;
@@ -81,6 +82,12 @@ impl Prune {
         };
         let mut plan = repo.plan_prune(&wish)?;
         let verdicts = std::mem::take(&mut plan.verdicts);
+        for id in plan.leftovers() {
+            let go = if self.dry_run { "would go" } else { "goes" };
+            session.talk.note(&format!(
+                "archive {id}: an earlier run removed its snapshot, and was cut short; {go} now"
+            ));
+        }
         let freed = match self.dry_run {
             true => plan.freed,
             false => plan.run(&repo)?,
@@ -139,10 +146,10 @@ impl Prune {
 /// # Errors
 /// When there is none; [`ErrorKind::Busy`].
 pub fn open(session: &Session, alone: bool) -> Result<Repo> {
-    let path = session.repository()?;
+    let at = location(&session.repository()?);
     let repo = match alone {
-        true => Repo::open_alone(&path)?,
-        false => Repo::open(&path)?,
+        true => Repo::open_alone(at)?,
+        false => Repo::open(at)?,
     };
     for notice in repo.notices() {
         session.talk.note(&notice);
@@ -173,7 +180,8 @@ fn line(verdict: &Verdict) -> Vec<u8> {
     let info = &verdict.info;
     let mut line = format!("{}\t{}\t", info.time.rfc3339(), info.id).into_bytes();
     line.extend_from_slice(&quote_if_odd(&info.directory.0));
-    line.extend_from_slice(format!("\t{}\n", verdict.tags.join(", ")).as_bytes());
+    let tags: Vec<String> = verdict.tags.iter().map(|t| quote_if_hidden(t)).collect();
+    line.extend_from_slice(format!("\t{}\n", tags.join(", ")).as_bytes());
     line
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use rustix::io::Errno;
 
+use crate::cli::trust::location;
 use crate::model::quote::quote;
 use crate::model::{Error, ErrorKind, Exit, Result};
 use crate::porcelain::history::open;
@@ -57,13 +58,14 @@ impl Copy {
     pub fn run(self, session: &Session) -> Result<u8> {
         use std::os::unix::ffi::OsStrExt;
         let repo = open(session)?;
-        farewell(session.talk, "the copy", self.other.clone())?;
-        let done = copy(&repo, &self.other)?;
+        let other = location(&self.other);
+        farewell(session.talk, "the copy", other.path.clone())?;
+        let done = copy(&repo, &other)?;
         for damage in &done.damaged {
             session.talk.error(&format!("{damage}; it was not copied"));
         }
         // Opening makes its catalog.
-        let other = Repo::open(&self.other)?;
+        let other = Repo::open(other)?;
         other.notices().iter().for_each(|n| session.talk.note(n));
         let name = quote(other.path().as_os_str().as_bytes());
         session.talk.note(&format!("{name}: {}", words(&done)));

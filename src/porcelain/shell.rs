@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::model::quote::is_hidden;
+
 /// One word, quoted where a POSIX shell needs it.
 ///
 /// Bytes that are no printable UTF-8 are written as `$'\377'`, which bash, zsh, ksh and POSIX.1-2024 read.
@@ -11,7 +13,7 @@ pub fn word(word: &OsStr) -> String {
     let bytes = word.as_bytes();
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.is_empty() && text.bytes().all(is_plain) => text.to_string(),
-        Ok(text) if !text.chars().any(char::is_control) => {
+        Ok(text) if !text.chars().any(is_hidden) => {
             format!("'{}'", text.replace('\'', r"'\''"))
         }
         _ => escaped(bytes),

@@ -8,7 +8,7 @@ use std::process::ChildStdout;
 
 use clap::Args;
 
-use crate::model::quote::quote;
+use crate::model::quote::{quote, quote_if_hidden};
 use crate::model::{Change, Result, SnapshotId};
 use crate::porcelain::history::{Past, json, words};
 use crate::porcelain::named::Named;
@@ -145,7 +145,8 @@ fn page(history: &History, archive: &Path, changes: Option<&Changes>) -> String 
     if !history.host.is_empty() {
         say("host", &quote(history.host.as_bytes()));
     }
-    history.tags.iter().for_each(|tag| say("tag", tag));
+    let tags = history.tags.iter().map(|tag| quote_if_hidden(tag));
+    tags.for_each(|tag| say("tag", &tag));
     if let Some(zip) = &history.imported {
         say("imported", &quote(&zip.0));
     }

@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::model::Result;
 use crate::ops;
+use crate::ops::guard;
 use crate::porcelain::cp::How;
 use crate::porcelain::session::Session;
 
@@ -35,10 +36,19 @@ impl Sync {
 /// The sources that `directory`'s SYNC file names, and then itself.
 ///
 /// # Errors
-/// As [`ops::sync::read`].
+/// As [`ops::sync::read`]; [`crate::model::ErrorKind::Refused`] when a source overlaps the directory.
 pub fn paths(directory: &Path) -> Result<Vec<OsString>> {
     let sources = ops::sync::read(directory)?;
     let mut paths: Vec<_> = sources.into_iter().map(OsString::from_vec).collect();
+    // Before anything is looked at: somebody may have written the root of all into it.
+    if let Ok(real) = directory.canonicalize() {
+        let there = paths
+            .iter()
+            .filter_map(|path| Path::new(path).canonicalize().ok());
+        let there: Vec<PathBuf> = there.collect();
+        let there: Vec<&Path> = there.iter().map(PathBuf::as_path).collect();
+        guard::roots(&there, &real, None)?;
+    }
     paths.push(directory.into());
     Ok(paths)
 }

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
+use crate::cli::trust::location;
 use crate::model::quote::quote;
-use crate::model::{Error, ErrorKind, Exit, Result};
+use crate::model::{Exit, Result};
 use crate::ops::rehearse::{self, Rehearsed};
 use crate::ops::repair::{Repaired, repair};
+use crate::porcelain::history::json;
 use crate::porcelain::session::Session;
 use crate::porcelain::signal::farewell;
 use crate::protocol::Writer;
@@ -59,10 +61,10 @@ impl Verify {
     /// # Errors
     /// When the repository cannot be read at all.
     pub fn run(self, session: &Session) -> Result<u8> {
-        let path = session.repository()?;
+        let at = location(&session.repository()?);
         let repo = match self.repair {
-            true => Repo::open_alone(&path)?,
-            false => Repo::open(&path)?,
+            true => Repo::open_alone(at)?,
+            false => Repo::open(at)?,
         };
         let mut out = Out {
             session,
@@ -70,7 +72,7 @@ impl Verify {
             out: Writer::new(std::io::stdout().lock()),
         };
         if self.repair {
-            farewell(session.talk, "the repair", path)?;
+            farewell(session.talk, "the repair", repo.path().to_path_buf())?;
             out.repaired(&repair(&repo)?)?;
         }
         let mut done = verify(&repo, self.read_data)?;
@@ -127,12 +129,7 @@ struct Out<'s> {
 
 impl Out<'_> {
     fn record(&mut self, record: &impl Serialize) -> Result<()> {
-        let mut line = serde_json::to_vec(record).map_err(|e| {
-            let message = format!("a record cannot be written: {e}");
-            Error::new(ErrorKind::Failed, message)
-        })?;
-        line.push(b'\n');
-        self.out.raw(&line)
+        self.out.raw(&json(record)?)
     }
 
     fn repaired(&mut self, done: &Repaired) -> Result<()> {

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::model::name;
+use crate::model::quote::escape_json;
 use crate::model::{
     Change, Counts, Inode, Kind, Outcome, Problem, RelPath, Rule, Skip, SnapshotId, State, Status,
     Time, Why,
@@ -578,6 +579,7 @@ pub fn is_ours(path: &RelPath) -> bool {
 impl Record {
     /// Appends the record and its newline.
     pub fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        let from = out.len();
         match self {
             Record::Header(header) => serde_json::to_writer(&mut *out, &wire_header(header))?,
             Record::Change(change) => return write_change(change, out),
@@ -591,6 +593,7 @@ impl Record {
             Record::End(end) => serde_json::to_writer(&mut *out, &wire_end(end))?,
             Record::Foreign(line) => out.extend_from_slice(line.as_bytes()),
         }
+        escape_json(out, from);
         out.push(b'\n');
         Ok(())
     }
@@ -631,7 +634,9 @@ fn json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
 
 /// Appends a `change` record and its newline, without cloning the change into a [`Record`].
 pub fn write_change(change: &Change, out: &mut Vec<u8>) -> serde_json::Result<()> {
+    let from = out.len();
     serde_json::to_writer(&mut *out, &WireChange::from(change))?;
+    escape_json(out, from);
     out.push(b'\n');
     Ok(())
 }

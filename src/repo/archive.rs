@@ -17,6 +17,7 @@ use crate::model::{
 };
 use crate::repo::deflate::pack;
 use crate::repo::index::{self, Index, What};
+use crate::repo::log::Line;
 use crate::repo::manifest;
 use crate::repo::pack;
 use crate::repo::store::Repo;
@@ -258,6 +259,13 @@ impl Archive {
     /// When it cannot be written, or is not what was written.
     pub fn commit(self, what: &What) -> Result<Index> {
         let (file, index) = self.finish(what)?;
+        if let What::Pack(pack) = what {
+            // Before it is there: a pack that no line names is none of ours, and may remove nothing.
+            self.repo.append(&[Line::Pack {
+                id: index.id,
+                time: pack.time,
+            }])?;
+        }
         self.repo.install(file, index.id)?;
         Ok(index)
     }

@@ -17,7 +17,8 @@ use crate::repo::store::Repo;
 use crate::repo::tag;
 
 /// Rows that follow from the log alone.
-const LOGGED: [&str; 5] = [
+const LOGGED: [&str; 6] = [
+    "SELECT id FROM packs ORDER BY id",
     "SELECT directory, id FROM heads ORDER BY directory",
     "SELECT directory, tag, id, secs, nanos FROM tags ORDER BY directory, tag",
     "SELECT directory, tag, id, secs, nanos FROM tag_history ORDER BY n",
@@ -53,10 +54,10 @@ pub(super) fn catalog(repo: &Repo, archives: &[Checked]) -> Result<bool> {
         };
         let mut fresh = Catalog::in_memory()?;
         let tx = fresh.begin()?;
-        enter(&tx, archives)?;
         for (at, line) in news.lines.iter().filter(|(at, _)| *at < end) {
             replay::apply(&tx, *at, line)?;
         }
+        enter(&tx, archives)?;
         tag::revive(&tx)?;
         let whole: HashSet<SnapshotId> = archives
             .iter()

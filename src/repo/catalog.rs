@@ -19,6 +19,8 @@ use crate::repo::sum;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How much of the file SQLite keeps in memory.
 const CACHE_KIB: i64 = 32 << 10;
+/// A connection is one thread's at a time; the catalog is a file of its own, and nothing behind a link.
+const OWN: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX.union(OpenFlags::SQLITE_OPEN_NOFOLLOW);
 /// Where a content lies.
 const PLACE: &str =
     "SELECT a.id, p.offset, p.form, p.packed, p.size, p.crc, p.archive, p.sum, p.id FROM places p
@@ -171,7 +173,7 @@ impl Catalog {
     /// # Errors
     /// SQLite's.
     pub fn open(path: &Path) -> rusqlite::Result<Option<Catalog>> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OWN;
         let db = Connection::open_with_flags(path, flags)?;
         db.busy_timeout(PATIENCE)?;
         if version(&db)? != VERSION {
@@ -185,7 +187,7 @@ impl Catalog {
     /// # Errors
     /// SQLite's.
     pub fn open_read_only(path: &Path) -> rusqlite::Result<Option<Catalog>> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OWN;
         let mut wal = path.as_os_str().to_owned();
         wal.push("-wal");
         let db = match std::fs::metadata(wal) {
@@ -204,7 +206,8 @@ impl Catalog {
     /// # Errors
     /// SQLite's.
     pub fn create(path: &Path) -> rusqlite::Result<Catalog> {
-        let mut db = Connection::open(path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OWN;
+        let mut db = Connection::open_with_flags(path, flags)?;
         db.busy_timeout(PATIENCE)?;
         db.pragma_update(None, "journal_mode", "WAL")?;
         make(&mut db)?;

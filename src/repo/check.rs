@@ -9,9 +9,9 @@ use sha1::{Digest, Sha1};
 use crate::model::quote::quote;
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
 use crate::repo::catalog::NewPlace;
-use crate::repo::file;
 use crate::repo::index::{Index, What};
 use crate::repo::local;
+use crate::repo::plain;
 use crate::repo::store::Repo;
 
 /// What an archive turned out to be.
@@ -78,7 +78,7 @@ fn digest(repo: &Repo, id: SnapshotId) -> Result<()> {
     let path = repo.archive_path(id);
     let name = path.as_os_str().as_bytes();
     let cannot = |e| Error::io("cannot read", name, e);
-    let mut file = file::regular(&path).map_err(cannot)?;
+    let mut file = plain::open(&path).map_err(cannot)?;
     let mut digest = Sha1::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
@@ -135,7 +135,7 @@ fn second_opinion(repo: &Repo, id: SnapshotId, index: &Index) -> Result<()> {
         }
         e => damaged(e.to_string()),
     };
-    let file = file::regular(&path).map_err(|e| Error::io("cannot open", name, e))?;
+    let file = plain::open(&path).map_err(|e| Error::io("cannot open", name, e))?;
     let mut zip = zip::ZipArchive::new(BufReader::new(file)).map_err(unread)?;
     if zip.len() != index.items.len() {
         return Err(damaged(format!(

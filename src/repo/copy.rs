@@ -20,10 +20,11 @@ use crate::disk::lock::{PATIENCE, lock};
 use crate::disk::mount::Mounts;
 use crate::model::quote::quote;
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
-use crate::repo::file;
 use crate::repo::leftover::making;
-use crate::repo::log::{Log, whole};
+use crate::repo::log::{LONGEST, Log, whole};
+use crate::repo::plain;
 use crate::repo::store::{LOG, Repo, TEMPORARY, archives};
+use crate::repo::trust::Location;
 use crate::repo::upkeep::CATALOG;
 
 /// What became of it.
@@ -71,15 +72,16 @@ fn refused(path: &Path, why: impl Into<String>) -> Error {
 /// # Errors
 /// [`ErrorKind::Refused`] when something else is there, or a copy that has gone its own way; [`ErrorKind::Busy`];
 /// or it cannot be written. Damage here is in what is returned.
-pub fn copy(repo: &Repo, other: &Path) -> Result<Copied> {
-    let other = Other::open(repo, other)?;
+pub fn copy(repo: &Repo, other: &Location) -> Result<Copied> {
+    other.check()?;
+    let other = Other::open(repo, &other.path)?;
     let _held = lock(&other.folder, true, &other.path, PATIENCE)?;
     // The log before the archives: whatever it names was there before it.
     let log = other.our_log()?;
     let ours: BTreeSet<SnapshotId> = archives(repo.path()).collect();
     let theirs: BTreeSet<SnapshotId> = archives(&other.path).collect();
     let news = other.news(&log, &ours, &theirs)?;
-    file::sweep(&other.path.join(TEMPORARY));
+    plain::sweep(&other.path.join(TEMPORARY));
     let mut done = Copied {
         gone: theirs.difference(&ours).count() as u64,
         log: news,
@@ -131,8 +133,8 @@ impl<'a> Other<'a> {
             }
         }
         let folder = File::open(&path).map_err(cannot)?;
-        private.recursive(true);
-        private.create(path.join(TEMPORARY)).map_err(cannot)?;
+        plain::check(&path, &[LOG], &[TEMPORARY])?;
+        plain::folder(&path.join(TEMPORARY)).map_err(cannot)?;
         if Log::new(&path.join(LOG)).length() == 0 {
             anchor(&path).map_err(cannot)?;
         }
@@ -146,8 +148,9 @@ impl<'a> Other<'a> {
     /// All whole lines of our log.
     fn our_log(&self) -> Result<Vec<u8>> {
         let path = self.repo.path().join(LOG);
-        let log = fs::read(&path).map_err(|e| Error::io("cannot read", raw(&path), e))?;
-        Ok(whole(&log).to_vec())
+        let end = self.repo.log().read(0)?.end;
+        let log = beginning(&path, end);
+        log.map_err(|e| Error::io("cannot read", raw(&path), e))
     }
 
     /// Whether the copy's log lacks lines of ours.
@@ -161,7 +164,7 @@ impl<'a> Other<'a> {
         theirs: &BTreeSet<SnapshotId>,
     ) -> Result<bool> {
         let path = self.path.join(LOG);
-        let there = match fs::read(&path) {
+        let there = match beginning(&path, log.len() as u64 + LONGEST) {
             Ok(there) => there,
             Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(e) => return Err(Error::io("cannot read", raw(&path), e)),
@@ -194,9 +197,8 @@ impl<'a> Other<'a> {
 
     /// Whether an archive that is there has the length of ours.
     fn is_whole(&self, id: SnapshotId) -> bool {
-        let length = |path: PathBuf| path.metadata().ok().map(|m| m.len());
-        let there = length(self.place(id));
-        there.is_some() && there == length(self.repo.archive_path(id))
+        let there = plain::length(&self.place(id));
+        there.is_some() && there == plain::length(&self.repo.archive_path(id))
     }
 
     fn place(&self, id: SnapshotId) -> PathBuf {
@@ -207,7 +209,7 @@ impl<'a> Other<'a> {
     fn archive(&self, id: SnapshotId) -> Result<u64, Fault> {
         let there = |e| Fault::There(self.cannot(e));
         let path = self.repo.archive_path(id);
-        let mut from = file::regular(&path)
+        let mut from = plain::open(&path)
             .map_err(|e| Fault::Damage(Error::io("cannot open the archive", raw(&path), e)))?;
         let mut file = self.temporary().map_err(there)?;
         let mut digest = Sha1::new();
@@ -247,7 +249,7 @@ impl<'a> Other<'a> {
     /// A new file there, locked, so that nobody sweeps it.
     fn temporary(&self) -> io::Result<tempfile::NamedTempFile> {
         let _making = making();
-        let file = file::temporary(&self.path.join(TEMPORARY))?;
+        let file = plain::temporary(&self.path.join(TEMPORARY))?;
         flock(file.as_file(), FlockOperation::NonBlockingLockExclusive)?;
         Ok(file)
     }
@@ -268,7 +270,7 @@ impl<'a> Other<'a> {
         write().map_err(|e| self.cannot(e))?;
         self.sync()?;
         let path = self.path.join(LOG);
-        let back = fs::read(&path).map_err(|e| Error::io("cannot read", raw(&path), e))?;
+        let back = plain::read(&path).map_err(|e| Error::io("cannot read", raw(&path), e))?;
         match back == log {
             true => Ok(()),
             false => {
@@ -277,6 +279,13 @@ impl<'a> Other<'a> {
             }
         }
     }
+}
+
+/// The first bytes of a log, as many as could matter.
+fn beginning(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    plain::open(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Whether a name is one that a repository has.

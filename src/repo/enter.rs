@@ -22,16 +22,25 @@ pub fn enter(tx: &Transaction<'_>, index: &Index) -> rusqlite::Result<()> {
         return Ok(());
     }
     let archive = tx.last_insert_rowid();
+    let ours = is_ours(tx, index.id)?;
     for info in index.what.snapshots() {
         // Of itself an archive knows best, whatever a pack says of it.
-        match info.id == index.id {
+        let own = info.id == index.id;
+        if own || ours {
+            silence(tx, info.id)?;
+        }
+        match own {
             true => enter_snapshot(tx, archive, info, "REPLACE")?,
             false if is_gone(tx, info.id)? => {}
             false => enter_snapshot(tx, archive, info, "IGNORE")?,
         }
     }
     for gone in index.what.gone() {
-        enter_gone(tx, archive, gone)?;
+        match ours {
+            true => enter_gone(tx, archive, gone, "REPLACE")?,
+            false if is_held(tx, gone.gone)? => {}
+            false => enter_gone(tx, archive, gone, "IGNORE")?,
+        }
     }
     if let What::Pack(pack) = &index.what {
         for id in &pack.replaced {
@@ -108,10 +117,48 @@ fn is_gone(tx: &Transaction<'_>, id: SnapshotId) -> rusqlite::Result<bool> {
         .query_row([id.as_bytes()], |row| row.get(0))
 }
 
-fn enter_gone(tx: &Transaction<'_>, archive: i64, gone: &Gone) -> rusqlite::Result<()> {
+/// Whether the log names a pack.
+fn is_ours(tx: &Transaction<'_>, pack: SnapshotId) -> rusqlite::Result<bool> {
+    tx.prepare_cached("SELECT EXISTS (SELECT 1 FROM packs WHERE id = ?1)")?
+        .query_row([pack.as_bytes()], |row| row.get(0))
+}
+
+/// Whether a snapshot's own archive is there, or a pack that the log names speaks for it: then no other pack can say
+/// that it is gone.
+fn is_held(tx: &Transaction<'_>, id: SnapshotId) -> rusqlite::Result<bool> {
+    tx.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM snapshots s JOIN archives a ON a.n = s.archive
+         WHERE s.id = ?1 AND (a.id = s.id OR a.id IN (SELECT id FROM packs)))",
+    )?
+    .query_row([id.as_bytes()], |row| row.get(0))
+}
+
+/// Takes out what packs that the log does not name have said of a snapshot.
+fn silence(tx: &Transaction<'_>, id: SnapshotId) -> rusqlite::Result<()> {
+    for table in ["gone", "snapshots"] {
+        tx.execute(
+            &format!(
+                "DELETE FROM {table} WHERE id = ?1 AND archive NOT IN
+                 (SELECT n FROM archives WHERE id = ?1 OR id IN (SELECT id FROM packs))"
+            ),
+            [id.as_bytes()],
+        )?;
+    }
+    Ok(())
+}
+
+fn enter_gone(
+    tx: &Transaction<'_>,
+    archive: i64,
+    gone: &Gone,
+    conflict: &str,
+) -> rusqlite::Result<()> {
+    let sql = format!(
+        "INSERT OR {conflict} INTO gone (id, archive, parent, instead, directory, secs, nanos)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+    );
     tx.execute(
-        "INSERT OR REPLACE INTO gone (id, archive, parent, instead, directory, secs, nanos)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        &sql,
         params![
             gone.gone.as_bytes(),
             archive,

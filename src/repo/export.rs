@@ -15,6 +15,7 @@ use crate::repo::deflate::{FINAL, piece};
 use crate::repo::info::{Extent, Info};
 use crate::repo::manifest::Child;
 use crate::repo::place::Section;
+use crate::repo::snapshot::Allowance;
 use crate::repo::store::Repo;
 use crate::repo::writer::{Header, Method, Sizes, Writer};
 
@@ -28,6 +29,7 @@ struct Export<'a, 'w> {
     info: Info,
     folder: String,
     done: HashSet<[u8; 32]>,
+    allowance: Allowance,
 }
 
 fn cannot(e: io::Error) -> Error {
@@ -42,12 +44,14 @@ impl Repo {
     pub fn export(&self, id: SnapshotId, to: &mut dyn Write) -> Result<()> {
         let mut info = self.snapshot(id)?;
         info.extent = Extent::Full;
+        let allowance = Allowance::of(&info.counts);
         let mut export = Export {
             repo: self,
             writer: Writer::new(to),
             info,
             folder: String::new(),
             done: HashSet::new(),
+            allowance,
         };
         export.run()?;
         let Export {
@@ -117,6 +121,7 @@ impl Export<'_, '_> {
         if let Some(NodeId(id)) = dir.entry.node {
             self.inner("tree", ContentId(id))?;
         }
+        self.allowance.take(children.len(), path)?;
         for child in children {
             let path = path.join(&child.entry.name);
             match child.entry.state.kind {

@@ -6,14 +6,29 @@ use rusqlite::Connection;
 
 use crate::model::{Result, SnapshotId};
 use crate::repo::catalog::snapshot_id;
+use crate::repo::older::sorted;
 use crate::repo::store::{Repo, archives};
 
-/// The archives that count no more: files of those names are what a run that was cut short has left.
+/// The archives that count no more: files of those names are what a run that was cut short has left. What a pack
+/// says that the log does not name counts nothing here: somebody put it there, and it may lie.
 ///
 /// # Errors
 /// SQLite's.
 pub(super) fn dead(db: &Connection) -> rusqlite::Result<HashSet<SnapshotId>> {
-    db.prepare_cached("SELECT id FROM gone UNION SELECT id FROM replaced")?
+    const OURS: &str = "JOIN archives a ON a.n = x.archive JOIN packs p ON p.id = a.id";
+    db.prepare_cached(&format!(
+        "SELECT x.id FROM gone x {OURS} UNION SELECT x.id FROM replaced x {OURS}"
+    ))?
+    .query_map([], |row| row.get(0).map(snapshot_id))?
+    .collect()
+}
+
+/// The packs that the log names.
+///
+/// # Errors
+/// SQLite's.
+pub(super) fn logged(db: &Connection) -> rusqlite::Result<HashSet<SnapshotId>> {
+    db.prepare_cached("SELECT id FROM packs")?
         .query_map([], |row| row.get(0).map(snapshot_id))?
         .collect()
 }
@@ -43,6 +58,40 @@ impl Repo {
             .collect();
         living.sort();
         Ok(living)
+    }
+
+    /// Whether an archive is there, or a snapshot of that id can be read.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub(super) fn is_here(&self, id: SnapshotId) -> Result<bool> {
+        Ok(self.archive_path(id).symlink_metadata().is_ok() || self.find(id)?.is_some())
+    }
+
+    /// Packs that the log does not name, each with what it says is gone and is here. That does not count.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub(super) fn claims(&self) -> Result<Vec<(SnapshotId, Vec<SnapshotId>)>> {
+        let ours = self.ask(|c| logged(&c.db))?;
+        let (_, packs) = sorted(self)?;
+        let mut found = Vec::new();
+        for id in packs.into_iter().filter(|id| !ours.contains(id)) {
+            // What cannot be read is damaged, which is said elsewhere.
+            let Ok(index) = self.read_places(id) else {
+                continue;
+            };
+            let mut here = Vec::new();
+            for gone in index.what.dead() {
+                if self.is_here(gone)? {
+                    here.push(gone);
+                }
+            }
+            if !here.is_empty() {
+                found.push((id, here));
+            }
+        }
+        Ok(found)
     }
 
     /// What `id` is now: itself, or what was made instead of it. One that is gone without that stays itself.

@@ -46,6 +46,22 @@ impl Counts {
         *count = count.saturating_add(1);
         self.content_bytes = self.content_bytes.saturating_add(size);
     }
+
+    /// All of them.
+    pub fn entries(&self) -> u64 {
+        let named = self.files.saturating_add(self.directories);
+        named.saturating_add(self.others)
+    }
+
+    /// Both together; `None` when no number is so large.
+    pub fn plus(self, other: Counts) -> Option<Counts> {
+        Some(Counts {
+            files: self.files.checked_add(other.files)?,
+            directories: self.directories.checked_add(other.directories)?,
+            others: self.others.checked_add(other.others)?,
+            content_bytes: self.content_bytes.checked_add(other.content_bytes)?,
+        })
+    }
 }
 
 /// What is known of a snapshot.

@@ -5,7 +5,7 @@
 //! bytes that never came and are zero) counts as not written: readers stop before it, and the next append cuts it off.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -13,12 +13,15 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Error, Result, SnapshotId, Time};
+use crate::repo::plain;
 use crate::repo::text::PathText;
 
 /// How many bytes tell one log from another: a line ends with a time in nanoseconds.
 const TAIL: u64 = 256;
 /// How much of the end is looked at first for what a crash tore.
 const WINDOW: u64 = 4096;
+/// No line is longer, in bytes: one of more, or a file of that much and no newline, is nothing that was written here.
+pub(super) const LONGEST: u64 = 16 << 20;
 
 /// What an operation does to its directory.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -146,6 +149,13 @@ pub enum Line {
         /// When.
         time: Time,
     },
+    /// A pack is about to be committed: what it says is gone, this repository has removed.
+    Pack {
+        /// Its id.
+        id: SnapshotId,
+        /// When.
+        time: Time,
+    },
     /// Something that a later program wrote down: passed over.
     #[serde(other)]
     Other,
@@ -196,12 +206,9 @@ impl Log {
 
     fn write(&self, lines: &[Line], only_first: bool) -> Result<Vec<u64>> {
         let cannot = |e: std::io::Error| self.failed("cannot write the log", e);
-        let mut file = File::options()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(&self.path)
-            .map_err(cannot)?;
+        let mut options = File::options();
+        options.read(true).append(true).create(true);
+        let mut file = plain::open_with(&mut options, &self.path).map_err(cannot)?;
         flock(&file, FlockOperation::LockExclusive).map_err(|e| cannot(e.into()))?;
         let end = heal(&mut file).map_err(cannot)?;
         if only_first && end > 0 {
@@ -228,26 +235,32 @@ impl Log {
     /// When it cannot be read.
     pub fn read(&self, from: u64) -> Result<Lines> {
         let cannot = |e: std::io::Error| self.failed("cannot read the log", e);
-        let mut text = Vec::new();
-        match File::open(&self.path) {
-            Ok(mut file) => {
-                file.seek(SeekFrom::Start(from)).map_err(cannot)?;
-                file.read_to_end(&mut text).map_err(cannot)?;
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => return Err(cannot(e)),
-        }
         let mut found = Lines {
             end: from,
             ..Lines::default()
         };
-        for line in whole(&text).split_inclusive(|b| *b == b'\n') {
-            let body = line.strip_suffix(b"\n").unwrap_or(line);
-            match decode(body) {
+        let mut file = match plain::open(&self.path) {
+            Ok(file) => BufReader::new(file),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(found),
+            Err(e) => return Err(cannot(e)),
+        };
+        file.seek(SeekFrom::Start(from)).map_err(cannot)?;
+        let (mut line, mut torn) = (Vec::new(), None);
+        while let Some(length) = next(&mut file, &mut line).map_err(cannot)? {
+            torn = match line.contains(&0) {
+                true => torn.or(Some(found.end)),
+                false => None,
+            };
+            match line.strip_suffix(b"\n").and_then(decode) {
                 Some(value) => found.lines.push((found.end, value)),
                 None => found.damaged.push(found.end),
             }
-            found.end += line.len() as u64;
+            found.end += length;
+        }
+        // As `whole` has it.
+        if let Some(torn) = torn {
+            found.damaged.retain(|at| *at < torn);
+            found.end = torn;
         }
         Ok(found)
     }
@@ -258,7 +271,7 @@ impl Log {
     /// When it cannot be read.
     pub fn repository(&self) -> Result<Option<String>> {
         let mut text = [0; 512];
-        let read = match File::open(&self.path) {
+        let read = match plain::open(&self.path) {
             Ok(mut file) => file.read(&mut text),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(e) => Err(e),
@@ -279,7 +292,7 @@ impl Log {
         use std::os::unix::fs::FileExt;
         let length = end.min(TAIL);
         let mut text = vec![0; length as usize];
-        match File::open(&self.path) {
+        match plain::open(&self.path) {
             Ok(file) => match file.read_exact_at(&mut text, end - length) {
                 Ok(()) => Ok(crc32fast::hash(&text)),
                 // It is shorter: that is another one.
@@ -293,8 +306,28 @@ impl Log {
 
     /// How long it is, in bytes.
     pub fn length(&self) -> u64 {
-        std::fs::metadata(&self.path).map_or(0, |m| m.len())
+        plain::length(&self.path).unwrap_or(0)
     }
+}
+
+/// Reads the next whole line, of one that is too long only the beginning; its length, `None` when there is no other.
+fn next(from: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<Option<u64>> {
+    line.clear();
+    let mut length = from.by_ref().take(LONGEST).read_until(b'\n', line)? as u64;
+    while length > 0 && line.last() != Some(&b'\n') {
+        let part = from.fill_buf()?;
+        let (more, ended) = match part.iter().position(|b| *b == b'\n') {
+            _ if part.is_empty() => return Ok(None),
+            Some(at) => (at + 1, true),
+            None => (part.len(), false),
+        };
+        from.consume(more);
+        length += more as u64;
+        if ended {
+            break;
+        }
+    }
+    Ok((length > 0).then_some(length))
 }
 
 /// Cuts off what a crash tore; where the file ends now.

@@ -175,6 +175,11 @@ impl Wire<'_> {
         {
             return Err("fields do not fit the kind".into());
         }
+        if [self.uid, self.gid].contains(&u32::MAX) {
+            return Err(
+                "an owner is nobody: to chown(2) it means to leave things as they are".into(),
+            );
+        }
         let mut entry = Entry::new(
             &name,
             State {
@@ -347,6 +352,11 @@ mod tests {
             let child = Child::new(Entry::new(name, state(Kind::File)));
             assert!(parse_directory(&directory(&[child])).is_err(), "{name:?}");
         }
+        let nobody = State {
+            uid: u32::MAX,
+            ..state(Kind::File)
+        };
+        assert!(parse_directory(&directory(&[Child::new(Entry::new(b"a", nobody))])).is_err());
         assert!(parse_directory(b"{}").is_err());
     }
 }

@@ -3,6 +3,7 @@
 //! | module | job |
 //! |---|---|
 //! | [`store`], [`upkeep`] | the folder: opening it, committing an archive, keeping the catalog up to date |
+//! | [`trust`], [`plain`] | whose it may be, and what may lie in it |
 //! | [`writer`], [`header`], [`reader`], [`index`] | zip files |
 //! | [`archive`], [`large`], [`deflate`], [`place`], [`pack`] | contents into an archive, and out of it |
 //! | [`manifest`], [`node`], [`link`], [`chunk`], [`info`] | what a snapshot says |
@@ -30,7 +31,6 @@ pub mod deflate;
 pub mod enter;
 pub mod export;
 pub mod fault;
-mod file;
 pub mod finding;
 pub mod forget;
 pub mod gone;
@@ -56,6 +56,7 @@ pub mod older;
 pub mod order;
 pub mod pack;
 pub mod place;
+pub mod plain;
 pub mod policy;
 pub mod prune;
 pub mod reach;
@@ -77,6 +78,7 @@ pub mod tag;
 pub mod tar;
 pub mod tarball;
 pub mod text;
+pub mod trust;
 pub mod upkeep;
 pub mod verify;
 pub mod writer;
@@ -88,3 +90,4 @@ pub use snapshot::SnapshotTree;
 pub use store::Repo;
 pub use tag::Tag;
 pub use text::PathText;
+pub use trust::Location;

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use crate::model::path::DEEPEST;
 use crate::model::{ContentId, NodeId, RelPath};
 use crate::repo::chunk::{self, Chunk};
 use crate::repo::holdings::Holdings;
@@ -95,6 +96,8 @@ impl<'h> Needs<'h> {
         }
         let mut stack = Vec::new();
         stack.extend(self.enter(RelPath::root(), &root, &mut loss, each));
+        // A lost node that is named again and again is a loss at each of its places.
+        let mut left = info.counts.entries().saturating_add(1024);
         while let Some(frame) = stack.last_mut() {
             let Some(child) = frame.rest.next() else {
                 if frame.before == loss.paths.len() {
@@ -103,6 +106,13 @@ impl<'h> Needs<'h> {
                 stack.pop();
                 continue;
             };
+            left = left.saturating_sub(1);
+            if left == 0 || stack.len() > DEEPEST {
+                let why = "its tree has more entries than it says, or is deeper than any";
+                loss.all = Some(why.into());
+                break;
+            }
+            let Some(frame) = stack.last() else { break };
             let path = frame.path.join(&child.entry.name);
             match child.entry.is_dir() {
                 true => stack.extend(self.enter(path, &child, &mut loss, each)),

@@ -10,6 +10,7 @@ use crate::repo::catalog::{self, Catalog, failed};
 use crate::repo::enter;
 use crate::repo::gone;
 use crate::repo::index::{Index, What};
+use crate::repo::log::Line;
 use crate::repo::lost;
 use crate::repo::schema;
 use crate::repo::store::Repo;
@@ -110,20 +111,25 @@ impl Repo {
             return Ok(());
         };
         let before = lost::known(&tx)?;
-        let mut found = match news.stale {
-            Some(_) => Vec::new(),
-            None => self.indexes(news.there.difference(&news.known)),
-        };
-        let says_so = |index: &Index| index.what.dead().any(|id| news.known.contains(&id));
-        let cut_short = found.iter().any(says_so);
+        let (mut found, mut cut_short) = (Vec::new(), false);
+        if news.stale.is_none() {
+            // The log first: it says which packs are ours.
+            let named = self.replay(&tx)?;
+            found = self.indexes(news.there.difference(&news.known));
+            let ours = gone::logged(&tx)?;
+            let says_so = |index: &Index| {
+                ours.contains(&index.id) && index.what.dead().any(|id| news.known.contains(&id))
+            };
+            cut_short = found.iter().any(says_so) || named.iter().any(|id| news.known.contains(id));
+        }
         if news.stale.is_some() || cut_short {
             schema::clear(&tx)?;
+            self.replay(&tx)?;
             found = self.indexes(self.counted().iter());
         }
-        for index in living(found) {
+        for index in living(found, &gone::logged(&tx)?) {
             enter::enter(&tx, &index)?;
         }
-        self.replay(&tx)?;
         if news.stale.is_some() || news.known.is_empty() {
             tag::revive(&tx)?;
         }
@@ -164,8 +170,9 @@ impl Repo {
         }
     }
 
-    /// Enters the lines of the log that the catalog has not read, inside the transaction, so that each counts once.
-    fn replay(&self, tx: &Transaction<'_>) -> Result<(), Fault> {
+    /// Enters the lines of the log that the catalog has not read, inside the transaction, so that each counts once. The
+    /// packs that they name.
+    fn replay(&self, tx: &Transaction<'_>) -> Result<Vec<SnapshotId>, Fault> {
         let end = catalog::meta_of::<i64>(tx, "log_end")?;
         let news = self.log().read(end.unwrap_or(0) as u64)?;
         for (at, line) in &news.lines {
@@ -173,23 +180,27 @@ impl Repo {
         }
         catalog::set_meta(tx, "log_end", news.end as i64)?;
         catalog::set_meta(tx, "log_tail", self.log().tail(news.end)?)?;
-        Ok(())
+        let pack = |(_, line): (u64, Line)| match line {
+            Line::Pack { id, .. } => Some(id),
+            _ => None,
+        };
+        Ok(news.lines.into_iter().filter_map(pack).collect())
     }
 }
 
-/// Those that no pack says is dead, in the order in which they are entered.
-fn living(mut found: Vec<Index>) -> Vec<Index> {
-    let dead = dead_of(&found);
+/// Those that no pack of ours says is dead, in the order in which they are entered.
+fn living(mut found: Vec<Index>, ours: &HashSet<SnapshotId>) -> Vec<Index> {
+    let dead = dead_of(&found, ours);
     found.retain(|index| !dead.contains(&index.id));
     found.sort_by_key(|index| (index.what.time(), index.id));
     found
 }
 
 /// What packs say is dead. One that was replaced says only which others were.
-fn dead_of(found: &[Index]) -> HashSet<SnapshotId> {
+fn dead_of(found: &[Index], ours: &HashSet<SnapshotId>) -> HashSet<SnapshotId> {
     let packs = found.iter().filter_map(|index| match &index.what {
-        What::Pack(pack) => Some((index.id, pack)),
-        What::Snapshot(_) => None,
+        What::Pack(pack) if ours.contains(&index.id) => Some((index.id, pack)),
+        _ => None,
     });
     let mut dead: HashSet<SnapshotId> = packs
         .clone()

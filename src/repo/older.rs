@@ -4,7 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use crate::model::{Result, SnapshotId};
 use crate::repo::catalog::{Form, NewPlace, Place, failed, snapshot_id};
+use crate::repo::gone::logged;
 use crate::repo::index::Index;
+use crate::repo::pack::Gone;
+use crate::repo::plain;
 use crate::repo::reach::Reach;
 use crate::repo::retire::Terms;
 use crate::repo::store::Repo;
@@ -18,6 +21,8 @@ pub struct Older {
     pub index: Index,
     /// Its length in bytes.
     pub length: u64,
+    /// What it says is gone, as far as that counts.
+    pub gone: Vec<Gone>,
     /// Whether it is replaced.
     pub goes: bool,
 }
@@ -35,20 +40,22 @@ pub fn look(
 ) -> Result<Vec<Older>> {
     let going: HashSet<SnapshotId> = terms.dropped.iter().map(|i| i.id).collect();
     let again: HashSet<&SnapshotId> = terms.instead.values().collect();
+    let ours = repo.ask(|c| logged(&c.db))?;
     let mut older = Vec::new();
     for id in packs {
         let index = repo.read_index(*id)?;
         let (live, all) = worth(reach, &index, found);
-        let gone = index.what.gone().iter().any(|g| again.contains(&g.gone));
+        let made_again = index.what.gone().iter().any(|g| again.contains(&g.gone));
         let kept = index.what.snapshots().iter();
-        let goes = gone
+        let goes = made_again
             || kept.clone().any(|info| going.contains(&info.id))
             || (terms.thorough && live < all)
             || live.saturating_mul(4) <= all.saturating_mul(3) && live < all;
-        let length = length(repo, *id);
+        let gone = counting(repo, &index, ours.contains(id))?;
         older.push(Older {
+            length: length(repo, *id),
             index,
-            length,
+            gone,
             goes,
         });
     }
@@ -56,6 +63,17 @@ pub fn look(
         older.iter_mut().for_each(|p| p.goes |= p.length < SMALL);
     }
     Ok(older)
+}
+
+/// What a pack says is gone. One that the log does not name does not say so of what is here.
+fn counting(repo: &Repo, index: &Index, ours: bool) -> Result<Vec<Gone>> {
+    let mut gone = Vec::new();
+    for line in index.what.gone() {
+        if ours || !repo.is_here(line.gone)? {
+            gone.push(line.clone());
+        }
+    }
+    Ok(gone)
 }
 
 /// How many bytes of a pack's entries are needed, and all of them.
@@ -139,5 +157,5 @@ pub fn note(
 
 /// How long an archive is, in bytes; 0 when it is not there.
 pub fn length(repo: &Repo, id: SnapshotId) -> u64 {
-    std::fs::metadata(repo.archive_path(id)).map_or(0, |m| m.len())
+    plain::length(&repo.archive_path(id)).unwrap_or(0)
 }

@@ -163,6 +163,11 @@ impl Repo {
 }
 
 impl Prune {
+    /// Files of archives that an earlier run removed and could not take away: they go too.
+    pub fn leftovers(&self) -> &[SnapshotId] {
+        &self.retirement.leftovers
+    }
+
     /// Does it; by how many bytes the archives are shorter. The repository must be open alone.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ impl Repo {
     pub(crate) fn mend_log(&self, aside: &Path, name: &str) -> Result<Vec<u64>> {
         let path = self.log_path();
         let cannot = |e| Error::io("cannot mend the log", path.as_os_str().as_bytes(), e);
-        let text = match std::fs::read(&path) {
+        let text = match crate::repo::plain::read(&path) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(e) => return Err(cannot(e)),
@@ -34,7 +34,10 @@ impl Repo {
             return Ok(Vec::new());
         }
         if !text.is_empty() {
-            let kept = aside.join(format!("log-{}.ndjson", Time::now().secs));
+            let kept = (Time::now().secs..)
+                .map(|secs| aside.join(format!("log-{secs}.ndjson")))
+                .find(|path| path.symlink_metadata().is_err())
+                .unwrap_or_else(|| aside.join("log.ndjson"));
             keep(&text, &kept).map_err(cannot)?;
         }
         let mut file = self.temporary()?;
@@ -48,7 +51,8 @@ impl Repo {
 
 /// Writes a file durably.
 fn keep(text: &[u8], path: &Path) -> std::io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut options = File::options();
+    let mut file = crate::repo::plain::open_with(options.write(true).create_new(true), path)?;
     file.write_all(text)?;
     file.sync_all()?;
     path.parent()

@@ -43,6 +43,12 @@ pub fn apply(tx: &Transaction<'_>, at: u64, line: &Line) -> rusqlite::Result<()>
             id,
             time,
         } => enter_tag(tx, &directory.0, tag, *id, *time)?,
+        Line::Pack { id, .. } => {
+            tx.execute(
+                "INSERT OR IGNORE INTO packs (id) VALUES (?1)",
+                [id.as_bytes()],
+            )?;
+        }
         Line::Other => {}
     }
     Ok(())

@@ -312,7 +312,7 @@ fn says(time: Time, terms: &Terms, replaced: &[&Older]) -> Pack {
     let mut gone: BTreeMap<SnapshotId, Gone> = BTreeMap::new();
     let mut kept = Vec::new();
     for pack in replaced {
-        let lines = pack.index.what.gone().iter();
+        let lines = pack.gone.iter();
         gone.extend(
             lines
                 .filter(|g| !again.contains(&g.gone))

@@ -16,6 +16,7 @@ CREATE TABLE gone (
     id BLOB PRIMARY KEY, archive INTEGER NOT NULL, parent BLOB, instead BLOB, directory BLOB NOT NULL,
     secs INTEGER NOT NULL, nanos INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE replaced (id BLOB PRIMARY KEY, archive INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE packs (id BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE lost (id BLOB PRIMARY KEY, info TEXT, gone TEXT) WITHOUT ROWID;
 CREATE TABLE places (
     id BLOB PRIMARY KEY, archive INTEGER NOT NULL, offset INTEGER NOT NULL, form INTEGER NOT NULL,
@@ -61,6 +62,7 @@ pub(super) fn clear(tx: &Transaction<'_>) -> rusqlite::Result<()> {
         "snapshots",
         "gone",
         "replaced",
+        "packs",
         "places",
         "heads",
         "tags",

@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 use std::io::{self, Cursor, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::model::path::DEEPEST;
 use crate::model::{
     ContentId, Entry, Error, ErrorKind, Kind, LinkKey, NodeId, RelPath, Result, SnapshotId, Xattrs,
 };
 use crate::repo::ahead::Ahead;
 use crate::repo::catalog::Place;
 use crate::repo::chunk::{self, Chunk};
-use crate::repo::info::Info;
+use crate::repo::info::{Counts, Info};
 use crate::repo::manifest::Child;
 use crate::repo::place::{self, Checked};
 use crate::repo::store::Repo;
@@ -26,6 +28,40 @@ struct Shared {
     linked: Option<NodeId>,
 }
 
+/// No tree has more entries: one that says so is a trick with nodes that are named again and again.
+const MOST: u64 = 1 << 32;
+
+/// How many entries may still be listed. A small archive can stand for an endless tree, since equal directories are one
+/// node; what it says of its size is what it is held to.
+#[derive(Clone)]
+pub struct Allowance(Arc<AtomicU64>);
+
+impl Allowance {
+    /// What a snapshot that says this of itself may list.
+    pub fn of(counts: &Counts) -> Self {
+        // Some walks list twice.
+        let entries = counts.entries().min(MOST);
+        Allowance(Arc::new(AtomicU64::new(4 * entries + 1024)))
+    }
+
+    /// Takes some away, for the directory at `path`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] when there are not as many, or it is too deep.
+    pub fn take(&self, entries: usize, path: &RelPath) -> Result<()> {
+        let less = |left: u64| left.checked_sub(entries as u64);
+        let done = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        let message = match done {
+            _ if path.depth() >= DEEPEST => "is deeper than any directory can be",
+            Err(_) => "the snapshot has more entries than it says",
+            Ok(_) => return Ok(()),
+        };
+        Err(Error::at(ErrorKind::Damaged, path.name(), message))
+    }
+}
+
 /// A snapshot as a tree.
 pub struct SnapshotTree {
     shared: Arc<Shared>,
@@ -39,6 +75,7 @@ pub struct SnapshotDir {
     path: RelPath,
     node: NodeId,
     own: Xattrs,
+    allowance: Allowance,
     /// Read when it is first asked for: of what is equal to something else only the node's id is needed.
     children: OnceLock<Vec<Child>>,
     places: OnceLock<Vec<Option<Place>>>,
@@ -51,6 +88,10 @@ impl Repo {
     /// [`ErrorKind::NotFound`] when there is none of that id, [`ErrorKind::Damaged`] when its manifest is not what was stored.
     pub fn tree(&self, id: SnapshotId) -> Result<SnapshotTree> {
         let info = self.snapshot(id)?;
+        if info.counts.entries() > MOST {
+            let message = format!("snapshot {id} says that it has impossibly many entries");
+            return Err(Error::new(ErrorKind::Damaged, message));
+        }
         let (root, links) = self.tree_record(info.tree)?;
         let groups = self.link_groups(links)?;
         let keyed = groups.into_iter().enumerate().flat_map(|(n, group)| {
@@ -83,11 +124,18 @@ impl Tree for SnapshotTree {
     }
 
     fn open(&self) -> Result<Box<dyn Dir>> {
-        open(&self.shared, RelPath::root(), &self.root)
+        let allowance = Allowance::of(&self.info.counts);
+        open(&self.shared, RelPath::root(), &self.root, &allowance)
     }
 }
 
-fn open(shared: &Arc<Shared>, path: RelPath, child: &Child) -> Result<Box<dyn Dir>> {
+fn open(
+    shared: &Arc<Shared>,
+    path: RelPath,
+    child: &Child,
+    allowance: &Allowance,
+) -> Result<Box<dyn Dir>> {
+    allowance.take(0, &path)?;
     let Some(node) = child.entry.node else {
         let message = "could not be read when it was recorded";
         return Err(Error::at(ErrorKind::Failed, path.as_bytes(), message));
@@ -97,6 +145,7 @@ fn open(shared: &Arc<Shared>, path: RelPath, child: &Child) -> Result<Box<dyn Di
         path,
         node,
         own: child.xattrs.clone(),
+        allowance: allowance.clone(),
         children: OnceLock::new(),
         places: OnceLock::new(),
     }))
@@ -152,6 +201,7 @@ impl SnapshotDir {
 
 impl Dir for SnapshotDir {
     fn list(&self) -> Result<Listing> {
+        self.allowance.take(self.children()?.len(), &self.path)?;
         Ok(Listing {
             entries: self.children()?.iter().map(|c| c.entry.clone()).collect(),
             ..Listing::default()
@@ -164,7 +214,8 @@ impl Dir for SnapshotDir {
 
     fn open_dir(&self, entry: &Entry) -> Result<Box<dyn Dir>> {
         let child = self.need(entry, Kind::Directory)?;
-        open(&self.shared, self.path.join(&entry.name), child)
+        let path = self.path.join(&entry.name);
+        open(&self.shared, path, child, &self.allowance)
     }
 
     fn open_file(&self, entry: &Entry) -> Result<Contents> {

@@ -20,13 +20,15 @@ use crate::disk::anchor::anchor;
 use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::{ContentId, Error, ErrorKind, Result, SnapshotId, Time};
 use crate::repo::catalog::{Catalog, Place};
-use crate::repo::file;
 use crate::repo::index::{self, Index};
 use crate::repo::info::FORMAT;
 use crate::repo::leftover::making;
 use crate::repo::log::{Line, Log};
+use crate::repo::mend::ASIDE;
 use crate::repo::place;
-use crate::repo::upkeep;
+use crate::repo::plain;
+use crate::repo::trust::Location;
+use crate::repo::upkeep::{self, CATALOG_FILES};
 use crate::tree::buffer::Buffer;
 
 pub(super) const LOG: &str = "log.ndjson";
@@ -62,20 +64,24 @@ fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Repo {
-    /// Opens the repository at `path`.
+    /// Opens a repository.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] when there is none, [`ErrorKind::Busy`] while it is pruned.
-    pub fn open(path: &Path) -> Result<Repo> {
-        Self::check(path)?;
-        Self::enter(path, false)
+    /// [`ErrorKind::NotFound`] when there is none, [`ErrorKind::Busy`] while it is pruned, [`ErrorKind::Refused`] when it
+    /// is not to be believed.
+    pub fn open(at: impl Into<Location>) -> Result<Repo> {
+        Self::enter(&Self::checked(&at.into())?, false)
     }
 
-    /// Opens the repository at `path`, and makes it first when there is none.
+    /// Opens a repository, and makes it first when there is none.
     ///
     /// # Errors
-    /// [`ErrorKind::Refused`] when something else is there.
-    pub fn create(path: &Path) -> Result<Repo> {
+    /// [`ErrorKind::Refused`] when something else is there, or it is not to be believed.
+    pub fn create(at: impl Into<Location>) -> Result<Repo> {
+        let at = at.into();
+        at.check()?;
+        let path = at.path.as_path();
+        parts(path)?;
         let cannot = |e| Error::io("cannot make the repository", raw(path), e);
         let mut there = path.read_dir().ok().into_iter().flatten().flatten();
         let foreign = there.any(|e| {
@@ -104,19 +110,25 @@ impl Repo {
         Ok(repo)
     }
 
-    /// Opens the repository at `path` for nobody else to use meanwhile.
+    /// Opens a repository for nobody else to use meanwhile.
     ///
     /// # Errors
     /// As [`Self::open`]; [`ErrorKind::Busy`] while others use it.
-    pub fn open_alone(path: &Path) -> Result<Repo> {
-        Self::check(path)?;
-        let repo = Self::enter(path, true)?;
+    pub fn open_alone(at: impl Into<Location>) -> Result<Repo> {
+        let repo = Self::enter(&Self::checked(&at.into())?, true)?;
         repo.sweep();
         Ok(repo)
     }
 
+    fn checked(at: &Location) -> Result<PathBuf> {
+        Self::check(&at.path)?;
+        at.check()?;
+        Ok(at.path.clone())
+    }
+
     fn check(path: &Path) -> Result<()> {
-        if !path.join(LOG).is_file() && archives(path).next().is_none() {
+        // Whatever it is: what is no plain file is refused by name.
+        if path.join(LOG).symlink_metadata().is_err() && archives(path).next().is_none() {
             let message = "is not a repository yet; the first snapshot makes it one";
             return Err(Error::at(ErrorKind::NotFound, raw(path), message));
         }
@@ -126,6 +138,7 @@ impl Repo {
     fn enter(path: &Path, alone: bool) -> Result<Repo> {
         let cannot = |e| Error::io("cannot open the repository", raw(path), e);
         let path = path.canonicalize().map_err(cannot)?;
+        parts(&path)?;
         let folder = File::open(&path).map_err(cannot)?;
         let lock = lock(&folder, alone, &path, PATIENCE)?;
         let repo = Repo(Arc::new(Inner {
@@ -217,12 +230,10 @@ impl Repo {
         self.sweep();
         let folder = self.0.path.join(TEMPORARY);
         let cannot = |e| Error::io("cannot write in", raw(&folder), e);
-        let mut private = fs::DirBuilder::new();
-        private.recursive(true).mode(0o700);
-        private.create(&folder).map_err(cannot)?;
+        plain::folder(&folder).map_err(cannot)?;
         let _making = making();
         loop {
-            let file = file::temporary(&folder).map_err(cannot)?;
+            let file = plain::temporary(&folder).map_err(cannot)?;
             // Between making and locking it a sweeper may have taken it for a dead one; any other refusal would be
             // repeated for ever.
             let locked = match flock(file.as_file(), FlockOperation::NonBlockingLockExclusive) {
@@ -264,7 +275,7 @@ impl Repo {
 
     /// Removes what dead writers left in `tmp/`. Failing is harmless: the next run tries again.
     pub fn sweep(&self) {
-        file::sweep(&self.0.path.join(TEMPORARY));
+        plain::sweep(&self.0.path.join(TEMPORARY));
     }
 
     /// Where an archive is.
@@ -281,9 +292,9 @@ impl Repo {
             return Ok(file.clone());
         }
         let path = self.archive_path(id);
-        let file = file::regular(&path).map_err(|e| {
-            // No archive, or something else instead of one.
-            let gone = e.kind() == std::io::ErrorKind::NotFound || e.raw_os_error().is_none();
+        let file = plain::open(&path).map_err(|e| {
+            use std::io::ErrorKind::{InvalidData, NotFound};
+            let gone = matches!(e.kind(), NotFound | InvalidData);
             let error = Error::io("cannot open the archive", raw(&path), e);
             if gone {
                 error.as_kind(ErrorKind::Damaged)
@@ -355,6 +366,12 @@ impl Repo {
         let path = self.archive_path(id);
         index::read(&*self.archive(id)?, id, raw(&path))
     }
+}
+
+/// Whether what lies in a repository's folder is what should lie there.
+fn parts(path: &Path) -> Result<()> {
+    let files = [&[LOG], &CATALOG_FILES[..]].concat();
+    plain::check(path, &files, &[TEMPORARY, ASIDE])
 }
 
 /// The ids of the archives in a folder.

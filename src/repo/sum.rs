@@ -11,11 +11,12 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::repo::catalog::Place;
 
 /// The tables that are summed as a whole.
-pub const SUMMED: [&str; 10] = [
+pub const SUMMED: [&str; 11] = [
     "archives",
     "snapshots",
     "gone",
     "replaced",
+    "packs",
     "heads",
     "tags",
     "tag_history",

@@ -2,6 +2,7 @@
 
 use rusqlite::{Transaction, params};
 
+use crate::model::quote::is_hidden;
 use crate::model::{Error, ErrorKind, Result, SnapshotId, Time};
 use crate::repo::catalog::snapshot_id;
 use crate::repo::log::Line;
@@ -21,7 +22,7 @@ pub struct Tag {
     pub time: Time,
 }
 
-/// Whether text can be a tag: not empty, none of `/ @ ~ :`, no control characters, no leading `-`, and
+/// Whether text can be a tag: not empty, none of `/ @ ~ :`, no control characters or others that cannot be seen, no leading `-`, and
 /// not 40 hex digits.
 ///
 /// # Errors
@@ -32,8 +33,8 @@ pub fn check(name: &str) -> Result<()> {
         "is empty"
     } else if name.contains(['/', '@', '~', ':']) {
         "holds one of / @ ~ :"
-    } else if name.chars().any(char::is_control) {
-        "holds a control character"
+    } else if name.chars().any(is_hidden) {
+        "holds a control character, or one that cannot be seen"
     } else if name.starts_with('-') {
         "begins with -"
     } else if is_id {

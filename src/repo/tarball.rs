@@ -10,6 +10,7 @@ use std::io::{self, Read, Write};
 use crate::model::{Error, Kind, Problem, RelPath, Result, SnapshotId};
 use crate::repo::fault;
 use crate::repo::manifest::Child;
+use crate::repo::snapshot::Allowance;
 use crate::repo::store::Repo;
 use crate::repo::tar::{What, Writer};
 
@@ -37,6 +38,7 @@ impl Repo {
         let info = self.snapshot(id)?;
         let (root, links) = self.tree_record(info.tree)?;
         let groups = self.link_groups(links)?;
+        let allowance = Allowance::of(&info.counts);
         let numbered = groups.into_iter().enumerate();
         let mut tarball = Tarball {
             repo: self,
@@ -48,7 +50,9 @@ impl Repo {
             passed: Vec::new(),
         };
         let below = |path: &RelPath, dir: &Child| -> Result<Vec<(RelPath, Child)>> {
-            let children = self.children(dir)?.into_iter().rev();
+            let children = self.children(dir)?;
+            allowance.take(children.len(), path)?;
+            let children = children.into_iter().rev();
             Ok(children.map(|c| (path.join(&c.entry.name), c)).collect())
         };
         // A stack of what is still to be written, the next one last: trees may be deeper than threads' stacks.

@@ -20,14 +20,16 @@ use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
 use crate::repo::catalog::{Catalog, NewPlace, Place, failed, is_unusable, is_unwritable, words};
 use crate::repo::enter;
-use crate::repo::file;
 use crate::repo::index::Index;
 use crate::repo::news::{Fault, known_archives};
+use crate::repo::plain;
 use crate::repo::store::{Repo, TEMPORARY};
 use crate::repo::sum;
 
 /// The name of the catalog's file.
 pub const CATALOG: &str = "catalog.db";
+/// It and what SQLite puts beside it.
+pub(super) const CATALOG_FILES: [&str; 3] = [CATALOG, "catalog.db-wal", "catalog.db-shm"];
 
 /// Which file it is.
 type Identity = Option<(u64, u64)>;
@@ -54,12 +56,7 @@ impl Repo {
     /// lock since nothing can be written.
     fn gate(&self, exclusive: bool) -> Result<Option<Lock>> {
         let path = self.path().join(TEMPORARY);
-        let open = || file::folder(&path);
-        let handle = open().or_else(|_| {
-            fs::create_dir(&path)?;
-            open()
-        });
-        match handle {
+        match plain::folder(&path) {
             Ok(handle) => lock(&handle, exclusive, &path, PATIENCE).map(Some),
             Err(_) => Ok(None),
         }
@@ -112,11 +109,9 @@ impl Repo {
         {
             return Ok(found);
         }
-        for end in ["", "-wal", "-shm"] {
-            let mut name = path.as_os_str().to_owned();
-            name.push(end);
+        for name in CATALOG_FILES {
             // What cannot be removed makes the next step fail, with the reason.
-            let _ = fs::remove_file(name);
+            let _ = fs::remove_file(self.path().join(name));
         }
         match Catalog::create(&path) {
             Ok(made) => Ok(made),

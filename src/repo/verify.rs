@@ -66,6 +66,7 @@ pub fn verify(repo: &Repo, read: Option<u8>) -> Result<Verified> {
     done.findings.extend(of_archives);
     done.findings.extend(standing.lost.iter().map(gone));
     done.findings.extend(unpacked(standing.unpacked));
+    done.findings.extend(repo.claims()?.iter().map(claimed));
     done.findings.extend(costs);
     standing.parents(&mut done.findings);
     standing.heads(repo, &mut done.findings)?;
@@ -145,6 +146,21 @@ fn unpacked(count: usize) -> Option<Finding> {
         "a pack is gone, which said that {count} snapshots were removed; the catalog still knows"
     );
     (count > 0).then(|| Finding::new(Subject::Archive, message))
+}
+
+/// A pack that somebody else has put there.
+fn claimed((pack, gone): &(SnapshotId, Vec<SnapshotId>)) -> Finding {
+    let named: Vec<String> = gone.iter().take(3).map(SnapshotId::to_string).collect();
+    let more = match gone.len().saturating_sub(named.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let message = format!(
+        "is a pack that the log does not name, and says that what is here is gone ({}{more}): that does not count. If \
+         you do not know it, move it away",
+        named.join(", ")
+    );
+    Finding::archive(*pack, message)
 }
 
 /// What cannot be restored of each snapshot.

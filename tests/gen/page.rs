@@ -127,6 +127,12 @@ fn environment(page: &mut String) {
     );
     item(
         page,
+        "FSYNC_TRUST",
+        "Repositories that are used although they belong to another user, or everybody may write to them: paths with \
+         colons between them, or * for all. Others of that kind are refused; see fsync-repository(5).",
+    );
+    item(
+        page,
         "XDG_DATA_HOME",
         "Where the repository \"fsync\" is otherwise; ~/.local/share when it is not set.",
     );

@@ -202,7 +202,7 @@ fn a_repository_that_is_full_ends_the_run_before_anything_changes() {
         .settle();
     let before = Oracle::of(s.path("dst"));
     s.tree("repo").mode(".", 0o700);
-    let script = "mount -t tmpfs -o size=300k none repo || exit 99; fsync cp --allow-low-space src dst; code=$?; ls repo/*.zip; exit $code";
+    let script = "mount -t tmpfs -o size=300k,mode=700 none repo || exit 99; fsync cp --allow-low-space src dst; code=$?; ls repo/*.zip; exit $code";
     let told = s.cmd("unshare").args(["-m", "sh", "-c", script]).assert();
     told.code(9)
         .nothing()
