@@ -92,7 +92,10 @@ pub fn report(talk: Talk, error: &anyhow::Error) -> Exit {
 /// A fault of ours is one line too. Where panics abort, it is exit code 9, as of anything internal.
 fn tell_panics(name: &'static str) {
     std::panic::set_hook(Box::new(move |info| {
-        let what = info.payload_as_str().unwrap_or("no reason given");
+        let payload = info.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let what = text.unwrap_or("no reason given");
         let place = info.location().map(ToString::to_string).unwrap_or_default();
         let talk = Talk::new(name, false, false);
         talk.error(&format!(

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use crate::disk::mount::Mounts;
-use crate::model::{Change, Error, ErrorKind, Result, Status, name};
+use crate::model::{Change, Error, ErrorKind, RelPath, Result, Status, name};
 use crate::tree::Tree;
 use crate::tree::cursor::Cursor;
 use crate::tree::local::Local;
@@ -50,6 +50,30 @@ pub fn absolute(path: &Path) -> Result<PathBuf> {
             _ => return Ok(here),
         }
     }
+}
+
+/// Paths below a directory, as a user names them: relative to it, or absolute inside it.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] for one that is not inside.
+pub fn inside(dir: &Path, named: &Path) -> Result<RelPath> {
+    let bytes = named.as_os_str().as_bytes();
+    let below = named.strip_prefix(dir).unwrap_or(named);
+    let plain: PathBuf = below
+        .components()
+        .filter(|c| !matches!(c, std::path::Component::CurDir))
+        .collect();
+    let path = match plain.as_os_str().as_bytes() {
+        b"" => Ok(RelPath::root()),
+        path => RelPath::parse(path),
+    };
+    path.map_err(|e| {
+        Error::at(
+            ErrorKind::Usage,
+            bytes,
+            format!("is no path inside the directory: {e}"),
+        )
+    })
 }
 
 /// Refuses roots that are the same, nested or overlapping, also through links and bind mounts, and

@@ -399,28 +399,3 @@ pub fn leave(plan: &mut Plan, target: &Info) -> Vec<RelPath> {
     plan.counts = counts;
     left
 }
-
-/// Paths below a directory, as a user names them: relative to it, or absolute inside it.
-///
-/// # Errors
-/// [`ErrorKind::Usage`] for one that is not inside.
-pub fn inside(dir: &std::path::Path, named: &std::path::Path) -> Result<RelPath> {
-    use std::os::unix::ffi::OsStrExt;
-    let bytes = named.as_os_str().as_bytes();
-    let below = named.strip_prefix(dir).unwrap_or(named);
-    let plain: std::path::PathBuf = below
-        .components()
-        .filter(|c| !matches!(c, std::path::Component::CurDir))
-        .collect();
-    let path = match plain.as_os_str().as_bytes() {
-        b"" => Ok(RelPath::root()),
-        path => RelPath::parse(path),
-    };
-    path.map_err(|e| {
-        Error::at(
-            ErrorKind::Usage,
-            bytes,
-            format!("is no path inside the directory: {e}"),
-        )
-    })
-}

@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::model::quote::{quote, quote_if_odd};
 use crate::model::{Error, ErrorKind, Exit, RelPath, Result};
-use crate::ops::revert::inside;
+use crate::ops::guard::inside;
 use crate::porcelain::prune::{counted, freed, named, open};
 use crate::porcelain::session::Session;
 use crate::porcelain::signal::farewell;
