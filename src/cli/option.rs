@@ -277,7 +277,7 @@ pub(super) fn flags(list: &[(&str, bool)]) -> Vec<OsString> {
 }
 
 /// Nanoseconds of `2s`, `1500ms`, `10us`, `7ns` or `2`.
-fn parse_duration(text: &str) -> Result<u64, String> {
+pub(super) fn parse_duration(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let factor = match &text[digits.len()..] {
         "" | "s" => 1_000_000_000,

@@ -1,5 +1,6 @@
 //! What the tests stand on: a sandbox for each, trees to build, and a comparer of trees of their own.
 
+mod moved;
 mod oracle;
 mod person;
 mod sandbox;
@@ -8,6 +9,8 @@ mod told;
 mod tree;
 mod way;
 
+#[allow(unused_imports)]
+pub use moved::{Moves, moves, pairs, put};
 pub use oracle::{Oracle, Traces, assert_same};
 pub use person::Person;
 pub use sandbox::{Sandbox, as_root};
@@ -15,4 +18,4 @@ pub use sandbox::{Sandbox, as_root};
 pub use thorough::{long, quick_or_long, strace};
 pub use told::{Told, change, outcomes, plan_line, records};
 pub use tree::{T0, Tree};
-pub use way::{FREE, faithful, faithfully, quiet, trees};
+pub use way::{FREE, faithful, faithfully, judge, quiet, trees};
