@@ -106,6 +106,7 @@ impl FilterArgs {
             let text = text.map_err(|e| {
                 Error::io("cannot read patterns from", bytes, e).as_kind(ErrorKind::Usage)
             })?;
+            let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
             for (at, line) in text.lines().enumerate() {
                 if !line.trim().is_empty() && !line.starts_with('#') {
                     rules.push(Rule {
@@ -155,6 +156,8 @@ pub struct CompareArgs {
     #[arg(long, help_heading = "Comparing")]
     pub delete: bool,
     /// Delete excluded entries of the destination too (implies --delete)
+    ///
+    /// Of such a plan in the line form, fsync-apply refuses what the source has as well; with --json it does not.
     #[arg(long, help_heading = "Comparing")]
     pub delete_excluded: bool,
     /// Compare contents whenever sizes are equal, whatever the times say

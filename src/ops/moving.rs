@@ -114,7 +114,10 @@ impl Worker<'_> {
         let Some((from, old)) = change.from.as_deref() else {
             return false;
         };
-        let (from, to) = ((from.parent(), from.name()), (change.path.parent(), change.path.name()));
+        let (from, to) = (
+            (from.parent(), from.name()),
+            (change.path.parent(), change.path.name()),
+        );
         let maybe = is_inode(old, &there.state) || fold::alike(from.1, to.1);
         from.0 == to.0 && from.1 != to.1 && maybe && matches!(folder.lists(to.1), Ok(false))
     }

@@ -24,6 +24,8 @@ pub struct Walk<'o> {
     pub source: &'o dyn Tree,
     /// `None`: there is nothing yet.
     pub destination: Option<&'o dyn Tree>,
+    /// Where the destination's names lie on a disk, to ask how it takes their spelling.
+    pub ground: Option<&'o dyn Tree>,
 }
 
 impl Walk<'_> {
@@ -125,7 +127,7 @@ impl Walk<'_> {
                 part.stays |= !known && pair.1.is_some();
                 known
             });
-        Some(fold::pair_up(pairs.collect(), dirs.1))
+        Some(fold::pair_up(path, pairs.collect(), dirs.1, self.ground))
     }
 
     /// Whether a name at the root is not for plans between directories.

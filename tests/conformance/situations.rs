@@ -351,7 +351,7 @@ const TABLE: &[(&str, &str, Make, Make, &str)] = &[
         |t| {
             t.device("e", 5);
         },
-        "M device",
+        "M char_device target",
     ),
 ];
 

@@ -33,6 +33,19 @@ impl Way {
         }
     }
 
+    /// The same where it is to be refused: of records every program that stands guard, each alone, must say the same.
+    pub fn guarded(self, compare: &str, guards: &str, src: &str, dst: &str) -> String {
+        match self {
+            Way::Records => format!(
+                "fsync-diff --json {compare} {src} {dst} >refused.plan; fsync-apply {guards} <refused.plan; one=$?
+                 grep -q '\"change\"' refused.plan || exit $one
+                 fsync-snap --through --guard {guards} <refused.plan >refused.through; two=$?
+                 grep -q '\"end\"' refused.through && exit 98; [ $one = $two ] && exit $one; echo $one $two; exit 99"
+            ),
+            _ => self.script(compare, guards, src, dst),
+        }
+    }
+
     /// The same from `src` to `dst` without guards to lift.
     pub fn plain(self, compare: &str) -> String {
         self.script(compare, "", "src", "dst")

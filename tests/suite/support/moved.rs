@@ -101,4 +101,3 @@ pub fn pairs(
         b.settle();
     }
 }
-
