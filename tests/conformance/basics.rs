@@ -58,6 +58,11 @@ fn case_03_long_names_and_deep_chains() {
                     .and(predicate::function(|t: &str| t.lines().count() == 3)),
             );
         }
+        s.snap("dst");
+        let kept = Oracle::of(s.path("dst"));
+        s.sh("rm -r dst/d dst/x* dst/eee*").success();
+        s.run("fsync-revert -q dst").code(0);
+        kept.assert_is(s.path("dst"));
         s.sh("rm -r src; mkdir src").success();
         let free = "--allow-empty-source --max-delete 100%";
         s.sh(&way.script("--delete", free, "src", "dst")).code(0);
@@ -264,6 +269,8 @@ fn named(column: &str) -> String {
 #[test]
 fn case_09_kinds_of_roots_and_slashes() {
     let _case = case(9);
+    let page = include_str!("../../man/fsync-diff.1");
+    assert!(page.contains("a slash at the end of either root says nothing"));
     let mut rows = ROOTS.trim().lines();
     let columns: Vec<&str> = rows
         .next()

@@ -349,6 +349,12 @@ fn case_49_an_allowed_group_is_kept() {
             p.s.sh(groups).text(),
             "one 65534 77\none/his 65534 77\none/other 65534 65534\ntouched 65534 77\nl 65534 77"
         );
+        // Unless nothing of it is to be set.
+        p.s.tree("dst").remove("one").remove("l");
+        run(&way.plain("--no-owner")).nothing();
+        if way != Way::Lines {
+            assert_eq!(p.s.sh("stat -c %g dst/one/his").text(), "65534");
+        }
     }
 }
 

@@ -582,6 +582,23 @@ fn case_85_without_a_repository_none_is_made() {
 }
 
 #[test]
+fn case_85_a_rehearsed_revert_prints_its_plan() {
+    let _case = case(85);
+    let s = Sandbox::new();
+    let dst = s.tree("dst");
+    dst.file("a", "a").file("b", "b").settle();
+    s.snap("dst");
+    dst.file("a", "edited").file("new", "").remove("b").settle();
+    let before = hashed(&s);
+    for line in ["fsync-revert --dry-run dst", "fsync rv -n -d dst"] {
+        s.run(line).code(0).stdout("M\ta\nA\tb\nD\tnew\n");
+    }
+    let told = s.run("fsync-revert -n --json dst").code(0).records();
+    assert_eq!(steps(&told, "change"), ["A b", "D new", "M a"]);
+    assert_eq!(hashed(&s), before);
+}
+
+#[test]
 fn case_87_exit_codes_of_a_comparison() {
     let _case = case(87);
     let s = Sandbox::new();
@@ -693,8 +710,15 @@ fn turned(s: &Sandbox, dice: &mut Dice, round: usize) {
         0 => src.file("kind", "a file"),
         _ => src.file("kind/in/it", "x"),
     };
-    src.mode("edit", if round % 3 == 0 { 0o555 } else { 0o755 })
-        .settle();
+    src.mode(
+        "edit",
+        if round.is_multiple_of(3) {
+            0o555
+        } else {
+            0o755
+        },
+    )
+    .settle();
 }
 
 /// Every file under its own name is wholly of the state before, or wholly of the one that is to be.

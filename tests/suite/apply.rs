@@ -1,6 +1,6 @@
 //! `fsync-apply`: a plan is performed exactly, from records and from lines.
 
-use crate::support::{Oracle, Sandbox, T0, Told, Traces, assert_same, outcomes, plan_line};
+use crate::support::{Sandbox, Told, Traces, assert_same, outcomes};
 
 #[test]
 fn a_missing_destination_is_made() {

@@ -2,7 +2,7 @@
 
 use predicates::str::contains;
 
-use crate::support::{Sandbox, T0, Told, as_root, change};
+use crate::support::{Sandbox, T0, Told, change};
 
 /// Two equal trees with one file `f` of eight bytes in each.
 fn pair() -> Sandbox {

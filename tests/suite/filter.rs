@@ -1,29 +1,8 @@
 //! Include and exclude rules: gitignore's semantics, what they keep from deletion, who said so.
 
-use std::collections::BTreeSet;
-
 use predicates::str::contains;
-use serde_json::json;
 
 use crate::support::{Sandbox, Told, assert_same};
-
-/// The paths that a plan adds to nothing.
-fn added(s: &Sandbox, options: &[&str]) -> BTreeSet<String> {
-    let mut diff = s.cmd("fsync-diff");
-    let told = diff
-        .args(options)
-        .args(["src", "dst"])
-        .assert()
-        .code(0)
-        .text();
-    told.lines()
-        .map(|l| l.trim_start_matches("A\t").to_string())
-        .collect()
-}
-
-fn set(names: &[&str]) -> BTreeSet<String> {
-    names.iter().map(|n| n.to_string()).collect()
-}
 
 #[test]
 fn a_missing_file_of_rules_is_usage() {

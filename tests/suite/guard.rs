@@ -3,7 +3,7 @@
 use assert_cmd::assert::Assert;
 use predicates::prelude::*;
 
-use crate::support::{Oracle, Sandbox, Told, Traces, as_root, assert_same};
+use crate::support::{Oracle, Sandbox, Told, Traces, assert_same};
 
 /// A source without, a destination with, `extra` more files; 10 are common.
 fn surplus(extra: usize) -> Sandbox {

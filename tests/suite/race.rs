@@ -1,14 +1,10 @@
 //! The world moves while a program works; disks fill up.
 
-use std::fs;
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use predicates::prelude::*;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use crate::support::{Oracle, Sandbox, Told, Traces, as_root, assert_same};
+use crate::support::{Oracle, Sandbox, Told, as_root, assert_same};
 
 /// Runs `work` while `nuisance` is repeated in another thread.
 fn meanwhile<T>(nuisance: impl Fn() + Sync, work: impl FnOnce() -> T) -> T {

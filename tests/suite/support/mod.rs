@@ -18,4 +18,5 @@ pub use sandbox::{Sandbox, as_root};
 pub use thorough::{long, quick_or_long, strace};
 pub use told::{Told, change, outcomes, plan_line, records};
 pub use tree::{T0, Tree};
+#[allow(unused_imports)]
 pub use way::{FREE, faithful, faithfully, judge, quiet, trees};
