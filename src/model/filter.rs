@@ -136,6 +136,11 @@ fn translated(pattern: &str) -> String {
             rest = after;
             continue;
         }
+        if class && let Some((range, after)) = split_range(rest, out.ends_with('[')) {
+            out.push_str(&range);
+            rest = after;
+            continue;
+        }
         if matches!(c, '{' | '}') && !escaped && !class {
             out.push('\\');
         }
@@ -170,6 +175,21 @@ fn trimmed(pattern: &str) -> &str {
     &pattern[..end]
 }
 
+/// A range at the beginning of `text` that holds the slash, without it: the matcher would forget such a range as a whole.
+/// `first` in its class, an exclamation mark is no part of a range.
+fn split_range(text: &str, first: bool) -> Option<(String, &str)> {
+    let mut chars = text.chars();
+    let (from, dash, to) = (chars.next()?, chars.next()?, chars.next()?);
+    let negates = first && matches!(from, '!' | '^');
+    if dash != '-' || to == ']' || negates || !(from..=to).contains(&'/') {
+        return None;
+    }
+    let below = (from < '/').then(|| format!("{from}-."));
+    let above = (to > '/').then(|| format!("0-{to}"));
+    let range = below.unwrap_or_default() + &above.unwrap_or_default();
+    Some((range, chars.as_str()))
+}
+
 /// What a class at the beginning of `text` stands for, by its name, and what follows it.
 fn named_class(text: &str) -> Option<(&'static str, &str)> {
     let (name, after) = text.strip_prefix("[:")?.split_once(":]")?;
@@ -179,10 +199,11 @@ fn named_class(text: &str) -> Option<(&'static str, &str)> {
         "blank" => " \t",
         "cntrl" => "\x01-\x1f\x7f",
         "digit" => "0-9",
-        "graph" => "!-~",
+        // An exclamation mark in front would turn the class round.
+        "graph" => "\"-.0-~!",
         "lower" => "a-z",
-        "print" => " -~",
-        "punct" => "!-/:-@[-`{-~",
+        "print" => " -.0-~",
+        "punct" => ":-@!-.[-`{-~",
         "space" => " \t-\r",
         "upper" => "A-Z",
         "xdigit" => "0-9A-Fa-f",
@@ -262,6 +283,15 @@ mod tests {
         assert!(out(&f, "a1", false) && !out(&f, "11", false));
         assert!(out(&f, "a2", false) && !out(&f, "12", false));
         assert!(out(&f, "x]", false) && out(&f, "x{", false) && !out(&f, "xx", false));
+        assert!(out(&f, "x.", false) && out(&f, "x!", false));
+    }
+
+    #[test]
+    fn ranges_may_hold_the_slash() {
+        let f = filter(&["a[+-9]", "b[!+-9]", "c[!-0]"]);
+        assert!(out(&f, "a.", false) && out(&f, "a5", false) && !out(&f, "ax", false));
+        assert!(!out(&f, "b.", false) && out(&f, "bx", false));
+        assert!(out(&f, "cx", false) && !out(&f, "c-", false));
     }
 
     #[test]

@@ -149,7 +149,13 @@ const NAMES: [&str; 16] = [
 /// A line of a rule file (two stars in the middle of a name are not among them: git itself compares pointers into
 /// different strings there, and says now this, now that): patterns, negation, anchors, classes, escapes, comments, blanks, nonsense.
 fn rule(dice: &mut Dice) -> String {
-    const WORDS: [&str; 29] = [
+    const WORDS: [&str; 35] = [
+        "[[:punct:]]*",
+        "[[:graph:]]",
+        "[![:alnum:]]*",
+        "[^[:space:]]b",
+        "[ -z]*",
+        "[!+-9]",
         "a",
         "b",
         "ab*",

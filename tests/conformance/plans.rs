@@ -692,9 +692,17 @@ impl Dice {
     }
 }
 
+/// Removes a tree, whatever the modes in it.
+fn cleared(s: &Sandbox, name: &str) {
+    s.sh(&format!(
+        "[ ! -e {name} ] || chmod -R u+rwx {name}; rm -rf {name}"
+    ))
+    .success();
+}
+
 /// The source of a round: other contents, names and kinds each time.
 fn turned(s: &Sandbox, dice: &mut Dice, round: usize) {
-    s.sh("rm -rf src").success();
+    cleared(s, "src");
     let src = s.tree("src");
     for n in 0..60 {
         src.file(
@@ -770,7 +778,8 @@ fn case_90_interrupted_twenty_times() {
     let rounds = quick_or_long(24, 150);
     for round in 1..=rounds {
         turned(&s, &mut dice, round);
-        s.sh("rm -rf before; cp -a dst before").success();
+        cleared(&s, "before");
+        s.sh("cp -a dst before").success();
         if round <= 2 {
             let start = Instant::now();
             s.run(copy).code(0);
@@ -815,13 +824,13 @@ fn case_90_interrupted_twenty_times() {
         let to = format!("out{n}");
         s.run(&format!("fsync-revert dst {id} --to {to}")).code(0);
         oracle.assert_is(s.path(&to));
-        std::fs::remove_dir_all(s.path(&to)).expect("gone");
+        cleared(&s, &to);
     }
     // And those that the interrupted runs made themselves can be restored as well.
     let all = records(&s.run("fsync log --json dst").code(0).bytes());
     for id in all.iter().filter_map(|r| r["id"].as_str()) {
         s.run(&format!("fsync-revert dst {id} --to out")).code(0);
-        std::fs::remove_dir_all(s.path("out")).expect("gone");
+        cleared(&s, "out");
     }
     let odd = s
         .sh("ls -A repo | grep -v '^[0-9a-f]*\\.zip$' | grep -v '^catalog.db' | grep -v lock")
