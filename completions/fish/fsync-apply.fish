@@ -1,3 +1,4 @@
+complete -c fsync-apply -l modify-window -d 'Take times that differ by at most DURATION for equal (2s, 1500ms, 100us; a bare number is seconds) [default: the plan\'s]' -r
 complete -c fsync-apply -l max-delete -d 'Allow N deletions, or N% of the destination\'s entries [default: 50%, and always 10]' -r
 complete -c fsync-apply -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync-apply -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F

@@ -329,6 +329,7 @@ complete -c fsync -n "__fish_fsync_using_subcommand help" -s q -l quiet -d 'Say 
 complete -c fsync -n "__fish_fsync_using_subcommand help" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand help" -l trace -d 'Print the pipeline that runs, as a shell reads it'
 complete -c fsync -n "__fish_fsync_using_subcommand help" -s h -l help -d 'Print help'
+complete -c fsync -n "__fish_fsync_using_subcommand apply" -l modify-window -d 'Take times that differ by at most DURATION for equal (2s, 1500ms, 100us; a bare number is seconds) [default: the plan\'s]' -r
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -l max-delete -d 'Allow N deletions, or N% of the destination\'s entries [default: 50%, and always 10]' -r
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F

@@ -8,7 +8,7 @@ use clap::Parser;
 
 use crate::cli::guard::Guarded;
 use crate::cli::journal::Journal;
-use crate::cli::option::{Common, CompareArgs, GuardArgs, LaxArgs};
+use crate::cli::option::{Common, CompareArgs, GuardArgs, LaxArgs, parse_duration};
 use crate::cli::place::{Place, Places};
 use crate::cli::plan::{self, Given, Plan};
 use crate::cli::result::{self, Row};
@@ -58,6 +58,11 @@ pub struct Args {
     /// Print a result record for each change
     #[arg(long)]
     pub json: bool,
+    /// Take times that differ by at most DURATION for equal (2s, 1500ms, 100us; a bare number is seconds) [default: the plan's]
+    ///
+    /// A plan in the line form does not say with which window it was made.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub modify_window: Option<u64>,
     /// What is left out of comparing and setting.
     #[command(flatten)]
     pub lax: LaxArgs,
@@ -152,7 +157,7 @@ impl Args {
             owner: options.owner && !no_owner,
             any_mode: options.no_perms || self.lax.no_perms,
             clock: Clock {
-                window_ns: options.modify_window_ns,
+                window_ns: self.modify_window.unwrap_or(options.modify_window_ns),
                 ignored: options.no_times || self.lax.no_times,
                 ..Clock::default()
             },
@@ -190,6 +195,7 @@ impl Args {
         };
         let compare = CompareArgs {
             lax: self.lax.clone(),
+            modify_window: self.modify_window,
             ..CompareArgs::default()
         };
         let source = diff::sources_tree(places, &roots)?;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{Stdout, stdout};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -207,7 +208,15 @@ pub fn sources_tree(places: &Places, sources: &[Place]) -> Result<Box<dyn Tree>>
 /// When there is something that is no directory, or it cannot be opened.
 pub fn destination_tree(places: &Places, destination: &Place) -> Result<Option<Box<dyn Tree>>> {
     match places.open(destination) {
-        Err(e) if e.kind() == ErrorKind::NotFound && destination.path().is_some() => Ok(None),
+        Err(e) if e.kind() == ErrorKind::NotFound => match destination.path() {
+            Some(path) if path.symlink_metadata().is_ok() => {
+                let name = path.as_os_str().as_bytes();
+                let message = "is a symbolic link that leads nowhere";
+                Err(Error::at(ErrorKind::Usage, name, message))
+            }
+            Some(_) => Ok(None),
+            None => Err(e),
+        },
         other => other.map(Some),
     }
 }

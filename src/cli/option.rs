@@ -111,6 +111,7 @@ impl FilterArgs {
             let text = text.map_err(|e| {
                 Error::io("cannot read patterns from", bytes, e).as_kind(ErrorKind::Usage)
             })?;
+            let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
             for (at, line) in text.lines().enumerate() {
                 if !line.trim().is_empty() && !line.starts_with('#') {
                     rules.push(Rule {
@@ -160,6 +161,8 @@ pub struct CompareArgs {
     #[arg(long, help_heading = "Comparing")]
     pub delete: bool,
     /// Delete excluded entries of the destination too (implies --delete)
+    ///
+    /// Of such a plan in the line form, fsync-apply refuses what the source has as well; with --json it does not.
     #[arg(long, help_heading = "Comparing")]
     pub delete_excluded: bool,
     /// Compare contents whenever sizes are equal, whatever the times say
@@ -282,7 +285,7 @@ pub(super) fn flags(list: &[(&str, bool)]) -> Vec<OsString> {
 }
 
 /// Nanoseconds of `2s`, `1500ms`, `10us`, `7ns` or `2`.
-fn parse_duration(text: &str) -> Result<u64, String> {
+pub(super) fn parse_duration(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let factor = match &text[digits.len()..] {
         "" | "s" => 1_000_000_000,

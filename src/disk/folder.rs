@@ -165,6 +165,32 @@ impl Folder {
         renameat(&self.handle, from, &folder.handle, to)
     }
 
+    /// Whether a name is listed here, spelt so.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn lists(&self, name: &[u8]) -> Result<bool, Errno> {
+        self.names(|n, _| n == name).map(|found| !found.is_empty())
+    }
+
+    /// Gives a name another spelling, which the file system takes for the same name.
+    ///
+    /// # Errors
+    /// The system's; then it is as before.
+    pub fn respell(&self, from: &[u8], to: &[u8]) -> Result<(), Errno> {
+        self.rename(from, to)?;
+        if self.lists(to)? {
+            return Ok(());
+        }
+        // To this file system there was nothing to do. No sweep would remove the third name.
+        let mut third = temporary();
+        third.extend_from_slice(b"-moved");
+        self.rename(from, &third)?;
+        self.rename(&third, to).inspect_err(|_| {
+            let _ = self.rename(&third, from);
+        })
+    }
+
     /// Lets two names change places, at once: nothing is lost whenever it is cut short.
     ///
     /// # Errors

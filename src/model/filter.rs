@@ -51,7 +51,7 @@ impl Filter {
         for (at, rule) in rules.iter().enumerate() {
             // The matcher gives back the origin of the glob that decided; ours is the rule's index.
             builder
-                .add_line(Some(at.to_string().into()), &literal_braces(&rule.pattern))
+                .add_line(Some(at.to_string().into()), &translated(&rule.pattern))
                 .map_err(|e| bad_pattern(rule, &e))?;
         }
         let matcher = builder.build().map_err(|e| {
@@ -118,13 +118,30 @@ pub fn only_directory(path: &str) -> String {
     pattern + "/"
 }
 
-/// Git takes braces as they are; the matcher would take them for alternatives. So they are escaped, but for
-/// those in a class, where nothing is special, and those that are escaped already. A backslash that is escaped becomes
+/// A pattern as the matcher wants it: git takes braces as they are, and knows names of classes; the matcher would take
+/// braces for alternatives, and knows none. So braces are escaped, but for those in a class, where nothing is special, and
+/// those that are escaped already; and `[:alpha:]` in a class becomes what it stands for. A backslash that is escaped becomes
 /// a class of its own: before a slash or a blank at the end the matcher would take it for what escapes that.
-fn literal_braces(pattern: &str) -> String {
+fn translated(pattern: &str) -> String {
+    let pattern = trimmed(pattern);
     let mut out = String::with_capacity(pattern.len());
     let (mut escaped, mut class) = (false, false);
-    for c in pattern.chars() {
+    // The matcher would trim a tab too, which to git is part of the name.
+    let (mut rest, tab) = match pattern.strip_suffix('\t') {
+        Some(rest) => (rest, true),
+        None => (pattern, false),
+    };
+    while let Some(c) = rest.chars().next() {
+        if class && let Some((range, after)) = named_class(rest) {
+            out.push_str(range);
+            rest = after;
+            continue;
+        }
+        if class && let Some((range, after)) = split_range(rest, out.ends_with('[')) {
+            out.push_str(&range);
+            rest = after;
+            continue;
+        }
         if matches!(c, '{' | '}') && !escaped && !class {
             out.push('\\');
         }
@@ -132,6 +149,7 @@ fn literal_braces(pattern: &str) -> String {
             out.pop();
             out.push_str("[\\]");
             escaped = false;
+            rest = &rest[c.len_utf8()..];
             continue;
         }
         class = match c {
@@ -141,8 +159,65 @@ fn literal_braces(pattern: &str) -> String {
         };
         escaped = c == '\\' && !escaped;
         out.push(c);
+        rest = &rest[c.len_utf8()..];
+    }
+    if tab {
+        if escaped {
+            out.pop();
+        }
+        out.push_str("[\t]");
     }
     out
+}
+
+/// Without the spaces at its end that no backslash protects, as git reads a line.
+fn trimmed(pattern: &str) -> &str {
+    let mut end = 0;
+    let mut escaped = false;
+    for (at, c) in pattern.char_indices() {
+        if c != ' ' || escaped {
+            end = at + c.len_utf8();
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    &pattern[..end]
+}
+
+/// A range at the beginning of `text` that holds the slash, without it: the matcher would forget such a range as a whole.
+/// `first` in its class, an exclamation mark is no part of a range.
+fn split_range(text: &str, first: bool) -> Option<(String, &str)> {
+    let mut chars = text.chars();
+    let (from, dash, to) = (chars.next()?, chars.next()?, chars.next()?);
+    let negates = first && matches!(from, '!' | '^');
+    if dash != '-' || to == ']' || negates || !(from..=to).contains(&'/') {
+        return None;
+    }
+    let below = (from < '/').then(|| format!("{from}-."));
+    let above = (to > '/').then(|| format!("0-{to}"));
+    let range = below.unwrap_or_default() + &above.unwrap_or_default();
+    Some((range, chars.as_str()))
+}
+
+/// What a class at the beginning of `text` stands for, by its name, and what follows it.
+fn named_class(text: &str) -> Option<(&'static str, &str)> {
+    let (name, after) = text.strip_prefix("[:")?.split_once(":]")?;
+    let range = match name {
+        "alnum" => "A-Za-z0-9",
+        "alpha" => "A-Za-z",
+        "blank" => " \t",
+        "cntrl" => "\x01-\x1f\x7f",
+        "digit" => "0-9",
+        // An exclamation mark in front would turn the class round.
+        "graph" => "\"-.0-~!",
+        "lower" => "a-z",
+        "print" => " -.0-~",
+        "punct" => ":-@!-.[-`{-~",
+        "space" => " \t-\r",
+        "upper" => "A-Z",
+        "xdigit" => "0-9A-Fa-f",
+        _ => return None,
+    };
+    Some((range, after))
 }
 
 fn bad_pattern(rule: &Rule, error: &ignore::Error) -> Error {
@@ -215,6 +290,31 @@ mod tests {
         let f = filter(&["{a,b}", "x\\{y", "[{]z"]);
         assert!(out(&f, "{a,b}", false) && !out(&f, "a", false));
         assert!(out(&f, "x{y", false) && out(&f, "{z", false));
+    }
+
+    #[test]
+    fn classes_have_names() {
+        let f = filter(&["[[:alpha:]]1", "[^[:digit:]]2", "x[[:punct:]]"]);
+        assert!(out(&f, "a1", false) && !out(&f, "11", false));
+        assert!(out(&f, "a2", false) && !out(&f, "12", false));
+        assert!(out(&f, "x]", false) && out(&f, "x{", false) && !out(&f, "xx", false));
+        assert!(out(&f, "x.", false) && out(&f, "x!", false));
+    }
+
+    #[test]
+    fn ranges_may_hold_the_slash() {
+        let f = filter(&["a[+-9]", "b[!+-9]", "c[!-0]"]);
+        assert!(out(&f, "a.", false) && out(&f, "a5", false) && !out(&f, "ax", false));
+        assert!(!out(&f, "b.", false) && out(&f, "bx", false));
+        assert!(out(&f, "cx", false) && !out(&f, "c-", false));
+    }
+
+    #[test]
+    fn spaces_at_the_end_count_when_they_are_protected() {
+        let f = filter(&["a   ", "b\\   ", "c\\\\ ", "d\\ \\ "]);
+        assert!(out(&f, "a", false) && !out(&f, "a   ", false));
+        assert!(out(&f, "b ", false) && !out(&f, "b", false));
+        assert!(out(&f, "c\\", false) && out(&f, "d  ", false));
     }
 
     #[test]

@@ -151,12 +151,26 @@ impl Plan {
 /// # Errors
 /// When a root cannot be examined. Whatever goes wrong below is a [`Problem`] in the plan.
 pub fn diff(source: &dyn Tree, destination: Option<&dyn Tree>, options: &Options) -> Result<Plan> {
+    diff_on(source, destination, destination, options)
+}
+
+/// The same where `destination` is a record of the directory `ground`, for which the plan is.
+///
+/// # Errors
+/// As [`diff`].
+pub fn diff_on(
+    source: &dyn Tree,
+    destination: Option<&dyn Tree>,
+    ground: Option<&dyn Tree>,
+    options: &Options,
+) -> Result<Plan> {
     let medium = destination.map(Tree::medium).unwrap_or_default();
     let options = &options.on(medium);
     let walk = Walk {
         options,
         source,
         destination,
+        ground,
     };
     // A snapshot may be as deep as a path can be.
     let Part {

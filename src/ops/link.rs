@@ -1,7 +1,8 @@
 //! Hard links: which names of the destination must share an inode, and which must no longer.
 //!
 //! A group is what one inode is called inside the compared set; names outside it do not count. The
-//! first name of a group in path order is made as an ordinary file, the later ones are linked to it.
+//! first name of a group that keeps its file, or else the first one in path order, which is made as an ordinary file, is
+//! the one that the others are linked to.
 
 use std::collections::{HashMap, HashSet};
 
@@ -60,7 +61,14 @@ pub fn plan(items: &mut Vec<Item>, links: &[Linked]) {
     }
     let mut groups = Groups::default();
     let mut more = Vec::new();
-    for linked in links {
+    // A name that keeps its file leads its group, wherever it stands in the order: the others are linked to it, and no
+    // content is written again. Of several the first.
+    let keeps = |linked: &&Linked| match items.get(at[&linked.path]) {
+        Some(Item::Change(change)) => change.status == Status::Touched,
+        _ => linked.old.is_some(),
+    };
+    let (leading, following): (Vec<&Linked>, Vec<&Linked>) = links.iter().partition(keeps);
+    for linked in leading.into_iter().chain(following) {
         let index = at[&linked.path];
         let planned = match items.get_mut(index) {
             Some(Item::Change(change)) => Some(change),
@@ -88,7 +96,7 @@ pub fn relink(items: &mut [Item], taken_out: &HashSet<RelPath>) {
     }
 }
 
-/// What has been decided so far, in path order.
+/// What has been decided so far.
 #[derive(Default)]
 struct Groups {
     /// First name of each group of the source, and the destination's inode that it keeps.

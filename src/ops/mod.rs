@@ -11,6 +11,7 @@ pub mod diff;
 pub mod find;
 #[cfg(test)]
 mod fixture;
+pub mod fold;
 pub mod guard;
 pub mod hunk;
 pub mod import;

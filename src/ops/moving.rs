@@ -4,6 +4,7 @@ use rustix::io::Errno;
 
 use crate::disk::{Folder, meta, put};
 use crate::model::{Change, Entry, Kind, Outcome, RelPath, State, Status};
+use crate::ops::fold;
 use crate::ops::outcome::Report;
 use crate::ops::perform::{Made, Worker, stale};
 use crate::ops::stale::{Check, expected, is_like};
@@ -67,6 +68,9 @@ impl Worker<'_> {
         };
         self.source(change)?;
         if let Some(there) = there {
+            if self.is_respelt(change, folder, there) {
+                return self.respell(change, folder, from.name());
+            }
             if is_inode(old, &there.state) {
                 return self.settled(change, folder, &there.state);
             }
@@ -99,6 +103,35 @@ impl Worker<'_> {
                 change.path.name(),
                 there.is_some(),
             )?;
+            self.dress(change, folder, &now.state)?;
+        }
+        Ok(Report::plain(Outcome::Done))
+    }
+
+    /// Whether what is there is what is to be renamed itself, under the name that it has now: a file system may take
+    /// several spellings for one name.
+    fn is_respelt(&self, change: &Change, folder: &Folder, there: &Entry) -> bool {
+        let Some((from, old)) = change.from.as_deref() else {
+            return false;
+        };
+        let (from, to) = (
+            (from.parent(), from.name()),
+            (change.path.parent(), change.path.name()),
+        );
+        let maybe = is_inode(old, &there.state) || fold::alike(from.1, to.1);
+        from.0 == to.0 && from.1 != to.1 && maybe && matches!(folder.lists(to.1), Ok(false))
+    }
+
+    /// Gives an entry another spelling of its name.
+    fn respell(&mut self, change: &Change, folder: &Folder, from: &[u8]) -> Made {
+        let gone = || stale("what was to be renamed is not there any more");
+        let now = folder.entry(from).ok().flatten().ok_or_else(gone)?;
+        self.movable(change, &now)?;
+        if !self.shared.job.dry_run {
+            self.shared.own.add(&now.state);
+            folder
+                .respell(from, change.path.name())
+                .map_err(|e| self.failed("cannot rename", e.into()))?;
             self.dress(change, folder, &now.state)?;
         }
         Ok(Report::plain(Outcome::Done))

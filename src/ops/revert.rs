@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::ops::apply::{Job, apply};
 use crate::ops::check;
-use crate::ops::diff::{Item, Options, Plan, diff};
+use crate::ops::diff::{Item, Options, Plan, diff, diff_on};
 use crate::ops::link::relink;
 use crate::ops::outcome::{Outcome, Report};
 use crate::ops::snap::{SnapOptions, snap_locked};
@@ -101,7 +101,7 @@ impl Revert<'_> {
         let target = self.repo.tree(self.target.id)?;
         let present = snap_locked(self.repo, self.dir, &recorded, held)?;
         let now = self.repo.tree(present.id)?;
-        let mut plan = diff(&target, Some(&now), &options)?;
+        let mut plan = diff_on(&target, Some(&now), Some(self.dir), &options)?;
         let left = leave(&mut plan, self.target);
         only(&mut plan, self.paths);
         if let Err(damage) = whole(&plan, self.target.id) {

@@ -50,6 +50,18 @@ pub fn read(directory: &Path) -> Result<Vec<Vec<u8>>> {
     }
 }
 
+/// Whether [`write`] would take these sources.
+///
+/// # Errors
+/// As [`write`], but for a SYNC file that is there already.
+pub fn check_all(directory: &Path, sources: &[PathBuf], force: bool) -> Result<Local> {
+    let local = Local::open(directory)?;
+    for source in sources {
+        check(source, local.path(), force)?;
+    }
+    Ok(local)
+}
+
 /// Writes the SYNC file of `directory`; `sources` are absolute. `force` replaces one that is there, and
 /// allows sources that are missing.
 ///
@@ -57,10 +69,7 @@ pub fn read(directory: &Path) -> Result<Vec<Vec<u8>>> {
 /// [`ErrorKind::Usage`] for a source that is missing, no directory, or has a newline in its path;
 /// [`ErrorKind::Refused`] for one that overlaps `directory`, or when there is a SYNC file already.
 pub fn write(directory: &Path, sources: &[PathBuf], force: bool) -> Result<()> {
-    let local = Local::open(directory)?;
-    for source in sources {
-        check(source, local.path(), force)?;
-    }
+    let local = check_all(directory, sources, force)?;
     let shown = directory.join(mark_name());
     let text = text_of(sources);
     mark::write(

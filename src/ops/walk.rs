@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use crate::model::{Entry, Listed, Problem, RelPath, Result, Scope, Skip, Status, Why, name};
 use crate::ops::compare::{contents, same_attributes, states};
 use crate::ops::diff::{Item, Options};
+use crate::ops::fold;
 use crate::ops::link::Linked;
 use crate::ops::pair::{Pair, is_heavy, merge, pair_name};
 use crate::ops::part::{Part, excluded, list, problem};
@@ -23,6 +24,8 @@ pub struct Walk<'o> {
     pub source: &'o dyn Tree,
     /// `None`: there is nothing yet.
     pub destination: Option<&'o dyn Tree>,
+    /// Where the destination's names lie on a disk, to ask how it takes their spelling.
+    pub ground: Option<&'o dyn Tree>,
 }
 
 impl Walk<'_> {
@@ -124,7 +127,7 @@ impl Walk<'_> {
                 part.stays |= !known && pair.1.is_some();
                 known
             });
-        Some(pairs.collect())
+        Some(fold::pair_up(path, pairs.collect(), dirs.1, self.ground))
     }
 
     /// Whether a name at the root is not for plans between directories.
@@ -276,14 +279,8 @@ impl Walk<'_> {
             }
         }
         part.links.extend(Linked::of(path, Some(new), Some(old)));
-        if !why.is_empty() {
-            let status = match why.meets(Why::SIZE.with(Why::CONTENT).with(Why::TARGET)) {
-                true => Status::Modified,
-                false => Status::Touched,
-            };
-            part.items
-                .push(Item::Change(changed(path, status, new, old, why)));
-        }
+        part.items
+            .extend(fold::step(path, new, old, why).map(Item::Change));
         part.stays = true;
         if new.is_dir() {
             part.append(self.whole(path, (Some(new), Some(old)), dirs));

@@ -37,6 +37,8 @@ impl Mksync {
             .into_iter()
             .map(absolute)
             .collect::<Result<Vec<_>>>()?;
+        // What is refused is refused before anything is recorded.
+        ops::sync::check_all(&self.dir, &sources, self.force)?;
         // What --force replaces must be somewhere to be taken back.
         if self.force
             && self

@@ -15,6 +15,14 @@ const SNAPSHOT_NAMES: &str = "A snapshot is named by its id or the beginning of 
     of them with ~n (n steps back to the parent). Where a directory could be meant too, snap: in front says that it is a \
     snapshot.";
 
+/// What is done with every kind of root; tests/conformance tries each pair, with slashes and without.
+const ROOTS: &str = "It is always what a directory holds that goes into what the other one holds, never the directory itself: a slash \
+    at the end of either root says nothing. A source is a directory, a symbolic link to one, or a snapshot; a file, \
+    a link to one or a fifo is refused (exit code 2), and so is what is not there, or a link that leads nowhere (4). A destination \
+    is a directory or a link to one, empty or not, or is missing: its last component is then made, and a missing parent \
+    refused (4) unless --parents is given. A destination that is a file, a link to one, a fifo, or a link that leads nowhere is \
+    refused (2).";
+
 /// The text of a page.
 ///
 /// # Panics
@@ -363,6 +371,7 @@ const DIFF: Text = Text {
         "A line of the plan is a letter, a tab and a path: A added, M modified, T of another kind, D deleted, R renamed \
          (two paths, from and to), t metadata only. Paths with odd characters are quoted as git quotes them.",
         SNAPSHOT_NAMES,
+        ROOTS,
     ],
     examples: &[
         (

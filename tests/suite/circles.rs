@@ -2,8 +2,7 @@
 
 use predicates::prelude::*;
 
-use crate::moves::pairs;
-use crate::support::{FREE, Oracle, Sandbox, T0, Told, Traces, assert_same, outcomes};
+use crate::support::{FREE, Oracle, Sandbox, T0, Told, Traces, assert_same, outcomes, pairs};
 
 /// Trees of three in a circle, and a plan that is not performed yet.
 fn circle() -> Sandbox {

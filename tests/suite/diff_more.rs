@@ -87,50 +87,6 @@ fn added_and_deleted_have_one_state() {
 }
 
 #[test]
-fn conformance_11_the_last_source_wins() {
-    let s = Sandbox::new();
-    s.tree("one")
-        .file("f", "one")
-        .file("only one", "1")
-        .dir("d")
-        .file("d/in", "one")
-        .settle();
-    s.tree("two")
-        .file("f", "two")
-        .file("only two", "2")
-        .file("d", "a file")
-        .settle();
-    s.tree("three").file("f", "three").settle();
-    s.tree("dst").settle();
-    let told = s
-        .run("fsync-diff --json one two three dst")
-        .code(0)
-        .records();
-    assert_eq!(change(&told, "f")["source"], 2);
-    assert_eq!(change(&told, "only one")["source"], 0);
-    let d = change(&told, "d");
-    assert_eq!((&d["source"], &d["kind"]), (&json!(1), &json!("file")));
-    assert!(
-        !told
-            .iter()
-            .any(|r| r["type"] == "change" && r["path"] == "d/in")
-    );
-    let shadowed = |path: &str, source: u64| {
-        told.iter()
-            .any(|r| r["type"] == "skip" && r["path"] == path && r["source"] == source)
-    };
-    assert!(
-        shadowed("f", 0) && shadowed("f", 1) && shadowed("d", 0),
-        "{told:#?}"
-    );
-    let again = s
-        .run("fsync-diff --json one two three dst")
-        .code(0)
-        .records();
-    assert_eq!(told, again);
-}
-
-#[test]
 fn sources_are_laid_over_each_other_inside_directories() {
     let s = Sandbox::new();
     s.tree("one").file("d/a", "1").settle();
@@ -139,15 +95,6 @@ fn sources_are_laid_over_each_other_inside_directories() {
     s.run("fsync-diff one two dst")
         .code(0)
         .stdout("A\td/a\nA\td/b\n");
-}
-
-#[test]
-fn conformance_10_the_same_source_ten_times() {
-    let s = Sandbox::new();
-    s.tree("src").file("f", "").settle();
-    s.tree("dst").settle();
-    let line = format!("fsync-diff {} dst", ["src"; 10].join(" "));
-    s.run(&line).code(0).stdout("A\tf\n");
 }
 
 #[test]
@@ -207,58 +154,6 @@ fn no_such_snapshot_is_exit_6() {
 }
 
 #[test]
-fn conformance_68_renames_when_unambiguous() {
-    let s = Sandbox::new();
-    let (src, dst) = (s.tree("src"), s.tree("dst"));
-    src.file("new", "the same bytes, long enough")
-        .file("dir2/a", "aa")
-        .file("dir2/b", "bb")
-        .settle();
-    dst.file("old", "the same bytes, long enough")
-        .file("dir1/a", "aa")
-        .file("dir1/b", "bb")
-        .settle();
-    let lines = s
-        .run("fsync-diff --delete --renames src dst")
-        .code(0)
-        .text();
-    assert!(lines.contains("R\told\tnew"), "{lines}");
-    assert!(
-        lines.contains("R\tdir1\tdir2"),
-        "a wholly equal directory is one rename: {lines}"
-    );
-    assert_eq!(lines.lines().count(), 2, "{lines}");
-    let told = s
-        .run("fsync-diff --json --delete --renames src dst")
-        .code(0)
-        .records();
-    let new = change(&told, "new");
-    assert_eq!(
-        (&new["from"], &new["from_old"]["kind"]),
-        (&json!("old"), &json!("file"))
-    );
-}
-
-#[test]
-fn conformance_68_rename_and_edit_or_two_candidates_are_none() {
-    let s = Sandbox::new();
-    s.tree("src")
-        .file("new", "edited bytes")
-        .file("c", "twice")
-        .settle();
-    s.tree("dst")
-        .file("old", "edited byteS")
-        .file("a", "twice")
-        .file("b", "twice")
-        .settle();
-    s.run("fsync-diff --delete --renames src dst")
-        .code(0)
-        .stdout("D\ta\nD\tb\nA\tc\nA\tnew\nD\told\n");
-    s.run("fsync-diff --renames src dst")
-        .stdout("A\tc\nA\tnew\n");
-}
-
-#[test]
 fn what_is_ours_is_never_part_of_a_tree() {
     let s = Sandbox::new();
     let src = s.tree("src");
@@ -314,15 +209,4 @@ fn a_full_disk_behind_stdout_is_an_error_and_a_closed_pipe_is_not() {
     s.sh("{ fsync-diff src dst; echo $? >&2; } | head -1")
         .code(0)
         .stderr("0\n");
-}
-
-#[test]
-fn conformance_43_link_structure_is_compared() {
-    let s = Sandbox::new();
-    s.tree("src").file("a", "x").hard("b/c", "a").settle();
-    s.tree("dst").file("a", "x").file("b/c", "x").settle();
-    let told = s.run("fsync-diff --json src dst").code(0).records();
-    let c = change(&told, "b/c");
-    assert_eq!((&c["status"], &c["link_to"]), (&json!("M"), &json!("a")));
-    assert_eq!(c["why"], json!(["links"]));
 }

@@ -86,47 +86,6 @@ fn a_revert_right_after_a_snapshot_moves_the_head() {
 }
 
 #[test]
-fn conformance_71_a_sync_is_taken_back_exactly() {
-    let s = Sandbox::new();
-    s.tree("dst")
-        .menagerie()
-        .file("e1", "1")
-        .file("e2", "22")
-        .file("d1", "")
-        .settle();
-    s.twin("dst", "before");
-    s.twin("dst", "src")
-        .file("n1", "")
-        .file("n2/x", "")
-        .edit("e1", "new")
-        .edit("e2", "newer")
-        .remove("d1");
-    s.tree("src").mode("plain", 0o600);
-    s.mirror("src", "dst").code(0).nothing();
-    assert_same(s.path("src"), s.path("dst"));
-    s.run("fsync-revert dst").code(0);
-    assert_same(s.path("before"), s.path("dst"));
-    s.run("fsync-revert --redo dst").code(0);
-    assert_same(s.path("src"), s.path("dst"));
-}
-
-#[test]
-fn conformance_72_work_after_a_sync_is_in_the_snapshot_before_the_revert() {
-    let s = Sandbox::new();
-    s.tree("src").file("f", "synced");
-    let dst = s.tree("dst");
-    dst.file("f", "original");
-    s.mirror("src", "dst").code(0);
-    dst.edit("f", "edited by hand").file("added by hand", "");
-    s.twin("dst", "worked");
-    s.run("fsync-revert dst").code(0);
-    assert_eq!(dst.read("f"), b"original");
-    assert!(!dst.has("added by hand"));
-    s.run("fsync-revert --redo dst").code(0);
-    assert_same(s.path("worked"), s.path("dst"));
-}
-
-#[test]
 fn new_work_after_reverts_branches_and_loses_nothing() {
     let s = Sandbox::new();
     let dst = s.tree("dst");
@@ -189,28 +148,6 @@ fn names_of_snapshots() {
             .nothing();
     }
     assert!(!s.path("none").exists());
-}
-
-#[test]
-fn conformance_73_the_same_path_deleted_twice() {
-    let s = Sandbox::new();
-    let dst = s.tree("dst");
-    s.tree("src").settle();
-    let mut ids = Vec::new();
-    for version in ["first", "second one"] {
-        dst.file("f", version);
-        s.mirror("src", "dst").code(0);
-        assert!(!dst.has("f"));
-        ids.push(s.head("dst").expect("a head"));
-    }
-    for (id, version) in ids.iter().zip(["first", "second one"]) {
-        s.run(&format!("fsync-revert dst {id} --to out-{}", &id[..4]))
-            .code(0);
-        assert_eq!(
-            s.tree(&format!("out-{}", &id[..4])).read("f"),
-            version.as_bytes()
-        );
-    }
 }
 
 #[test]

@@ -57,22 +57,6 @@ fn refused(s: &Sandbox, stream: &[u8], what: &str) {
 }
 
 #[test]
-fn conformance_82_a_stream_cut_at_any_byte() {
-    let (s, plan) = small();
-    let stream = plan_line(&plan);
-    let before = Traces::of(s.path("dst"));
-    for at in 0..stream.len() {
-        assert_eq!(
-            code(s.plain("fsync-apply"), &stream[..at]),
-            5,
-            "cut at byte {at}"
-        );
-    }
-    before.assert_untouched(s.path("dst"));
-    assert_eq!(code(s.plain("fsync-apply"), &stream), 0);
-}
-
-#[test]
 fn a_cut_stream_through_snap_makes_no_snapshot() {
     let (s, plan) = small();
     let stream = plan_line(&plan);

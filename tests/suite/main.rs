@@ -3,8 +3,8 @@
 //! One test program, not one for each file: the parts share [`support`], and one pool of threads keeps
 //! both slow and quick tests going. `cargo test --test suite diff::` runs one part.
 //!
-//! Names: `conformance_NN_…` is case NN of the list of behaviours that users of other tools rely on;
-//! `holds_N_…` is item N of "what must hold" in the issue that asked for the toolkit.
+//! Names: `holds_N_…` is item N of "what must hold" in the issue that asked for the toolkit. The behaviours that
+//! users of other tools rely on are in `tests/conformance`.
 
 mod amend;
 mod apply;
@@ -59,4 +59,3 @@ mod tag;
 mod terms;
 mod torn;
 mod user;
-mod why;

@@ -95,47 +95,6 @@ fn holds_6_through_records_and_snapshot() {
 }
 
 #[test]
-fn conformance_64_through_lines() {
-    let s = Sandbox::new();
-    zoo(&s, "src");
-    for (options, dst) in [("", "one"), ("-z", "two")] {
-        s.sh(&format!(
-            "fsync-diff {options} src {dst} | fsync-apply src {dst}"
-        ))
-        .code(0)
-        .nothing();
-        assert_same(s.path("src"), s.path(dst));
-        s.tree("none").settle();
-        s.sh(&format!(
-            "fsync-diff --delete {options} none {dst} | fsync-apply --max-delete 100% --allow-empty-source none {dst}"
-        ))
-        .code(0)
-        .nothing();
-        assert_eq!(Oracle::of(s.path(dst)).len(), 0);
-    }
-}
-
-#[test]
-fn conformance_64_escaped_on_a_terminal_and_verbatim_with_z() {
-    let s = Sandbox::new();
-    zoo(&s, "src");
-    s.tree("dst").settle();
-    let lines = s.run("fsync-diff src dst").code(0).bytes();
-    let raw = |b: &u8| *b < 0x20 && !matches!(b, b'\n' | b'\t') || *b == 0x7f;
-    assert!(!lines.iter().any(raw), "no control character gets out");
-    assert!(std::str::from_utf8(&lines).is_ok());
-    let nul = s.run("fsync-diff -z src dst").code(0).bytes();
-    for name in odd() {
-        let entry = [b"A\t".as_slice(), &name, b"\0"].concat();
-        assert!(
-            nul.windows(entry.len()).any(|w| w == entry),
-            "{:?}",
-            name.escape_ascii().to_string()
-        );
-    }
-}
-
-#[test]
 fn names_survive_every_archive_reader() {
     let s = Sandbox::new();
     zoo(&s, "dst");
@@ -181,24 +140,6 @@ fn roots_may_have_odd_names_too() {
         s.cmd("fsync-revert").arg(os(&dst)).assert().code(0);
         assert_eq!(Oracle::of(base.at(&dst)).len(), 0);
     }
-}
-
-#[test]
-fn conformance_3_and_4_long_names_and_deep_chains() {
-    let s = Sandbox::new();
-    let src = s.tree("src");
-    let long = "x".repeat(175);
-    src.file(format!("{long}/{long}/{long}/f"), "deep");
-    src.file("y".repeat(255), "long");
-    src.file(vec!["d"; 70].join("/"), "chain");
-    src.file(vec!["e".repeat(50); 70].join("/"), "a path of 3,500 bytes");
-    src.settle();
-    s.mirror("src", "dst").code(0).nothing();
-    assert_same(s.path("src"), s.path("dst"));
-    s.snap("dst");
-    s.sh("rm -r dst/d dst/y*").success();
-    s.run("fsync-revert dst").code(0);
-    assert_same(s.path("src"), s.path("dst"));
 }
 
 #[test]

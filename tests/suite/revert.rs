@@ -68,26 +68,6 @@ fn same_size_and_time_is_still_noticed() {
 }
 
 #[test]
-fn conformance_70_overwritten_deleted_and_replaced() {
-    let s = Sandbox::new();
-    let dst = s.tree("dst");
-    dst.file("over", "old")
-        .mode("over", 0o640)
-        .file("gone/deep", "g")
-        .mode("gone", 0o711)
-        .file("kind", "k");
-    dst.mtime("over", 11, 12).mtime("gone", 13, 14);
-    s.twin("dst", "before");
-    s.tree("src")
-        .file("over", "new one")
-        .file("kind/now/a", "directory");
-    s.mirror("src", "dst").code(0);
-    assert_same(s.path("src"), s.path("dst"));
-    s.run("fsync-revert dst").code(0);
-    assert_same(s.path("before"), s.path("dst"));
-}
-
-#[test]
 fn named_paths_only() {
     let s = Sandbox::new();
     let dst = s.tree("dst");
@@ -153,23 +133,6 @@ fn to_a_new_directory() {
         "a directory that holds something: {code:?}"
     );
     before.assert_is(s.path("full"));
-}
-
-#[test]
-fn conformance_85_a_dry_run_prints_the_plan_and_changes_nothing() {
-    let s = Sandbox::new();
-    let dst = s.tree("dst");
-    dst.file("a", "a").file("b", "b").settle();
-    s.snap("dst");
-    dst.file("a", "edited").file("new", "").remove("b").settle();
-    let (before, archives) = (Traces::of(s.path("dst")), s.archives());
-    s.run("fsync-revert --dry-run dst")
-        .code(0)
-        .stdout("M\ta\nA\tb\nD\tnew\n");
-    let told = s.run("fsync-revert --dry-run --json dst").code(0).records();
-    assert_eq!(told.iter().filter(|r| r["type"] == "change").count(), 3);
-    before.assert_untouched(s.path("dst"));
-    assert_eq!(s.archives(), archives);
 }
 
 #[test]

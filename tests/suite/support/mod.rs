@@ -2,6 +2,7 @@
 
 #[allow(dead_code)]
 mod canary;
+mod moved;
 mod oracle;
 mod person;
 #[allow(dead_code)]
@@ -15,6 +16,8 @@ mod way;
 
 #[allow(unused_imports)]
 pub use canary::{Canary, SECRET};
+#[allow(unused_imports)]
+pub use moved::{Moves, moves, pairs, put};
 pub use oracle::{Oracle, Traces, assert_same};
 pub use person::Person;
 #[allow(unused_imports)]
@@ -26,4 +29,5 @@ pub use step::{Step, Stepped};
 pub use thorough::{long, quick_or_long, strace};
 pub use told::{Told, change, outcomes, plan_line, records};
 pub use tree::{T0, Tree};
-pub use way::{FREE, faithful, faithfully, quiet, trees};
+#[allow(unused_imports)]
+pub use way::{FREE, faithful, faithfully, judge, quiet, trees};

@@ -81,6 +81,7 @@ impl Person {
     }
 
     /// The folder with the programs that he may run.
+    #[allow(dead_code)]
     pub fn programs_path(&self) -> String {
         let own = self.programs.as_ref().map(|p| p.path().to_path_buf());
         own.unwrap_or_else(Sandbox::programs).display().to_string()
