@@ -14,7 +14,6 @@ static PLACE: LazyLock<PathBuf> = LazyLock::new(|| {
     let shm = std::path::Path::new("/dev/shm");
     let base = if shm.is_dir() { shm.into() } else { std::env::temp_dir() };
     let place = base.join(format!("fsync-fuzz-{}", std::process::id()));
-    std::fs::create_dir_all(&place).expect("a directory");
     place
 });
 
@@ -27,12 +26,12 @@ fuzz_target!(|data: &[u8]| {
         }
         Err(line) => assert!((1..=data.split(|b| *b == b'\n').count()).contains(&line)),
     }
+    std::fs::create_dir(&*PLACE).expect("a directory");
     std::fs::write(PLACE.join(".fsync-backup"), data).expect("a file");
     let dir = std::fs::File::open(&*PLACE).expect("a directory");
     match backup::read(&dir) {
         Ok(id) => assert_eq!(id.map(|id| format!("{id}\n").into_bytes()).as_deref(), Some(data)),
         Err(error) => assert_eq!(error.kind(), ErrorKind::BadInput),
     }
-    // Left behind it would be one for each run.
-    let _ = std::fs::remove_file(PLACE.join(".fsync-backup"));
+    std::fs::remove_dir_all(&*PLACE).expect("nothing is left behind");
 });

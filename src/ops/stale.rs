@@ -167,12 +167,10 @@ fn as_expected(old: &State, now: &State, own: &Own) -> bool {
     if old.kind == Kind::Directory {
         return old.mode == now.mode || own.has(now);
     }
-    if own.has(now) {
-        return true;
-    }
     let id = |s: &State| s.inode.map(|i| (i.dev, i.ino));
+    // What this run has changed is no proof that it belongs here: it may have been given this name since.
     if old.inode.is_some() && id(old) == id(now) {
-        return old.inode == now.inode;
+        return old.inode == now.inode || own.has(now);
     }
     (old.size, old.mtime, old.mode, &old.target, old.rdev)
         == (now.size, now.mtime, now.mode, &now.target, now.rdev)
@@ -290,6 +288,11 @@ mod tests {
             checked(why, state(1, 11, 10), &own),
             Check::Go,
             "our own doing"
+        );
+        own.add(&state(3, 99, 11));
+        assert!(
+            matches!(checked(why, state(3, 99, 11), &own), Check::Stale(_)),
+            "our own doing, but elsewhere"
         );
     }
 

@@ -139,6 +139,27 @@ fn what_a_hard_link_shares_is_left_when_it_was_planted_later() {
 }
 
 #[test]
+fn a_name_given_later_to_an_inode_that_is_replaced_elsewhere() {
+    let s = Sandbox::new();
+    let canary = Canary::new(&s, "outside");
+    let (src, dst) = (s.tree("src"), s.tree("dst"));
+    src.file("shared", "new contents")
+        .file("touched", "kept\n")
+        .mode("touched", 0o640);
+    dst.file("touched", "kept\n").mode("touched", 0o600);
+    // One of its names is in the tree, rightly so: what is planned there is to give that name to a new file.
+    fs::hard_link(canary.at("f"), dst.at("shared")).expect("a link");
+    let plan = s.run("fsync-diff --json --xattrs src dst").code(0).bytes();
+    dst.remove("touched");
+    fs::hard_link(canary.at("f"), dst.at("touched")).expect("a link");
+    s.feed("fsync-apply", plan)
+        .code(3)
+        .one_line("fsync-apply", &["\"touched\"", "stale"]);
+    assert_eq!(dst.read("shared"), b"new contents");
+    canary.assert_sings();
+}
+
+#[test]
 fn a_backup_that_is_a_link_is_not_followed() {
     let s = Sandbox::new();
     let canary = Canary::new(&s, "outside");
