@@ -52,8 +52,6 @@ pub struct Case<'a> {
     pub still: bool,
     /// The time of the result is that of the run.
     pub timed: bool,
-    /// What is outside the repositories need not be durable when its name is.
-    pub rough: bool,
 }
 
 impl<'a> Case<'a> {
@@ -70,7 +68,6 @@ impl<'a> Case<'a> {
             damaged: false,
             still: false,
             timed: false,
-            rough: std::env::var_os("FSYNC_CRASH_DURABLE").is_none(),
         }
     }
 }
@@ -184,7 +181,7 @@ fn crashes(
         let turned = (n.saturating_sub(1)..=n + 1).any(beside);
         let ended = n + 1 == steps.len();
         for kind in Kind::ALL {
-            let image = Image::of(world, kind, case.rough);
+            let image = Image::of(world, kind);
             let mut said = said.clone();
             let relies = case.changes.iter().any(|d| !untouched(before, &image, d));
             if relies {

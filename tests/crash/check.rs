@@ -70,11 +70,8 @@ fn must(s: &Sandbox, line: &str, wanted: &[i32]) -> Result<Output, String> {
 
 /// All that must hold after one crash.
 fn holds(case: &Case<'_>, run: &Run, crash: &Crash) -> Result<(), String> {
-    let whole = matches!(crash.kind, Kind::All | Kind::Behind);
-    if whole || !case.rough {
-        for directory in &case.changes {
-            old_or_new(run, crash, directory)?;
-        }
+    for directory in &case.changes {
+        old_or_new(run, crash, directory)?;
     }
     let is_there = is_repository(&crash.image);
     let relied = !crash.said.is_empty() || case.there.iter().any(|r| !r.may_go);
@@ -95,7 +92,7 @@ fn holds(case: &Case<'_>, run: &Run, crash: &Crash) -> Result<(), String> {
             comes_back(case, &recorded)?;
         }
     }
-    if crash.ended && (whole || !case.rough) {
+    if crash.ended {
         told(case, run, "when it had ended")?;
     }
     must(case.s, case.again, &[0])?;

@@ -66,9 +66,8 @@ impl Image {
         }
     }
 
-    /// What a crash of some kind leaves. Where `rough`, what is outside the repositories is all there after a crash that
-    /// keeps only names.
-    pub fn of(world: &World, kind: Kind, rough: bool) -> Image {
+    /// What a crash of some kind leaves.
+    pub fn of(world: &World, kind: Kind) -> Image {
         let repositories = world.below(&REPOSITORIES);
         let mut nodes = match kind {
             Kind::Synced | Kind::SyncedTorn | Kind::SyncedBack => world.safe.clone(),
@@ -88,18 +87,13 @@ impl Image {
                 };
                 nodes[0] = world.root_with(made_safe);
             }
-            Kind::Torn | Kind::SyncedTorn | Kind::SyncedBack => {
-                tear(&mut nodes, world, kind, rough)
-            }
+            Kind::Torn | Kind::SyncedTorn | Kind::SyncedBack => tear(&mut nodes, world, kind),
             Kind::Named | Kind::Holes => {
                 for (inode, node) in nodes.iter_mut().enumerate() {
                     let both = (node.data(), world.safe[inode].data());
                     let (Some(now), Some(safe)) = both else {
                         continue;
                     };
-                    if rough && !repositories.contains(&inode) {
-                        continue;
-                    }
                     let mut data = safe[..safe.len().min(now.len())].to_vec();
                     if kind == Kind::Holes {
                         data.resize(now.len(), 0);
@@ -196,13 +190,10 @@ impl Image {
 }
 
 /// Tears the last write that is not durable.
-fn tear(nodes: &mut [Arc<Node>], world: &World, kind: Kind, rough: bool) {
+fn tear(nodes: &mut [Arc<Node>], world: &World, kind: Kind) {
     let Some(write) = world.last.and_then(|inode| world.loose.get(&inode)) else {
         return;
     };
-    if rough && !world.below(&REPOSITORIES).contains(&write.inode) {
-        return;
-    }
     let half = write.bytes.len() / 2;
     let (from, mut data) = match kind {
         Kind::SyncedBack => {

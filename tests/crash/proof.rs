@@ -16,7 +16,6 @@ fn caught(line: &str) -> Option<(BTreeSet<Kind>, Run)> {
     s.tree("dst").file("f", "the old bytes").settle();
     let mut case = Case::new(&s, line);
     case.changes = vec!["dst"];
-    case.rough = false;
     let run = record(&case);
     let is_bad = |c: &&Crash| old_or_new(&run, c, "dst").is_err();
     let kinds = run.crashes.iter().filter(is_bad).map(|c| c.kind).collect();
