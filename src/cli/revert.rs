@@ -13,6 +13,7 @@ use crate::cli::option::Common;
 use crate::cli::place::{Place, Places};
 use crate::cli::result::{self, Told};
 use crate::cli::stop::Stop;
+use crate::cli::target::nothing_recorded;
 use crate::cli::{Program, Talk, diff as diff_cli};
 use crate::disk::Root;
 use crate::disk::lock::{Lock, PATIENCE, lock};
@@ -108,31 +109,6 @@ impl Program for Args {
             Some(new) => self.write_to(&places, repo, &target, new)?,
             None => self.rehearse(&places, repo, &target, &dir)?,
         })
-    }
-}
-
-fn nothing_recorded(error: Error, dir: Option<&Path>) -> Error {
-    match dir {
-        Some(dir) => {
-            let message = format!("nothing was recorded of it: {error}");
-            Error::at(ErrorKind::NotFound, dir.as_os_str().as_bytes(), message)
-        }
-        None => error,
-    }
-}
-
-/// Refuses a directory that holds anything.
-fn empty(new: &Path) -> Result<()> {
-    let filled = new
-        .read_dir()
-        .is_ok_and(|mut entries| entries.next().is_some());
-    match filled {
-        true => {
-            let message = "is not empty; a snapshot is written only where nothing is";
-            let name = new.as_os_str().as_bytes();
-            Err(Error::at(ErrorKind::Refused, name, message))
-        }
-        false => Ok(()),
     }
 }
 
@@ -353,7 +329,7 @@ impl Args {
     fn write_to(&self, places: &Places, repo: &Repo, target: &Info, new: &Path) -> Result<Exit> {
         let new = guard::absolute(new)?;
         guard::roots(&[], &new, Some(places.repository()))?;
-        empty(&new)?;
+        guard::empty(&new)?;
         check_capacity(new.parent().unwrap_or(&new), &target.counts)?;
         let plan = self.plan(repo, target, None, &[])?;
         if self.dry_run {
@@ -363,7 +339,7 @@ impl Args {
         let root = Root::open(&new)?;
         let _held = lock(root.handle(), true, &new, PATIENCE)?;
         // Another run may have been first.
-        empty(&new)?;
+        guard::empty(&new)?;
         let tree = repo.tree(target.id)?;
         self.tell_missing(&plan);
         let (counts, missing) = (plan.counts, plan.errors + plan.skipped);

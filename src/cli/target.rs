@@ -11,6 +11,17 @@ use crate::model::{Error, ErrorKind, Result, SnapshotId};
 use crate::repo::log::Work;
 use crate::repo::{Head, Info, Repo, directory_at};
 
+/// Says of which directory nothing was recorded.
+pub fn nothing_recorded(error: Error, dir: Option<&Path>) -> Error {
+    match dir {
+        Some(dir) => {
+            let message = format!("nothing was recorded of it: {error}");
+            Error::at(ErrorKind::NotFound, dir.as_os_str().as_bytes(), message)
+        }
+        None => error,
+    }
+}
+
 /// Where a tag of this very directory points.
 fn tagged(repo: &Repo, tag: &str, dir: &Path) -> Result<SnapshotId> {
     let tags = repo.tags(Some(&directory_at(dir)))?;

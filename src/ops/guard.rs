@@ -272,3 +272,20 @@ pub fn unmounted(sources: &[&Path], before: &dyn Fn(&Path) -> bool) -> Result<()
         None => Ok(()),
     }
 }
+/// Refuses a directory that holds anything.
+///
+/// # Errors
+/// [`ErrorKind::Refused`].
+pub fn empty(new: &Path) -> Result<()> {
+    let filled = new
+        .read_dir()
+        .is_ok_and(|mut entries| entries.next().is_some());
+    match filled {
+        true => {
+            let message = "is not empty; a snapshot is written only where nothing is";
+            let name = new.as_os_str().as_bytes();
+            Err(Error::at(ErrorKind::Refused, name, message))
+        }
+        false => Ok(()),
+    }
+}
