@@ -69,7 +69,8 @@ pub fn print<'a>(told: &Told<'_>, rows: impl Iterator<Item = Row<'a>>) -> Result
         }))?;
     }
     out.flush()?;
-    if told.stopped {
+    // Who reads records counts them.
+    if told.stopped && !told.json {
         told.talk.error(&format!(
             "interrupted: {made} of {all} changes were made; run it again to go on"
         ));

@@ -236,6 +236,7 @@ impl Args {
                 let entries = if n == 1 { "entry" } else { "entries" };
                 format!("{name}: is as {} says; {n} {entries} changed", target.id)
             }
+            _ if stopped => return Ok(exit),
             _ => format!(
                 "{name}: is not wholly as {} says; fsync-revert {name} {} goes on, fsync rv -d {name} takes it back",
                 target.id, target.id

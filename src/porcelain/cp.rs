@@ -88,7 +88,9 @@ impl How {
             true => aftermath::without_journal(&finish, destination.as_ref()),
         };
         finish.report(session.talk, state.as_deref());
-        summary.print(session, finish.culprit().is_none(), destination.as_ref())?;
+        if state.is_none() {
+            summary.print(session, finish.culprit().is_none(), destination.as_ref())?;
+        }
         Ok(finish.code())
     }
 

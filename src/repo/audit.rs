@@ -58,16 +58,24 @@ pub(super) fn catalog(repo: &Repo, archives: &[Checked]) -> Result<bool> {
             replay::apply(&tx, *at, line)?;
         }
         enter(&tx, archives)?;
+        let logged = |db: &Connection| {
+            LOGGED
+                .iter()
+                .map(|sql| rows(db, sql))
+                .collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let (found, plain) = (logged(&look)?, logged(&tx)?);
+        // A catalog that was made anew has the tags of snapshots of which the log knows nothing, such as one that was
+        // killed before it wrote that down.
         tag::revive(&tx)?;
+        let revived = logged(&tx)?;
         let whole: HashSet<SnapshotId> = archives
             .iter()
             .filter(|a| a.what.is_some())
             .map(|a| a.id)
             .collect();
         let mut same = sound == "ok" && counts(&look, archives)? && memory(&look)?;
-        for sql in LOGGED {
-            same = same && rows(&look, sql)? == rows(&tx, sql)?;
-        }
+        same = same && (found == plain || found == revived);
         for sql in ARCHIVED {
             same = same && told(&rows(&look, sql)?, &rows(&tx, sql)?, &whole);
         }

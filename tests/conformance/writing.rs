@@ -621,7 +621,7 @@ fn case_60_a_full_repository_ends_the_run_before_anything_changes() {
     s.sh("mkdir -m 700 repo src; head -c 900000 /dev/urandom >src/noise; cp -a src dst; echo new >src/f; echo precious >dst/f")
         .success();
     let before = Oracle::of(s.path("dst"));
-    let script = "mount -t tmpfs -o size=300k none repo || exit 99
+    let script = "mount -t tmpfs -o size=300k,mode=700 none repo || exit 99
         fsync cp --allow-low-space src dst; code=$?; ls repo/*.zip repo/tmp; exit $code";
     let told = s.cmd("unshare").args(["-m", "sh", "-c", script]).assert();
     if told.get_output().status.code() == Some(99) {

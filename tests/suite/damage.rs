@@ -357,7 +357,7 @@ fn a_catalog_with_bytes_changed_in_the_middle() {
     let tags = s.run("fsync-tag a").code(0).text();
     let mut x = 88_172_645_463_325_252u64;
     let mut found = 0;
-    for _ in 0..60 {
+    for _ in 0..120 {
         x ^= x << 13;
         x ^= x >> 7;
         x ^= x << 17;
