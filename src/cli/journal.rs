@@ -7,7 +7,7 @@ use crate::disk::Root;
 use crate::disk::mount::Mounts;
 use crate::model::{Change, Error, ErrorKind, Filter, Kind, RelPath, Result, SnapshotId, Time};
 use crate::protocol::SnapshotRecord;
-use crate::repo::log::{Begin, DONE, Source, Work};
+use crate::repo::log::{Begin, Source, Work};
 use crate::repo::{Repo, directory_at};
 
 /// The journal of one directory.
@@ -100,8 +100,7 @@ impl<'p> Journal<'p> {
     /// # Errors
     /// When the log cannot be written.
     pub fn finish(&self, operation: u64, whole: bool) -> Result<()> {
-        let outcome = if whole { DONE } else { "partial" };
-        self.repo.finish(operation, outcome, Some(self.before))
+        self.repo.finish(operation, whole, Some(self.before))
     }
 }
 

@@ -21,7 +21,7 @@ use crate::ops::outcome::{Outcome, Report};
 use crate::ops::snap::{SnapOptions, snap_locked};
 use crate::ops::space;
 use crate::ops::stale::{Terms, is_like};
-use crate::repo::log::{Begin, DONE, Work};
+use crate::repo::log::{Begin, Work};
 use crate::repo::{Info, Repo, directory_of};
 use crate::tree::Tree;
 use crate::tree::cursor::Cursor;
@@ -183,8 +183,7 @@ impl Revert<'_> {
             false => Some(present),
         };
         self.repo.set_head(self.dir, head)?;
-        let outcome = if complete { DONE } else { "partial" };
-        self.repo.finish(operation, outcome, head)?;
+        self.repo.finish(operation, complete, head)?;
         Ok(head)
     }
 

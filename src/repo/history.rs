@@ -9,7 +9,7 @@ use crate::disk::backup;
 use crate::model::{Error, ErrorKind, NodeId, Result, SnapshotId, Time};
 use crate::repo::catalog::snapshot_id;
 use crate::repo::info::Info;
-use crate::repo::log::{Begin, Finish, Line};
+use crate::repo::log::{Begin, DONE, Finish, Line};
 use crate::repo::pack::Gone;
 use crate::repo::store::Repo;
 use crate::repo::tag::tag_line;
@@ -303,14 +303,14 @@ impl Repo {
         Ok(places.first().copied().unwrap_or_default())
     }
 
-    /// Records that an operation ended, with an outcome (`done` or what it was) and the head afterwards.
+    /// Records that an operation ended, whether it did all there was to do, and the head afterwards.
     ///
     /// # Errors
     /// When the log cannot be written.
-    pub fn finish(&self, op: u64, outcome: &str, head: Option<SnapshotId>) -> Result<()> {
+    pub fn finish(&self, op: u64, complete: bool, head: Option<SnapshotId>) -> Result<()> {
         self.log().append(&[Line::Finish(Finish {
             op,
-            outcome: outcome.into(),
+            outcome: if complete { DONE } else { "partial" }.into(),
             head,
             time: Time::now(),
         })])?;

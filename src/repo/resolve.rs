@@ -364,7 +364,7 @@ mod tests {
                 time: Time::now(),
             });
             let op = op.unwrap();
-            repo.finish(op, "done", None).unwrap();
+            repo.finish(op, true, None).unwrap();
             op
         };
         run(Work::Apply, 1);
