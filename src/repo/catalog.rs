@@ -133,10 +133,13 @@ pub(super) fn words(e: &rusqlite::Error) -> String {
 
 /// Whether the catalog itself is at fault: it is no database, or another one, or not what was written.
 pub fn is_unusable(e: &rusqlite::Error) -> bool {
-    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+    use rusqlite::Error::{
+        FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, SqlInputError,
+    };
     match e {
         FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) => true,
-        // Our statements are fixed: what SQLite finds wrong with one of them is that tables are missing.
+        // Our statements are fixed: what SQLite finds wrong with one of them is that tables or columns are missing.
+        SqlInputError { .. } => true,
         _ => matches!(
             e.sqlite_error_code(),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown)

@@ -123,8 +123,8 @@ fn a_signal_ends_it_in_good_order() {
         let s = Sandbox::new();
         build(&s);
         let before = Oracle::of(s.path("dst"));
-        let inject = format!("inject=pwrite64:signal={signal}:when=40");
-        let told = traced(&s, &["-e", "trace=pwrite64", "-e", &inject]);
+        let inject = format!("inject=syncfs:signal={signal}:when=1");
+        let told = traced(&s, &["-e", "trace=syncfs", "-e", &inject]);
         let said = String::from_utf8_lossy(&told.stderr).into_owned();
         assert_eq!(told.status.signal(), Some(number), "{said}");
         assert!(
@@ -154,8 +154,8 @@ fn a_signal_that_is_ignored_stays_ignored() {
     build(&s);
     s.sh("fsync-diff --json --delete src dst | fsync-snap --through > plan")
         .code(0);
-    s.sh("trap '' HUP; strace -f -q -o calls -e trace=pwrite64 \
-          -e inject=pwrite64:signal=HUP:when=40 fsync-apply --require-snapshot --max-delete 100% < plan")
+    s.sh("trap '' HUP; strace -f -q -o calls -e trace=syncfs \
+          -e inject=syncfs:signal=HUP:when=1 fsync-apply --require-snapshot --max-delete 100% < plan")
         .code(0)
         .stderr("");
     let calls = std::fs::read_to_string(s.path("calls")).expect("the calls");
