@@ -70,7 +70,7 @@ pub fn print<'a>(told: &Told<'_>, rows: impl Iterator<Item = Row<'a>>) -> Result
     }
     out.flush()?;
     // Who reads records counts them.
-    if told.stopped && !told.json {
+    if told.stopped && made < all && !told.json {
         told.talk.error(&format!(
             "interrupted: {made} of {all} changes were made; run it again to go on"
         ));

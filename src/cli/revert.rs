@@ -224,6 +224,9 @@ impl Args {
             ));
             return Ok(fault.kind().into());
         }
+        if stopped {
+            return Ok(exit);
+        }
         let what = match (exit, counts.total()) {
             (Exit::Done, 0) => format!("{name}: nothing had to change to be as {}", target.id),
             (Exit::Done, n) if !self.paths.is_empty() => {
@@ -236,7 +239,6 @@ impl Args {
                 let entries = if n == 1 { "entry" } else { "entries" };
                 format!("{name}: is as {} says; {n} {entries} changed", target.id)
             }
-            _ if stopped => return Ok(exit),
             _ => format!(
                 "{name}: is not wholly as {} says; fsync-revert {name} {} goes on, fsync rv -d {name} takes it back",
                 target.id, target.id

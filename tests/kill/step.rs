@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fs;
 
 use crate::support::{Oracle, Sandbox, Stepped, Told, assert_same};
-use crate::world::{World, assert_nearly, assert_old_or_new, nearly};
+use crate::world::{World, assert_nearly, assert_old_or_new, kept, nearly};
 
 const QUICK: usize = 22;
 
@@ -33,7 +33,7 @@ fn a_snapshot_killed_at_every_call() {
         let steps = stepped.each(|_| {
             assert_nearly(&now, w.s.path("dst"));
             w.holds();
-            let kept = Oracle::of(w.s.path("dst")).differences(&now).is_empty();
+            let kept = kept(&Oracle::of(w.s.path("dst")), &now);
             let id = w.s.run(&format!("fsync-snap {full}-t third dst"));
             let id = id.code(0).stderr("").text();
             assert_eq!(w.s.head("dst").as_ref(), Some(&id));
@@ -67,7 +67,7 @@ fn the_first_snapshot_of_all_killed_at_every_call() {
         quick: QUICK,
     };
     stepped.each(|_| {
-        let kept = Oracle::of(s.path("dst")).differences(&now).is_empty();
+        let kept = kept(&Oracle::of(s.path("dst")), &now);
         let id = s.run("fsync-snap dst").code(0).text();
         assert_eq!(
             s.archives().len(),

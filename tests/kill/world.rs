@@ -102,6 +102,12 @@ pub fn nearly(one: &Oracle, other: &Oracle) -> String {
     all.lines().filter(counts).collect::<Vec<_>>().join("\n")
 }
 
+/// Whether two states are the same, temporaries left out.
+pub fn kept(one: &Oracle, other: &Oracle) -> bool {
+    let all = one.differences(other);
+    all.lines().all(|line| line.starts_with("  \".fsync-tmp-"))
+}
+
 /// Files that were only being made, in trees and in repositories.
 pub fn leftovers(root: &Path) -> Vec<PathBuf> {
     let ours = |path: &Path| {
