@@ -775,8 +775,14 @@ fn case_90_interrupted_twenty_times() {
     let mut recorded: Vec<(String, Oracle)> = vec![(s.snap("dst"), Oracle::of(s.path("dst")))];
     let copy = "fsync cp -q --delete --max-delete 100% src dst";
     let (mut whole, mut kills) = (Duration::ZERO, 0);
-    let rounds = quick_or_long(24, 150);
-    for round in 1..=rounds {
+    let wanted = quick_or_long(20, 120);
+    let mut round = 0;
+    while kills < wanted {
+        round += 1;
+        assert!(
+            round < 8 * wanted,
+            "only {kills} of {round} kills came in time"
+        );
         turned(&s, &mut dice, round);
         cleared(&s, "before");
         s.sh("cp -a dst before").success();
@@ -802,7 +808,10 @@ fn case_90_interrupted_twenty_times() {
             let signal = [Signal::KILL, Signal::KILL, Signal::TERM, Signal::INT][round % 4];
             // Everybody may be gone already.
             let _ = kill_process_group(group, signal);
-            kills += usize::from(!child.wait().expect("it ends").success());
+            let in_time = !child.wait().expect("it ends").success();
+            kills += usize::from(in_time);
+            // How long it takes varies with what else the machine does.
+            whole = whole.mul_f64(if in_time { 1.05 } else { 0.8 });
             assert_none_is_half(&s, round);
         }
         // Run again, it converges.
@@ -815,10 +824,6 @@ fn case_90_interrupted_twenty_times() {
         }
         recorded.push((s.snap("dst"), Oracle::of(s.path("dst"))));
     }
-    assert!(
-        kills >= rounds / 3,
-        "only {kills} of {rounds} kills came in time"
-    );
     s.run("fsync verify -q --read-data").code(0);
     for (n, (id, oracle)) in recorded.iter().enumerate() {
         let to = format!("out{n}");
