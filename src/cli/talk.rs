@@ -68,6 +68,18 @@ fn shortened(message: &str) -> std::borrow::Cow<'_, str> {
     format!("{} [...] {}", &message[..head], &message[tail..]).into()
 }
 
+/// Text as it may reach a terminal: whatever it quotes, it stays one line, moves no cursor and hides nothing.
+pub fn shown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_hidden(c) {
+            true => out.extend(c.escape_default()),
+            false => out.push(c),
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,16 +91,4 @@ mod tests {
         let said = shortened(&long);
         assert!(said.len() < LONGEST + 20 && said.starts_with("begin ") && said.ends_with(" end"));
     }
-}
-
-/// Text as it may reach a terminal: whatever it quotes, it stays one line, moves no cursor and hides nothing.
-pub fn shown(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match is_hidden(c) {
-            true => out.extend(c.escape_default()),
-            false => out.push(c),
-        }
-    }
-    out
 }

@@ -31,12 +31,15 @@ const ROUND: usize = 8192;
 pub(super) struct Waiting {
     temporary: Vec<u8>,
     /// What it is to replace.
-    before: Option<Entry>,
+    before: Option<Box<Entry>>,
 }
 
 impl Waiting {
     pub(super) fn new(temporary: Vec<u8>, before: Option<Entry>) -> Self {
-        Waiting { temporary, before }
+        Waiting {
+            temporary,
+            before: before.map(Box::new),
+        }
     }
 }
 
@@ -68,7 +71,7 @@ impl Worker<'_> {
             .map_err(|_| stale("its directory is not there any more"))?;
         let made = Temporary::resume(&last.folder, waiting.temporary.clone());
         let named = match synced {
-            Ok(()) => self.place(change, &last.folder, made, waiting.before.as_ref()),
+            Ok(()) => self.place(change, &last.folder, made, waiting.before.as_deref()),
             Err(e) => {
                 drop(made);
                 Err(self.failed("cannot bring it to the disk", e.into()))
@@ -81,6 +84,8 @@ impl Worker<'_> {
 
 /// A directory: what became of it, and what is to be set on it at the end.
 type MadeDir = (Report, Option<Final>);
+/// Changes that were not made, and why.
+type NotMade = Vec<(usize, Report)>;
 
 /// Directories, from the top, those of one depth in parallel; new ones with the files that lie in them. Which
 /// changes were these files.
@@ -123,7 +128,7 @@ fn round_of_directories(
     changes: &[Change],
     round: &[&[usize]],
     fills: &HashMap<usize, Vec<usize>>,
-) -> Vec<(usize, MadeDir, Option<Vec<(usize, Report)>>)> {
+) -> Vec<(usize, MadeDir, Option<NotMade>)> {
     let plain = |worker: &mut Worker<'_>, change: &Change| {
         let report = worker.perform(change);
         let planned = Settle::planned(change, &report, worker);

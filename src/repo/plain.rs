@@ -58,7 +58,7 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// The length of the regular file at `path`; `None` when there is none.
 pub fn length(path: &Path) -> Option<u64> {
     let meta = fs::symlink_metadata(path).ok()?;
-    meta.is_file().then(|| meta.len())
+    meta.is_file().then_some(meta.len())
 }
 
 /// Opens the folder at `path`, which is made if need be.
@@ -72,7 +72,7 @@ pub fn folder(path: &Path) -> io::Result<File> {
     match options.open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             match DirBuilder::new().mode(0o700).create(path) {
-                Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+                Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
                 _ => options.open(path),
             }
         }

@@ -214,7 +214,7 @@ impl Maker<'_> {
         if old.kind == "directory" {
             let empty = self.dst.children(name).is_empty();
             let before = self.changes.clone();
-            if !empty && !(self.how.delete && self.delete(name)) {
+            if !(empty || self.how.delete && self.delete(name)) {
                 self.changes = before;
                 self.skips += 1;
                 return;
