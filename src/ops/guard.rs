@@ -277,15 +277,13 @@ pub fn unmounted(sources: &[&Path], before: &dyn Fn(&Path) -> bool) -> Result<()
 /// # Errors
 /// [`ErrorKind::Refused`].
 pub fn empty(new: &Path) -> Result<()> {
-    let filled = new
-        .read_dir()
-        .is_ok_and(|mut entries| entries.next().is_some());
-    match filled {
-        true => {
+    let name = new.as_os_str().as_bytes();
+    match new.read_dir().map(|mut entries| entries.next()) {
+        Ok(Some(Ok(_))) => {
             let message = "is not empty; a snapshot is written only where nothing is";
-            let name = new.as_os_str().as_bytes();
             Err(Error::at(ErrorKind::Refused, name, message))
         }
-        false => Ok(()),
+        Ok(Some(Err(e))) => Err(Error::io("cannot list", name, e)),
+        Ok(None) | Err(_) => Ok(()),
     }
 }

@@ -115,7 +115,7 @@ impl Drop for Relay {
 /// When the system refuses the handlers.
 pub fn farewell(talk: Talk, what: &'static str, repository: PathBuf) -> Result<()> {
     let mut signals = signals(&ENDING.map(|(n, _)| n))?;
-    std::thread::spawn(move || {
+    let listen = move || {
         for number in signals.forever() {
             let word = signal_name(number).unwrap_or("a signal");
             talk.error(&format!(
@@ -125,6 +125,8 @@ pub fn farewell(talk: Talk, what: &'static str, repository: PathBuf) -> Result<(
             // Only a signal that cannot be sent to oneself lets it go on.
             let _ = emulate_default_handler(number);
         }
-    });
+    };
+    // Where no thread can be had, a signal ends it without a word.
+    let _ = std::thread::Builder::new().spawn(listen);
     Ok(())
 }

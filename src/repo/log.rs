@@ -18,8 +18,8 @@ use crate::repo::text::PathText;
 
 /// How many bytes tell one log from another: a line ends with a time in nanoseconds.
 const TAIL: u64 = 256;
-/// How much of the end is looked at first for what a crash tore.
-const WINDOW: u64 = 4096;
+/// How much of a log is read at once from its end.
+const PIECE: usize = 64 << 10;
 /// No line is longer, in bytes: one of more, or a file of that much and no newline, is nothing that was written here.
 pub(super) const LONGEST: u64 = 16 << 20;
 
@@ -333,23 +333,38 @@ fn next(from: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<Option<u
 /// Cuts off what a crash tore; where the file ends now.
 fn heal(file: &mut File) -> std::io::Result<u64> {
     let length = file.metadata()?.len();
-    let mut window = WINDOW;
-    let end = loop {
-        let start = length.saturating_sub(window);
-        let mut tail = vec![0; (length - start) as usize];
-        file.seek(SeekFrom::Start(start))?;
-        file.read_exact(&mut tail)?;
-        let kept = whole(&tail).len() as u64;
-        // Where nothing is left, the line may begin before the window.
-        if kept > 0 || start == 0 {
-            break start + kept;
-        }
-        window *= 2;
-    };
+    let end = untorn(file, length)?;
     if end != length {
         file.set_len(end)?;
     }
     Ok(end)
+}
+
+/// What [`whole`] says of a file, read from its end by the piece: it may be of any size.
+fn untorn(file: &mut File, length: u64) -> std::io::Result<u64> {
+    let mut piece = vec![0; PIECE];
+    // Where the line ends that is being looked at, from its end to its beginning.
+    let mut line: Option<u64> = None;
+    let mut zero = false;
+    let mut start = length;
+    while start > 0 {
+        let end = start;
+        start = end.saturating_sub(PIECE as u64);
+        let part = &mut piece[..(end - start) as usize];
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(part)?;
+        for (at, byte) in part.iter().enumerate().rev() {
+            match byte {
+                b'\n' => match line.filter(|_| !zero) {
+                    Some(kept) => return Ok(kept),
+                    None => (line, zero) = (Some(start + at as u64 + 1), false),
+                },
+                0 => zero = true,
+                _ => {}
+            }
+        }
+    }
+    Ok(line.filter(|_| !zero).unwrap_or(0))
 }
 
 /// A log, or its end, without what a crash tore. No line has a zero byte: that is a page which was never written, though
@@ -461,7 +476,7 @@ mod tests {
         log.append(&[head(1), head(2)]).unwrap();
         let text = std::fs::read(&path).unwrap();
         let half = text.len() / 2;
-        for zeros in [1, half, half + 10, 3 * WINDOW as usize] {
+        for zeros in [1, half, half + 10, 3 * PIECE] {
             let mut torn = text[..half].to_vec();
             torn.resize(half + zeros, 0);
             torn.extend(&text[text.len() - 20..]);
@@ -485,5 +500,34 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let found = log.read(0).unwrap();
         assert_eq!((found.lines.len(), found.damaged), (1, vec![0]));
+    }
+
+    #[test]
+    fn what_is_torn_is_told_alike_in_memory_and_from_the_end() {
+        let long = vec![b'x'; 3 * PIECE];
+        let zeros = vec![0; 2 * PIECE];
+        let texts: [&[&[u8]]; 9] = [
+            &[],
+            &[b"a\n"],
+            &[b"a\nb"],
+            &[b"a\n", b"b\0\n"],
+            &[b"\0\n", b"\n"],
+            &[b"a\n", &zeros],
+            &[b"a\n", &zeros, b"\nb\0\n\0"],
+            &[&long, b"\n", &zeros, b"c\n"],
+            &[b"a\n", &long, b"\n", &long],
+        ];
+        for text in texts {
+            let text = text.concat();
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(&text).unwrap();
+            let end = untorn(&mut file, text.len() as u64).unwrap();
+            assert_eq!(
+                end,
+                whole(&text).len() as u64,
+                "{:?}",
+                &text[..text.len().min(20)]
+            );
+        }
     }
 }
