@@ -21,9 +21,10 @@ use crate::disk::mount::Mounts;
 use crate::model::quote::quote;
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
 use crate::repo::leftover::making;
-use crate::repo::log::{LONGEST, Log, whole};
+use crate::repo::log::{LONGEST, Log};
 use crate::repo::plain;
 use crate::repo::store::{LOG, Repo, TEMPORARY, archives};
+use crate::repo::torn::whole;
 use crate::repo::trust::Location;
 use crate::repo::upkeep::CATALOG;
 

@@ -78,6 +78,7 @@ pub mod tag;
 pub mod tar;
 pub mod tarball;
 pub mod text;
+mod torn;
 pub mod trust;
 pub mod upkeep;
 pub mod verify;
