@@ -102,6 +102,10 @@ fn fault(ran: &Ran) -> Option<String> {
 
 #[test]
 fn hostile_archives_do_no_harm_and_others_stay_usable() {
+    if !crate::support::long() {
+        eprintln!("skipped: takes minutes; FSYNC_LONG=1 runs it");
+        return;
+    }
     let s = Sandbox::new();
     let (known, before) = sound(&s);
     let canary = Traces::of(s.path("canary"));
