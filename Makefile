@@ -42,11 +42,11 @@ lint:
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 
 test:
-	$(CARGO) test --locked
+	$(CARGO) test --locked --no-fail-fast
 
 # The same with the long form of what is thrown at it: every kill point, more steps, more seeds..
 test-long:
-	FSYNC_LONG=1 $(CARGO) test --locked
+	FSYNC_LONG=1 $(CARGO) test --locked --no-fail-fast
 
 # Writes man/ and completions/ anew from the programs' own arguments.
 bless:

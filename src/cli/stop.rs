@@ -2,10 +2,11 @@
 //! later one ends it at once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag::{register, register_usize};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
@@ -18,7 +19,7 @@ const ONE_REQUEST: Duration = Duration::from_millis(500);
 #[derive(Default)]
 pub struct Stop {
     asked: Arc<AtomicBool>,
-    signal: Arc<AtomicI32>,
+    signal: Arc<AtomicUsize>,
 }
 
 impl Stop {
@@ -26,24 +27,26 @@ impl Stop {
     /// would any.
     pub fn watch() -> Self {
         let stop = Stop::default();
-        let (asked, by) = (Arc::clone(&stop.asked), Arc::clone(&stop.signal));
-        let Ok(mut signals) = signals(&[SIGINT, SIGTERM, SIGHUP]) else {
+        // The handler itself raises the flag, so that the very next look sees it.
+        let asking = heeded(&[SIGINT, SIGTERM, SIGHUP]);
+        for &signal in &asking {
+            // What the system refuses to have handled ends the program as it would any.
+            let _ = register_usize(signal, Arc::clone(&stop.signal), signal as usize)
+                .and_then(|_| register(signal, Arc::clone(&stop.asked)));
+        }
+        // A thread of its own hears of later ones; without it they only ask again.
+        let Ok(mut signals) = Signals::new(&asking) else {
             return stop;
         };
-        let handle = signals.handle();
         let mut first: Option<Instant> = None;
         let listen = move || {
             for signal in signals.forever() {
-                by.store(signal, Ordering::Relaxed);
-                asked.store(true, Ordering::Relaxed);
                 if first.get_or_insert_with(Instant::now).elapsed() > ONE_REQUEST {
                     let _ = emulate_default_handler(signal);
                 }
             }
         };
-        if std::thread::Builder::new().spawn(listen).is_err() {
-            handle.close();
-        }
+        let _ = std::thread::Builder::new().spawn(listen);
         stop
     }
 
@@ -60,20 +63,26 @@ impl Stop {
     /// Ends the process by the signal that asked for it, if one did, so that whoever waits for it sees that.
     pub fn obey(&self) {
         if self.is_asked() {
-            let _ = emulate_default_handler(self.signal.load(Ordering::Relaxed));
+            let signal = self.signal.load(Ordering::Relaxed);
+            let _ = emulate_default_handler(i32::try_from(signal).unwrap_or(SIGTERM));
         }
     }
 }
 
-/// Notice of those of the signals that the process was not started with ignored: nohup(1) and jobs in the background
-/// of a script mean that.
+/// Notice of those of the signals that are heeded.
 ///
 /// # Errors
 /// When the system refuses the handlers.
 pub fn signals(wanted: &[i32]) -> Result<Signals> {
+    Signals::new(heeded(wanted)).map_err(|e| Error::io("cannot handle", "signals", e))
+}
+
+/// Those of the signals that the process was not started with ignored: nohup(1) and jobs in the background of a script
+/// mean that.
+fn heeded(wanted: &[i32]) -> Vec<i32> {
     let ignored = ignored();
-    let wanted = wanted.iter().filter(|n| ignored & 1 << (*n - 1) == 0);
-    Signals::new(wanted).map_err(|e| Error::io("cannot handle", "signals", e))
+    let heeded = wanted.iter().filter(|n| ignored & 1 << (*n - 1) == 0);
+    heeded.copied().collect()
 }
 
 /// The signals that this process ignores, a bit each, the lowest for signal 1 (proc_pid_status(5)). Without /proc none

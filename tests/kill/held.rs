@@ -16,6 +16,9 @@ use crate::support::Sandbox;
 /// The calls that give a temporary its name.
 pub const RENAMES: &str = "rename,renameat,renameat2";
 
+/// What a program that does its work itself is slow at, so that it does not end before a signal has been heard.
+const SLOWED: &str = "rename,renameat,renameat2,unlink,unlinkat";
+
 /// How long anything may take before it counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -88,8 +91,8 @@ impl<'a> Held<'a> {
         let _ = fs::remove_dir_all(s.path("exec"));
         fs::create_dir(s.path("exec")).expect("a folder");
         let script = format!(
-            "echo $$ >exec/pid; exec strace -DDD -f -q -o exec/log -e trace={calls} \
-             -e inject={calls}:signal=STOP:when={nth} {line}"
+            "echo $$ >exec/pid; exec strace -DDD -f -q -o exec/log -e trace={calls},{SLOWED} \
+             -e inject={calls}:signal=STOP:when={nth} -e inject={SLOWED}:delay_enter=50000 {line}"
         );
         let mut command = s.plain("sh");
         command
