@@ -230,11 +230,15 @@ impl Maker<'_> {
         }
     }
 
-    /// Which names must share an inode, and which must no longer: the first name of each group is made (or stays), the
-    /// others are linked to it.
+    /// Which names must share an inode, and which must no longer: the first name of each group that keeps its file, or else
+    /// the first of all, which is made; the others are linked to it.
     fn link(&mut self) {
         let mut names: Vec<Name> = self.compared.iter().cloned().collect();
-        names.sort_by(|a, b| order(a).cmp(&order(b)));
+        let keeps = |name: &Name| match self.changes.get(name) {
+            Some(change) => change.status == 't',
+            None => self.dst.names.contains_key(name),
+        };
+        names.sort_by(|a, b| (!keeps(a), order(a)).cmp(&(!keeps(b), order(b))));
         let mut firsts: HashMap<u64, (Name, Option<u64>)> = HashMap::new();
         let mut kept: HashMap<u64, Name> = HashMap::new();
         for name in names {
