@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::cli::place::{Place, Places};
 use crate::disk::Root;
 use crate::disk::mount::Mounts;
-use crate::model::{Change, Error, ErrorKind, Filter, Kind, RelPath, Result, SnapshotId, Time};
+use crate::model::{Change, Error, ErrorKind, Kind, RelPath, Result, SnapshotId, Time};
 use crate::protocol::SnapshotRecord;
 use crate::repo::log::{Begin, Source, Work};
 use crate::repo::{Repo, directory_at};
@@ -49,7 +49,7 @@ impl<'p> Journal<'p> {
             );
             return Err(Error::at(ErrorKind::Refused, name, message));
         }
-        let covered = Filter::new(info.rules)?;
+        let covered = info.filter()?;
         let out = changes.iter().find(|c| {
             let old = c.old.as_ref().or(c.new.as_ref());
             covered

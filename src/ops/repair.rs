@@ -12,7 +12,7 @@ use std::path::Path;
 
 use crate::disk::backup;
 use crate::model::{
-    ContentId, Error, ErrorKind, Filter, Kind, RelPath, Result, Rule, SnapshotId, State, Time,
+    ContentId, Error, ErrorKind, Kind, RelPath, Result, Rule, SnapshotId, State, Time,
 };
 use crate::ops::read::cut;
 use crate::ops::snap::{SnapOptions, walk};
@@ -183,7 +183,7 @@ fn record(repo: &Repo, info: &Info, scratch: &Archive) -> Result<()> {
     let path = Path::new(OsStr::from_bytes(&info.directory.0));
     let dir = Local::open(path)?.hide(repo.identity());
     let options = SnapOptions {
-        filter: Filter::new(info.rules.clone())?,
+        filter: info.filter()?,
         ..SnapOptions::default()
     };
     // Nothing is remembered, so that every file is read.

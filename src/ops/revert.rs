@@ -78,7 +78,7 @@ pub fn options(target: &Info, privileged: bool) -> Result<Options> {
         xattrs: true,
         devices: privileged,
         sync_file: true,
-        filter: Filter::new(target.rules.clone())?,
+        filter: target.filter()?,
         ..Options::default()
     })
 }

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Kind, NodeId, RelPath, Rule, SnapshotId, Time};
+use crate::model::{
+    Error, ErrorKind, Filter, Kind, NodeId, RelPath, Result, Rule, SnapshotId, Time,
+};
 use crate::repo::text::PathText;
 
 /// The format's number. What it means is written down in fsync-repository(5), and pinned by `tests/sample`.
@@ -140,6 +142,17 @@ pub struct Comment {
 }
 
 impl Info {
+    /// What it leaves out.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] when its rules are none: whoever wrote it may have made them up.
+    pub fn filter(&self) -> Result<Filter> {
+        Filter::new(self.rules.clone()).map_err(|e| {
+            let message = format!("it was recorded under rules that are none: {e}");
+            Error::at(ErrorKind::Damaged, self.id.to_string(), message)
+        })
+    }
+
     /// The paths of which the snapshot knows no more than that they were there.
     pub fn unrecorded(&self) -> Vec<RelPath> {
         paths(&self.unreadable)

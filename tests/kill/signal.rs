@@ -25,7 +25,9 @@ fn one_line(output: &Output) -> String {
 /// What was said, but for how far a revert came that was asked to stop.
 fn without_count(said: &str) -> String {
     // strace(1) remarks on a process that dies while it is being slowed.
-    let ours = said.split_inclusive('\n').filter(|l| !l.starts_with("strace: "));
+    let ours = said
+        .split_inclusive('\n')
+        .filter(|l| !l.starts_with("strace: "));
     let said = &ours.collect::<String>();
     let Some((before, rest)) = said.split_once("fsync-revert: interrupted: ") else {
         return said.into();
