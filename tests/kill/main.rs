@@ -6,6 +6,7 @@
 #[path = "../suite/support/mod.rs"]
 mod support;
 
+mod away;
 mod held;
 mod many;
 mod race;
