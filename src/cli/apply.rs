@@ -13,14 +13,15 @@ use crate::cli::place::{Place, Places};
 use crate::cli::plan::{self, Given, Plan};
 use crate::cli::result::{self, Row};
 use crate::cli::stop::Stop;
-use crate::cli::{Program, Talk, diff};
+use crate::cli::{Program, diff, progress};
 use crate::disk::Root;
 use crate::disk::lock::{PATIENCE, lock};
 use crate::disk::meta::Policy;
+use crate::model::meter::{self, Phase};
 use crate::model::{
     Change, Clock, Counts, Error, ErrorKind, Exit, Filter, Outcome, RelPath, Result, Status,
 };
-use crate::ops::apply::{Job, apply};
+use crate::ops::apply::{Job, apply, total};
 use crate::ops::guard;
 use crate::ops::lookup::Lookup;
 use crate::ops::outcome::Report;
@@ -90,8 +91,8 @@ struct Ready {
 impl Program for Args {
     const NAME: &'static str = "fsync-apply";
 
-    fn talk(&self) -> Talk {
-        self.common.talk(Self::NAME)
+    fn common(&self) -> &Common {
+        &self.common
     }
 
     fn run(self) -> anyhow::Result<Exit> {
@@ -294,7 +295,9 @@ impl Args {
             (Some(journal), false) => Some(journal.begin(&ready.sources, root)?),
             _ => None,
         };
+        meter::begin(Phase::Changing, Some(total(&ready.changes)));
         let reports = apply(&job, &ready.changes);
+        progress::done();
         let whole = reports.iter().all(|r| r.outcome.is_success());
         // The work is done: that this cannot be written down is no reason to keep the results from anybody.
         let ended = journal

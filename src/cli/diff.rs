@@ -10,7 +10,8 @@ use clap::Parser;
 use crate::cli::option::{Common, CompareArgs, FilterArgs};
 use crate::cli::patch;
 use crate::cli::place::{Place, Places};
-use crate::cli::{Program, Talk};
+use crate::cli::{Program, progress};
+use crate::model::meter::{self, Phase};
 use crate::model::{Clock, Counts, Error, ErrorKind, Exit, Filter, Result, Status};
 use crate::ops::diff::{Choice, Item, Options, Plan, diff};
 use crate::protocol::record::PROTOCOL;
@@ -73,8 +74,8 @@ pub struct Args {
 impl Program for Args {
     const NAME: &'static str = "fsync-diff";
 
-    fn talk(&self) -> Talk {
-        self.common.talk(Self::NAME)
+    fn common(&self) -> &Common {
+        &self.common
     }
 
     fn run(self) -> anyhow::Result<Exit> {
@@ -89,7 +90,9 @@ impl Program for Args {
         options.choice = self.compare.choose.choice()?;
         let source = sources_tree(&places, &sources)?;
         let target = destination_tree(&places, &destination)?;
+        meter::begin(Phase::Comparing, None);
         let plan = diff(source.as_ref(), target.as_deref(), &options)?;
+        progress::done();
         let mut out = Writer::new(stdout());
         let mut failed = 0;
         match self.json {

@@ -11,8 +11,10 @@ pub mod option;
 pub mod patch;
 pub mod place;
 pub mod plan;
+pub mod progress;
 pub mod result;
 pub mod revert;
+pub mod screen;
 pub mod snap;
 pub mod start;
 pub mod stop;
@@ -22,6 +24,9 @@ pub mod target;
 pub mod thread;
 pub mod through;
 pub mod trust;
+
+/// The name of the porcelain, whose stages speak for themselves.
+pub const PORCELAIN: &str = "fsync";
 
 pub use start::{Program, start};
 pub use talk::Talk;

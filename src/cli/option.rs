@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::choose::ChooseArgs;
+use crate::cli::progress::{self, Shown, Wanted};
 use crate::cli::talk::Talk;
 use crate::model::{Error, ErrorKind, Filter, Result, Rule};
 use crate::ops::guard::MaxDelete;
@@ -29,12 +30,22 @@ pub struct Common {
     /// Say more
     #[arg(short, long, global = true)]
     pub verbose: bool,
+    /// Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]
+    ///
+    /// SIGUSR1 makes any program that is at work say it once, in a line.
+    #[arg(long, value_name = "WHEN", global = true, hide_possible_values = true)]
+    pub progress: Option<Wanted>,
 }
 
 impl Common {
     /// The voice that these options ask for.
     pub fn talk(&self, name: &'static str) -> Talk {
         Talk::new(name, self.quiet, self.verbose)
+    }
+
+    /// Begins to show how far the program called `name` has come.
+    pub fn show_progress(&self, name: &'static str) -> Shown {
+        progress::start(name, self.progress, self.quiet)
     }
 
     /// Goes where `-C` says.

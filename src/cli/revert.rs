@@ -14,11 +14,12 @@ use crate::cli::place::{Place, Places};
 use crate::cli::result::{self, Told};
 use crate::cli::stop::Stop;
 use crate::cli::target::nothing_recorded;
-use crate::cli::{Program, Talk, diff as diff_cli};
+use crate::cli::{Program, Talk, diff as diff_cli, progress};
 use crate::disk::Root;
 use crate::disk::lock::{Lock, PATIENCE, lock};
+use crate::model::meter::{self, Phase};
 use crate::model::{Counts, Error, ErrorKind, Exit, RelPath, Result};
-use crate::ops::apply::{Job, apply};
+use crate::ops::apply::{Job, apply, total};
 use crate::ops::check;
 use crate::ops::diff::{Item, Plan, diff};
 use crate::ops::guard;
@@ -84,8 +85,8 @@ pub struct Args {
 impl Program for Args {
     const NAME: &'static str = "fsync-revert";
 
-    fn talk(&self) -> Talk {
-        self.common.talk(Self::NAME)
+    fn common(&self) -> &Common {
+        &self.common
     }
 
     fn run(self) -> anyhow::Result<Exit> {
@@ -169,6 +170,7 @@ impl Args {
             stop: stop.flag(),
         };
         let done = revert.run(&held)?;
+        progress::done();
         drop(held);
         let exit = self.tell(target, dir, done, stop.is_asked())?;
         stop.obey();
@@ -359,7 +361,9 @@ impl Args {
             durable: true,
             stop: stop.flag(),
         };
+        meter::begin(Phase::Restoring, Some(total(&changes)));
         let mut reports = apply(&job, &changes);
+        progress::done();
         let made = Local::open(&new)?;
         check::changed(&made, &changes, &mut reports, job.terms);
         let mut differing = 0;

@@ -11,6 +11,7 @@ use crate::cli::choose;
 use crate::cli::export::ExportArgs;
 use crate::cli::option::{Common, FilterArgs, GuardArgs};
 use crate::cli::place::Places;
+use crate::cli::progress;
 use crate::cli::start::Program;
 use crate::cli::talk::Talk;
 use crate::cli::through;
@@ -85,8 +86,8 @@ pub struct Snap {
 impl Program for Snap {
     const NAME: &'static str = "fsync-snap";
 
-    fn talk(&self) -> Talk {
-        self.common.talk(Self::NAME)
+    fn common(&self) -> &Common {
+        &self.common
     }
 
     fn run(self) -> Result<Exit> {
@@ -130,6 +131,7 @@ impl Program for Snap {
             Some(paths) => amend(&repo, &dir, &paths, &options)?,
             None => snap(&repo, &dir, &options)?,
         };
+        progress::done();
         report(self.talk(), &repo, &done);
         self.print(&dir, &done)?;
         Ok(exit_of(&done))

@@ -8,6 +8,7 @@ use rustix::fs::Mode;
 use rustix::process::{Resource, getrlimit, setrlimit, umask};
 
 use crate::cli::memory;
+use crate::cli::option::Common;
 use crate::cli::talk::{Talk, shown};
 use crate::cli::thread;
 use crate::model::{Error, ErrorKind, Exit};
@@ -17,8 +18,13 @@ pub trait Program: Parser {
     /// Its name, as its messages begin.
     const NAME: &'static str;
 
+    /// The options that every program takes.
+    fn common(&self) -> &Common;
+
     /// How much it talks, from its own arguments.
-    fn talk(&self) -> Talk;
+    fn talk(&self) -> Talk {
+        self.common().talk(Self::NAME)
+    }
 
     /// Runs it.
     ///
@@ -36,7 +42,10 @@ pub fn start<P: Program>() -> ExitCode {
     };
     thread::start();
     let talk = program.talk();
-    let exit = program.run().unwrap_or_else(|error| report(talk, &error));
+    let shown = program.common().show_progress(P::NAME);
+    let exit = program.run();
+    drop(shown);
+    let exit = exit.unwrap_or_else(|error| report(talk, &error));
     ExitCode::from(exit.code())
 }
 

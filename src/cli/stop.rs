@@ -79,7 +79,7 @@ pub fn signals(wanted: &[i32]) -> Result<Signals> {
 
 /// Those of the signals that the process was not started with ignored: nohup(1) and jobs in the background of a script
 /// mean that.
-fn heeded(wanted: &[i32]) -> Vec<i32> {
+pub fn heeded(wanted: &[i32]) -> Vec<i32> {
     let ignored = ignored();
     let heeded = wanted.iter().filter(|n| ignored & 1 << (*n - 1) == 0);
     heeded.copied().collect()

@@ -12,7 +12,6 @@ use serde::Serialize;
 
 use crate::cli::option::Common;
 use crate::cli::start::Program;
-use crate::cli::talk::Talk;
 use crate::cli::trust::location;
 use crate::model::quote::{escape_json, quote, quote_if_hidden, quote_if_odd};
 use crate::model::{Error, ErrorKind, Exit, SnapshotId, Time};
@@ -93,8 +92,8 @@ struct TagRecord<'a> {
 impl Program for TagProgram {
     const NAME: &'static str = "fsync-tag";
 
-    fn talk(&self) -> Talk {
-        self.common.talk(Self::NAME)
+    fn common(&self) -> &Common {
+        &self.common
     }
 
     fn run(self) -> Result<Exit> {

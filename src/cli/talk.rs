@@ -1,7 +1,7 @@
 //! What programs say to people: lines on stderr that begin with the program's name.
 
-use std::io::Write;
-
+use crate::cli::progress::aside;
+use crate::cli::screen::write;
 use crate::model::quote::is_hidden;
 
 /// A program's voice.
@@ -41,16 +41,15 @@ impl Talk {
 
     /// What another program of ours has said, with its own name: said as it is.
     pub fn pass_on(self, said: &[u8]) {
-        // Nobody is left to be told that stderr is closed.
-        let _ = std::io::stderr().lock().write_all(said);
+        aside(|| write(said));
     }
 
     fn say(self, message: &str) {
         // Whatever a message quotes, it stays one line, moves no cursor and floods no terminal.
         let message = shown(&shortened(message));
-        // One write, so that lines of several programs do not mix. Nobody is left to be told that stderr is closed.
+        // One write, so that lines of several programs do not mix.
         let line = format!("{}: {message}\n", self.name);
-        let _ = std::io::stderr().lock().write_all(line.as_bytes());
+        aside(|| write(line.as_bytes()));
     }
 }
 

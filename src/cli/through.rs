@@ -10,6 +10,7 @@ use std::path::Path;
 use crate::cli::guard::Guarded;
 use crate::cli::option::GuardArgs;
 use crate::cli::place::{Place, Places};
+use crate::cli::progress;
 use crate::cli::snap::{exit_of, open_for, record_of, report, without_mounts};
 use crate::cli::talk::Talk;
 use crate::model::{Change, Error, ErrorKind, Exit, Result, Status};
@@ -100,6 +101,7 @@ impl Through {
         }
         let done = snap_locked(&repo, &dir, &options, &held)?;
         drop(held);
+        progress::done();
         report(self.talk, &repo, &done);
         out.record(&record_of(&dir, &done))?;
         for problem in &done.problems {

@@ -15,6 +15,7 @@ use rustix::fs::{SeekFrom, copy_file_range, fstatfs, ftruncate, ioctl_ficlone, s
 use rustix::io::{Errno, pread, pwrite};
 
 use crate::model::medium::FUSE;
+use crate::model::meter;
 
 /// Files up to this size are copied through memory.
 pub const SMALL: u64 = 128 * 1024;
@@ -81,7 +82,10 @@ impl<'a> Copier<'a> {
         } = job;
         match sparse {
             _ if size == 0 => Ok(0),
-            _ if self.clone_whole(from, to, devices) => Ok(size),
+            _ if self.clone_whole(from, to, devices) => {
+                meter::bytes(size);
+                Ok(size)
+            }
             true => self.with_holes(from, to, size),
             false if is_remote(to) => self.in_kernel(from, to),
             false => self.stream(&mut &*from, to, false),
@@ -167,7 +171,10 @@ impl<'a> Copier<'a> {
             self.go_on()?;
             match copy_file_range(from, None, to, None, 64 << 20) {
                 Ok(0) => return Ok(total),
-                Ok(n) => total += n as u64,
+                Ok(n) => {
+                    total += n as u64;
+                    meter::bytes(n as u64);
+                }
                 Err(Errno::INTR) => {}
                 Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM)
                     if total == 0 =>
@@ -257,6 +264,7 @@ fn write_at(to: &File, bytes: &[u8], at: u64, sparse: bool) -> io::Result<()> {
 }
 
 fn put(to: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
+    meter::bytes(bytes.len() as u64);
     while !bytes.is_empty() {
         match pwrite(to, bytes, at) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),

@@ -9,6 +9,7 @@ pub mod exit;
 pub mod filter;
 pub mod listed;
 pub mod medium;
+pub mod meter;
 pub mod name;
 pub mod path;
 pub mod quote;

@@ -15,7 +15,8 @@ use rustix::io::Errno;
 use crate::disk::copy::Copier;
 use crate::disk::meta::Policy;
 use crate::disk::{Folder, Root};
-use crate::model::{Change, Error, Kind, RelPath, State, Status, Xattrs};
+use crate::model::meter::Total;
+use crate::model::{Change, Counts, Error, Kind, RelPath, State, Status, Xattrs};
 use crate::ops::circle;
 use crate::ops::outcome::{Outcome, Report};
 use crate::ops::perform::Worker;
@@ -146,6 +147,16 @@ impl Shared<'_> {
             Ok(others) => others.iter().try_for_each(|(_, handle)| syncfs(handle)),
             Err(_) => Ok(()),
         }
+    }
+}
+
+/// How much there is to do, for who waits.
+pub fn total(changes: &[Change]) -> Total {
+    let mut counts = Counts::default();
+    changes.iter().for_each(|change| counts.add(change));
+    Total {
+        files: counts.total(),
+        bytes: counts.bytes,
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::Read;
 
 use sha2::{Digest, Sha256};
 
+use crate::model::meter;
 use crate::model::{ContentId, Entry, Error, Kind, Result, State, Times, Why, Xattrs, is_access};
 use crate::ops::diff::Options;
 use crate::tree::{Contents, Dir};
@@ -102,7 +103,10 @@ pub fn digest((dir, entry): (&dyn Dir, &Entry)) -> Result<ContentId> {
         loop {
             match fill(&mut file, block, &entry.name)? {
                 0 => return Ok(()),
-                n => hash.update(&block[..n]),
+                n => {
+                    hash.update(&block[..n]);
+                    meter::bytes(n as u64);
+                }
             }
         }
     })?;
@@ -122,6 +126,7 @@ fn bytes(a: (&dyn Dir, &Entry), b: (&dyn Dir, &Entry)) -> Result<bool> {
             let want = usize::try_from(rest).unwrap_or(BLOCK).min(BLOCK);
             let n = fill(&mut left, &mut x[..want], &a.1.name)?;
             let m = fill(&mut right, &mut y[..want], &b.1.name)?;
+            meter::bytes(n as u64);
             if x[..n] != y[..m] {
                 return Ok(false);
             }

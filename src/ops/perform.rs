@@ -6,6 +6,7 @@ use rustix::io::Errno;
 
 use crate::disk::copy::Fault;
 use crate::disk::{Folder, meta};
+use crate::model::meter;
 use crate::model::{Change, Entry, Error, Kind, RelPath, State, Status, Why, Xattrs};
 use crate::ops::apply::Shared;
 use crate::ops::compare::{self, same_attributes};
@@ -73,7 +74,10 @@ impl<'a> Worker<'a> {
                 "its state could not be recorded, so it stays",
             );
         }
-        self.try_perform(change).unwrap_or_else(|report| report)
+        meter::at(&change.path);
+        let report = self.try_perform(change).unwrap_or_else(|report| report);
+        meter::files(1);
+        report
     }
 
     /// Whether a change would destroy what no snapshot has.

@@ -9,6 +9,7 @@ use fastcdc::v2020::StreamCDC;
 use rustix::fs::{AtFlags, StatxFlags, statx};
 use sha2::{Digest, Sha256};
 
+use crate::model::meter;
 use crate::model::{ContentId, Entry, Error, Kind, RelPath, Result, State};
 use crate::ops::record::Walk;
 use crate::repo::chunk::Chunk;
@@ -135,6 +136,7 @@ impl Walk<'_> {
         buffer.reserve(size + 1);
         // Not to the end: the state afterwards tells whether it grew, which saves a call.
         file.by_ref().take(size as u64).read_to_end(buffer)?;
+        meter::bytes(buffer.len() as u64);
         let mut child = Child::new(entry.clone());
         child.unstable = buffer.len() != size;
         // Before it goes into the archive, where a second version would have the same name.
@@ -195,6 +197,7 @@ pub(super) fn cut(file: &File) -> io::Result<Large> {
         let chunk = chunk.map_err(io::Error::from)?;
         digest.update(&chunk.data);
         crc.update(&chunk.data);
+        meter::bytes(chunk.length as u64);
         large.size += chunk.length as u64;
         large.list.push(Chunk {
             id: ContentId(Sha256::digest(&chunk.data).into()),

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 
+use crate::model::meter;
 use crate::model::{
     Entry, Error, Filter, Kind, LinkKey, NodeId, Problem, RelPath, Result, Time, Xattrs,
 };
@@ -110,6 +111,8 @@ impl Walk<'_> {
             None => Memory::default(),
         };
         let entries = self.keep(path, listing.entries);
+        meter::at(path);
+        meter::files(entries.len() as u64);
         let children: Result<Vec<Option<Child>>> = entries
             .into_par_iter()
             .map(|entry| self.child(dir, path, entry, &memory))

@@ -9,11 +9,12 @@ use std::sync::atomic::AtomicBool;
 
 use crate::disk::Root;
 use crate::disk::lock::Lock;
+use crate::model::meter::{self, Phase};
 use crate::model::{
     Change, Counts, Entry, Error, ErrorKind, Filter, Kind, Problem, RelPath, Result, SnapshotId,
     State, Status, Time, Why,
 };
-use crate::ops::apply::{Job, apply};
+use crate::ops::apply::{Job, apply, total};
 use crate::ops::check;
 use crate::ops::diff::{Item, Options, Plan, diff, diff_on};
 use crate::ops::link::relink;
@@ -101,6 +102,7 @@ impl Revert<'_> {
         let target = self.repo.tree(self.target.id)?;
         let present = snap_locked(self.repo, self.dir, &recorded, held)?;
         let now = self.repo.tree(present.id)?;
+        meter::begin(Phase::Comparing, None);
         let mut plan = diff_on(&target, Some(&now), Some(self.dir), &options)?;
         let left = leave(&mut plan, self.target);
         only(&mut plan, self.paths);
@@ -142,6 +144,7 @@ impl Revert<'_> {
         }
         let operation = self.begin(present.id)?;
         let unrecorded = self.repo.snapshot(present.id)?.unrecorded();
+        meter::begin(Phase::Changing, Some(total(&changes)));
         let mut reports = self.perform(&target, &changes, &options, &unrecorded);
         check::changed(self.dir, &changes, &mut reports, options.terms());
         let done = self

@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::listed::Scope;
+use crate::model::meter::{self, Phase};
 use crate::model::quote::quote;
 use crate::model::{Error, Filter, NodeId, Problem, Result, SnapshotId, Time};
 use crate::ops::record::{Found, Walk};
@@ -242,6 +243,7 @@ pub(super) fn walk(
         start,
         found: Mutex::default(),
     };
+    meter::begin(Phase::Recording, None);
     let tree = {
         let _still = repo.reading()?;
         pool()?.install(|| walk.tree(dir))?

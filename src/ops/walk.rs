@@ -3,7 +3,9 @@
 
 use rayon::prelude::*;
 
-use crate::model::{Entry, Listed, Problem, RelPath, Result, Scope, Skip, Status, Why, name};
+use crate::model::{
+    Entry, Listed, Problem, RelPath, Result, Scope, Skip, Status, Why, meter, name,
+};
 use crate::ops::compare::{contents, same_attributes, states};
 use crate::ops::diff::{Item, Options};
 use crate::ops::fold;
@@ -127,7 +129,10 @@ impl Walk<'_> {
                 part.stays |= !known && pair.1.is_some();
                 known
             });
-        Some(fold::pair_up(path, pairs.collect(), dirs.1, self.ground))
+        let pairs = fold::pair_up(path, pairs.collect(), dirs.1, self.ground);
+        meter::at(path);
+        meter::files(pairs.len() as u64);
+        Some(pairs)
     }
 
     /// Whether a name at the root is not for plans between directories.

@@ -48,7 +48,7 @@ use crate::cli::start::{parse, prepare, report};
 use crate::cli::thread;
 
 /// The program's name, as its messages begin.
-pub const NAME: &str = "fsync";
+pub const NAME: &str = crate::cli::PORCELAIN;
 
 /// Runs `fsync` from the process's arguments. The whole of its `main`.
 pub fn start() -> ExitCode {
@@ -62,7 +62,10 @@ pub fn start() -> ExitCode {
     };
     thread::start();
     let talk = fsync.global.common.talk(NAME);
-    match fsync.run() {
+    let shown = fsync.global.common.show_progress(NAME);
+    let ran = fsync.run();
+    drop(shown);
+    match ran {
         Ok(code) => ExitCode::from(code),
         Err(error) => ExitCode::from(report(talk, &error).code()),
     }

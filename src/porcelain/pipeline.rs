@@ -1,17 +1,19 @@
 //! Pipelines: plumbing programs joined by the system's pipes, as a shell would join them.
 
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 
+use crate::cli::progress;
 use crate::model::{Error, Result};
 use crate::porcelain::shell;
 use crate::porcelain::signal::Relay;
 use crate::porcelain::verdict::{Ended, Finish};
+use crate::protocol::progress::ProgressRecord;
 
 /// One program and its arguments.
 #[derive(Clone, Debug)]
@@ -102,6 +104,9 @@ impl Pipeline {
             command
                 .args(&stage.args)
                 .envs(self.variables.iter().cloned());
+            if self.stages.len() > 1 {
+                command.env(progress::VARIABLE, progress::of_stages().word());
+            }
             if let Some(input) = input.take() {
                 command.stdin(Stdio::from(input));
             }
@@ -143,9 +148,8 @@ impl Listener {
         let (pipe, come) = channel::<ChildStderr>();
         let work = move || {
             let mut said = Vec::new();
-            if let Ok(mut pipe) = come.recv() {
-                // What was said before a failing read is kept.
-                let _ = pipe.read_to_end(&mut said);
+            if let Ok(pipe) = come.recv() {
+                hear(BufReader::new(pipe), &mut said);
             }
             said
         };
@@ -162,6 +166,22 @@ impl Listener {
             let _ = self.pipe.send(pipe);
         }
         self.thread
+    }
+}
+
+/// Gathers what a stage says. What it says of its progress is shown at once, and not kept.
+fn hear(mut pipe: impl BufRead, said: &mut Vec<u8>) {
+    loop {
+        let from = said.len();
+        // What was said before a failing read is kept.
+        let read = pipe.read_until(b'\n', said);
+        if let Some(record) = ProgressRecord::parse(&said[from..]) {
+            progress::of_stage(&record);
+            said.truncate(from);
+        }
+        if !matches!(read, Ok(1..)) {
+            return;
+        }
     }
 }
 
@@ -211,6 +231,8 @@ fn wait_for(child: &mut Child, relay: &Relay) -> std::io::Result<ExitStatus> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
 
     fn shell_pipeline(scripts: &[&str]) -> Pipeline {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::cli::Talk;
+use crate::cli::{Talk, progress};
 use crate::model::{Error, Result};
 use crate::porcelain::arguments::Global;
 use crate::porcelain::pipeline::{Output, Pipeline, Stage};
@@ -78,7 +78,9 @@ impl Session {
         let variable = |name, value: &Option<PathBuf>| Some((name, value.clone()?.into()));
         let exec_path = variable(program::VARIABLE, &self.global.exec_path);
         let repo = variable("FSYNC_REPO", &self.global.common.repo);
-        exec_path.into_iter().chain(repo).collect()
+        let shown = self.global.common.progress;
+        let shown = shown.map(|wanted| (progress::VARIABLE, wanted.word().into()));
+        exec_path.into_iter().chain(repo).chain(shown).collect()
     }
 
     /// Prints what is about to run, if `--trace` asks for it.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Handle;
 use signal_hook::low_level::{emulate_default_handler, signal_name};
 
@@ -27,6 +27,9 @@ const ENDING: [(i32, Signal); 4] = [
     (SIGHUP, Signal::HUP),
     (SIGQUIT, Signal::QUIT),
 ];
+
+/// The one that asks how far it has come.
+const ASKING: (i32, Signal) = (SIGUSR1, Signal::USR1);
 
 /// The stages, and the signal that has come.
 #[derive(Default)]
@@ -48,16 +51,20 @@ impl Relay {
     /// # Errors
     /// When the system refuses the handlers.
     pub fn new() -> Result<Self> {
-        let mut signals = signals(&ENDING.map(|(n, _)| n))?;
+        let passed = ENDING.iter().chain([&ASKING]);
+        let mut signals = signals(&passed.map(|(n, _)| *n).collect::<Vec<_>>())?;
         let state: Arc<Mutex<State>> = Arc::default();
         let (handle, known) = (signals.handle(), Arc::clone(&state));
         let work = move || {
             for number in signals.forever() {
-                let Some((_, signal)) = ENDING.into_iter().find(|(n, _)| *n == number) else {
+                let mut all = ENDING.into_iter().chain([ASKING]);
+                let Some((_, signal)) = all.find(|(n, _)| *n == number) else {
                     continue;
                 };
                 let mut state = known.lock().unwrap_or_else(PoisonError::into_inner);
-                state.come = Some(signal);
+                if signal != ASKING.1 {
+                    state.come = Some(signal);
+                }
                 for &pid in &state.pids {
                     // It may have ended by itself a moment ago.
                     let _ = kill_process(pid, signal);

@@ -3,6 +3,7 @@
 pub mod gather;
 pub mod line;
 pub mod listing;
+pub mod progress;
 pub mod prune;
 pub mod record;
 pub mod report;
