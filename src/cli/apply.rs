@@ -204,6 +204,10 @@ impl Args {
         let medium = target.as_ref().map(|t| t.medium()).unwrap_or_default();
         let options = diff::options(&compare, Filter::default()).on(medium);
         let mut lookup = Lookup::new(source.as_ref(), target.as_deref(), &options);
+        for line in lines.iter().filter(|l| l.status == Status::Touched) {
+            // What cannot be examined is said of the line itself.
+            let _ = lookup.keeps(&line.path);
+        }
         let (mut changes, mut settled) = (Vec::new(), Vec::new());
         for line in lines {
             match lookup.find(line.status, &line.path, line.from.as_ref()) {

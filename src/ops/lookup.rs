@@ -41,6 +41,22 @@ impl<'t> Lookup<'t> {
         }
     }
 
+    /// Says that a line touches `path`: it keeps its file, so the other names of the source's inode are linked to it,
+    /// wherever they stand in the order. Before [`Self::find`].
+    ///
+    /// # Errors
+    /// When the source cannot be examined.
+    pub fn keeps(&mut self, path: &RelPath) -> Result<()> {
+        if let Some(new) = self.source.entry(path)?
+            && let Some(key) = new.links
+        {
+            self.first
+                .entry((new.source, key))
+                .or_insert_with(|| path.clone());
+        }
+        Ok(())
+    }
+
     /// What `status` at `path` stands for now.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
 
-use crate::support::{Person, Sandbox, Told, faithful, faithfully, quiet, trees};
+use crate::support::{Person, Sandbox, Told, assert_same, faithful, faithfully, quiet, trees};
 
 #[test]
 fn modes() {
@@ -334,4 +334,24 @@ fn another_owner_takes_no_capability_away() {
         }
     };
     faithful(build);
+}
+
+#[test]
+fn a_name_that_keeps_its_file_leads_its_links_in_the_line_form_too() {
+    let s = Sandbox::new();
+    let (src, dst) = (s.tree("src"), s.tree("dst"));
+    src.file("kept", "1")
+        .hard("before", "kept")
+        .hard("later", "kept")
+        .mode("kept", 0o644)
+        .settle();
+    dst.file("kept", "1").mode("kept", 0o600).settle();
+    let kept = dst.inode("kept");
+    s.sh("fsync-diff src dst | fsync-apply src dst")
+        .code(0)
+        .nothing();
+    assert_same(s.path("src"), s.path("dst"));
+    assert_eq!(dst.inode("before"), kept);
+    assert_eq!(dst.inode("later"), kept);
+    s.run("fsync-diff src dst").code(0).nothing();
 }
