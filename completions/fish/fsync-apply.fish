@@ -1,7 +1,14 @@
 complete -c fsync-apply -l modify-window -d 'Take times that differ by at most DURATION for equal (2s, 1500ms, 100us; a bare number is seconds) [default: the plan\'s]' -r
 complete -c fsync-apply -l max-delete -d 'Allow N deletions, or N% of the destination\'s entries [default: 50%, and always 10]' -r
+complete -c fsync-apply -l ask -d 'Ask at the terminal before more than N entries are deleted; anything but yes refuses [default: nobody is asked]' -r
 complete -c fsync-apply -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync-apply -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync-apply -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync-apply -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync-apply -s n -l dry-run -d 'Change nothing; say what would become of each change'
 complete -c fsync-apply -l require-snapshot -d 'Refuse a plan without a snapshot of its destination'
 complete -c fsync-apply -l json -d 'Print a result record for each change'

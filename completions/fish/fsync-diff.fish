@@ -8,6 +8,12 @@ complete -c fsync-diff -l include -d 'Keep what matches PATTERN although an --ex
 complete -c fsync-diff -l exclude-from -d 'Read patterns from FILE, one a line, as in a gitignore file (- is standard input)' -r -F
 complete -c fsync-diff -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync-diff -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync-diff -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync-diff -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync-diff -l json -d 'Print NDJSON records, complete with what apply checks'
 complete -c fsync-diff -s z -l null -d 'End lines in NUL and print names verbatim'
 complete -c fsync-diff -l stat -d 'Print counts instead of changes'

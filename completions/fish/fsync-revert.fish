@@ -1,7 +1,14 @@
 complete -c fsync-revert -s t -l tag -d 'The snapshot that bears TAG' -r
 complete -c fsync-revert -l to -d 'Write the snapshot to NEWDIR, which is missing or empty, and leave DIR alone' -r -F
+complete -c fsync-revert -l ask -d 'Ask at the terminal before more than N entries are deleted; anything but yes refuses [default: nobody is asked]' -r
 complete -c fsync-revert -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync-revert -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync-revert -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync-revert -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync-revert -l redo -d 'Take back the newest revert that was not taken back yet'
 complete -c fsync-revert -s n -l dry-run -d 'Change nothing; print the plan'
 complete -c fsync-revert -l json -d 'Print records: results, or with --dry-run the plan'

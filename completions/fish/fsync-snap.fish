@@ -1,5 +1,11 @@
 complete -c fsync-snap -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync-snap -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync-snap -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync-snap -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync-snap -s t -l tag -d 'Tag the snapshot' -r
 complete -c fsync-snap -l export -d 'Write the complete zip of SNAPSHOT instead of recording anything' -r
 complete -c fsync-snap -s o -l output -d 'Where to write it [default: standard output]' -r -F
@@ -7,6 +13,7 @@ complete -c fsync-snap -l exclude -d 'Leave out what matches a gitignore PATTERN
 complete -c fsync-snap -l include -d 'Keep what matches PATTERN although an --exclude leaves it out' -r
 complete -c fsync-snap -l exclude-from -d 'Read patterns from FILE, one a line, as in a gitignore file (- is standard input)' -r -F
 complete -c fsync-snap -l max-delete -d 'Allow N deletions, or N% of the destination\'s entries [default: 50%, and always 10]' -r
+complete -c fsync-snap -l ask -d 'Ask at the terminal before more than N entries are deleted; anything but yes refuses [default: nobody is asked]' -r
 complete -c fsync-snap -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync-snap -s v -l verbose -d 'Say more'
 complete -c fsync-snap -l full -d 'Make an archive that holds the whole tree, whatever others hold already'

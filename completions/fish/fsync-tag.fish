@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_fsync_tag_global_optspecs
-    string join \n C= repo= q/quiet v/verbose json h/help V/version
+    string join \n C= repo= q/quiet v/verbose progress= color= json h/help V/version
 end
 
 function __fish_fsync_tag_needs_command
@@ -26,6 +26,12 @@ end
 
 complete -c fsync-tag -n "__fish_fsync_tag_needs_command" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync-tag -n "__fish_fsync_tag_needs_command" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync-tag -n "__fish_fsync_tag_needs_command" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync-tag -n "__fish_fsync_tag_needs_command" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync-tag -n "__fish_fsync_tag_needs_command" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync-tag -n "__fish_fsync_tag_needs_command" -s v -l verbose -d 'Say more'
 complete -c fsync-tag -n "__fish_fsync_tag_needs_command" -l json -d 'Print records (NDJSON)'
@@ -39,31 +45,55 @@ complete -c fsync-tag -n "__fish_fsync_tag_needs_command" -a "help" -d 'Print th
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand create" -s d -l dir -d 'The directory that the tag belongs to [default: the snapshot\'s]' -r -F
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand create" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand create" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand create" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand create" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand create" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand create" -s v -l verbose -d 'Say more'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand create" -l json -d 'Print records (NDJSON)'
-complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand create" -s h -l help -d 'Print help'
+complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand create" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand move" -s d -l dir -d 'The directory that the tag belongs to [default: the snapshot\'s]' -r -F
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand move" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand move" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand move" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand move" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand move" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand move" -s v -l verbose -d 'Say more'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand move" -l json -d 'Print records (NDJSON)'
-complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand move" -s h -l help -d 'Print help'
+complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand move" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand delete" -s d -l dir -d 'The directory that the tag belongs to [default: the one that has it]' -r -F
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand delete" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand delete" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand delete" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand delete" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand delete" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand delete" -s v -l verbose -d 'Say more'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand delete" -l json -d 'Print records (NDJSON)'
-complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand delete" -s h -l help -d 'Print help'
+complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand history" -s d -l dir -d 'The directory [default: all]' -r -F
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand history" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand history" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand history" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand history" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand history" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand history" -s v -l verbose -d 'Say more'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand history" -l json -d 'Print records (NDJSON)'
-complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand history" -s h -l help -d 'Print help'
+complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand help; and not __fish_seen_subcommand_from create move delete history help" -f -a "create" -d 'Tag a snapshot; refused when the directory has that tag'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand help; and not __fish_seen_subcommand_from create move delete history help" -f -a "move" -d 'Move a tag that is there; its earlier positions stay in its history'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand help; and not __fish_seen_subcommand_from create move delete history help" -f -a "delete" -d 'Delete a tag; snapshots and the tag\'s history stay'

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_fsync_global_optspecs
-    string join \n C= repo= q/quiet v/verbose exec-path= trace h/help V/version
+    string join \n C= repo= q/quiet v/verbose progress= color= exec-path= trace h/help V/version
 end
 
 function __fish_fsync_needs_command
@@ -26,6 +26,12 @@ end
 
 complete -c fsync -n "__fish_fsync_needs_command" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_needs_command" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_needs_command" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_needs_command" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_needs_command" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_needs_command" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_needs_command" -s v -l verbose -d 'Say more'
@@ -65,11 +71,19 @@ complete -c fsync -n "__fish_fsync_using_subcommand cp" -l exclude -d 'Leave out
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l include -d 'Keep what matches PATTERN although an --exclude leaves it out' -r
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l exclude-from -d 'Read patterns from FILE, one a line, as in a gitignore file (- is standard input)' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l max-delete -d 'Allow N deletions, or N% of the destination\'s entries [default: 50%, and always 10]' -r
+complete -c fsync -n "__fish_fsync_using_subcommand cp" -l ask -d 'Ask at the terminal before more than N entries are deleted; anything but yes refuses [default: nobody is asked]' -r
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand cp" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand cp" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -s n -l dry-run -d 'Print the plan and change nothing'
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l no-snapshot -d 'Do not record the state before: this run cannot be taken back'
+complete -c fsync -n "__fish_fsync_using_subcommand cp" -s y -l yes -d 'Delete without a question; without it more than 10 deletions are asked about at a terminal'
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l allow-low-space -d 'Record the state before although the repository\'s disk seems to have no room for it'
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l delete -d 'Plan the deletion of what no source has'
 complete -c fsync -n "__fish_fsync_using_subcommand cp" -l delete-excluded -d 'Delete excluded entries of the destination too (implies --delete)'
@@ -97,10 +111,17 @@ complete -c fsync -n "__fish_fsync_using_subcommand rv" -s t -l tag -d 'Go back 
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -l to -d 'Write the state into NEWDIR, and leave the directory as it is' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand rv" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand rv" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -l redo -d 'Take back the last rv instead'
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -s n -l dry-run -d 'Print the plan and change nothing'
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -l verify -d 'In the end, read everything back and compare it with the snapshot'
+complete -c fsync -n "__fish_fsync_using_subcommand rv" -s y -l yes -d 'Delete without a question; without it more than 10 deletions are asked about at a terminal'
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -l allow-root -d 'Allow a revert of / or of a home directory'
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -l allow-low-space -d 'Record the present state although the repository\'s disk seems to have no room for it'
 complete -c fsync -n "__fish_fsync_using_subcommand rv" -s q -l quiet -d 'Say nothing but errors'
@@ -116,11 +137,19 @@ complete -c fsync -n "__fish_fsync_using_subcommand sync" -l exclude -d 'Leave o
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l include -d 'Keep what matches PATTERN although an --exclude leaves it out' -r
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l exclude-from -d 'Read patterns from FILE, one a line, as in a gitignore file (- is standard input)' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l max-delete -d 'Allow N deletions, or N% of the destination\'s entries [default: 50%, and always 10]' -r
+complete -c fsync -n "__fish_fsync_using_subcommand sync" -l ask -d 'Ask at the terminal before more than N entries are deleted; anything but yes refuses [default: nobody is asked]' -r
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand sync" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand sync" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -s n -l dry-run -d 'Print the plan and change nothing'
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l no-snapshot -d 'Do not record the state before: this run cannot be taken back'
+complete -c fsync -n "__fish_fsync_using_subcommand sync" -s y -l yes -d 'Delete without a question; without it more than 10 deletions are asked about at a terminal'
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l allow-low-space -d 'Record the state before although the repository\'s disk seems to have no room for it'
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l delete -d 'Plan the deletion of what no source has'
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -l delete-excluded -d 'Delete excluded entries of the destination too (implies --delete)'
@@ -145,6 +174,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand sync" -l trace -d 'Print the
 complete -c fsync -n "__fish_fsync_using_subcommand sync" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync -n "__fish_fsync_using_subcommand mksync" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand mksync" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand mksync" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand mksync" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand mksync" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand mksync" -l force -d 'Replace a SYNC file that is there, and name sources that are missing'
 complete -c fsync -n "__fish_fsync_using_subcommand mksync" -s q -l quiet -d 'Say nothing but errors'
@@ -153,11 +188,17 @@ complete -c fsync -n "__fish_fsync_using_subcommand mksync" -l trace -d 'Print t
 complete -c fsync -n "__fish_fsync_using_subcommand mksync" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync -n "__fish_fsync_using_subcommand th" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand th" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand th" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand th" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand th" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand th" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand th" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand th" -l trace -d 'Print the pipeline that runs, as a shell reads it'
-complete -c fsync -n "__fish_fsync_using_subcommand th" -s h -l help -d 'Print help'
+complete -c fsync -n "__fish_fsync_using_subcommand th" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync -n "__fish_fsync_using_subcommand status" -l modify-window -d 'Take times that differ by at most DURATION for equal (2s, 1500ms, 100us; a bare number is seconds) [default: 0]' -r
 complete -c fsync -n "__fish_fsync_using_subcommand status" -l files-from -d 'Keep to the paths that FILE lists, one a line, and what is below them (- is standard input)' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand status" -l min-size -d 'Pass over files of a source that are smaller than SIZE bytes (or with K, M, G, T: times 1024)' -r
@@ -167,6 +208,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand status" -l include -d 'Keep 
 complete -c fsync -n "__fish_fsync_using_subcommand status" -l exclude-from -d 'Read patterns from FILE, one a line, as in a gitignore file (- is standard input)' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand status" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand status" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand status" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand status" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand status" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand status" -l delete -d 'Plan the deletion of what no source has'
 complete -c fsync -n "__fish_fsync_using_subcommand status" -l delete-excluded -d 'Delete excluded entries of the destination too (implies --delete)'
@@ -188,6 +235,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand status" -s h -l help -d 'Pri
 complete -c fsync -n "__fish_fsync_using_subcommand log" -s n -l max-count -d 'Only the newest N' -r
 complete -c fsync -n "__fish_fsync_using_subcommand log" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand log" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand log" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand log" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand log" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand log" -l json -d 'Print JSON, one object a line'
 complete -c fsync -n "__fish_fsync_using_subcommand log" -l graph -d 'Draw the snapshots and where each comes from, with what was done after each'
@@ -199,6 +252,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand import" -s d -l dir -d 'The 
 complete -c fsync -n "__fish_fsync_using_subcommand import" -s t -l tag -d 'Tag the snapshot' -r
 complete -c fsync -n "__fish_fsync_using_subcommand import" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand import" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand import" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand import" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand import" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand import" -l allow-low-space -d 'Begin although the repository\'s disk seems to have no room for what is in FILE'
 complete -c fsync -n "__fish_fsync_using_subcommand import" -s q -l quiet -d 'Say nothing but errors'
@@ -208,6 +267,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand import" -s h -l help -d 'Pri
 complete -c fsync -n "__fish_fsync_using_subcommand show" -s d -l dir -d 'The directory that @, @{N} and tags belong to' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand show" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand show" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand show" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand show" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand show" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand show" -l json -d 'Print JSON; with --changes, a change record for each change too'
 complete -c fsync -n "__fish_fsync_using_subcommand show" -l changes -d 'Print every change since its parent'
@@ -219,6 +284,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand show" -s h -l help -d 'Print
 complete -c fsync -n "__fish_fsync_using_subcommand ls" -s d -l dir -d 'The directory that @, @{N} and tags belong to' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand ls" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand ls" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand ls" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand ls" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand ls" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand ls" -s r -l recursive -d 'List what is in directories too, all the way down'
 complete -c fsync -n "__fish_fsync_using_subcommand ls" -s l -l long -d 'Print mode, owner and group, size in bytes, time, path, and the target of a symbolic link, separated by tabs'
@@ -231,6 +302,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand ls" -s h -l help -d 'Print h
 complete -c fsync -n "__fish_fsync_using_subcommand cat" -s d -l dir -d 'The directory that @, @{N} and tags belong to' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand cat" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand cat" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand cat" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand cat" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand cat" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand cat" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand cat" -s v -l verbose -d 'Say more'
@@ -239,6 +316,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand cat" -s h -l help -d 'Print 
 complete -c fsync -n "__fish_fsync_using_subcommand find" -s d -l dir -d 'The directory [default: all that the repository has snapshots of]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand find" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand find" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand find" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand find" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand find" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand find" -s z -l null -d 'End lines in NUL and print names verbatim'
 complete -c fsync -n "__fish_fsync_using_subcommand find" -l json -d 'Print JSON, one object a line'
@@ -249,6 +332,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand find" -s h -l help -d 'Print
 complete -c fsync -n "__fish_fsync_using_subcommand du" -s d -l dir -d 'Of directories and snapshots, only those of DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand du" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand du" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand du" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand du" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand du" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand du" -s s -l summarize -d 'Leave out the single snapshots'
 complete -c fsync -n "__fish_fsync_using_subcommand du" -l json -d 'Print JSON, one object a line'
@@ -260,6 +349,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand export" -s o -l output -d 'W
 complete -c fsync -n "__fish_fsync_using_subcommand export" -s d -l dir -d 'The directory that @, @{N} and tags belong to' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand export" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand export" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand export" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand export" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand export" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand export" -l tar -d 'Write a tar stream instead of a zip'
 complete -c fsync -n "__fish_fsync_using_subcommand export" -s q -l quiet -d 'Say nothing but errors'
@@ -271,6 +366,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand verify" -l restore -d 'Resto
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -l scratch -d 'Where to restore to [default: the directory for temporary files]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand verify" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand verify" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -l repair -d 'Mend what can be mended: damaged archives are moved to damaged/ in the repository, and what they held is saved from them, from other archives and from the recorded directories'
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -l json -d 'Print JSON, one object a line: each finding with all its paths, and what was done'
@@ -280,6 +381,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand verify" -l trace -d 'Print t
 complete -c fsync -n "__fish_fsync_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -s v -l verbose -d 'Say more'
@@ -288,11 +395,17 @@ complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_su
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and not __fish_seen_subcommand_from copy" -f -a "copy" -d 'Make OTHER a second copy of the repository, or bring one up to date'
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -l trace -d 'Print the pipeline that runs, as a shell reads it'
-complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -s h -l help -d 'Print help'
+complete -c fsync -n "__fish_fsync_using_subcommand repo; and __fish_seen_subcommand_from copy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync -n "__fish_fsync_using_subcommand prune" -s d -l dir -d 'Only snapshots of this directory, which may be gone [default: of every directory]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand prune" -l keep-last -d 'Keep the N newest snapshots of each directory' -r
 complete -c fsync -n "__fish_fsync_using_subcommand prune" -l keep-hourly -d 'Keep the newest snapshot of each of the N latest hours that have one' -r
@@ -304,6 +417,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand prune" -l keep-within -d 'Ke
 complete -c fsync -n "__fish_fsync_using_subcommand prune" -l keep-tag -d 'Keep what has a tag that PATTERN matches (* any characters, ? one); may be given again' -r
 complete -c fsync -n "__fish_fsync_using_subcommand prune" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand prune" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand prune" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand prune" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand prune" -l prune-tagged -d 'Let tagged snapshots go too, unless a rule keeps them; their tags are deleted'
 complete -c fsync -n "__fish_fsync_using_subcommand prune" -s n -l dry-run -d 'Change nothing; say what would go and how many bytes that would free'
@@ -315,6 +434,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand prune" -s h -l help -d 'Prin
 complete -c fsync -n "__fish_fsync_using_subcommand forget" -s d -l dir -d 'The directory, which may be gone' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand forget" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand forget" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand forget" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand forget" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand forget" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand forget" -l everywhere -d 'Forget the contents wherever else they are recorded: under other paths, of other directories'
 complete -c fsync -n "__fish_fsync_using_subcommand forget" -s n -l dry-run -d 'Change nothing; say what would be forgotten'
@@ -324,15 +449,28 @@ complete -c fsync -n "__fish_fsync_using_subcommand forget" -l trace -d 'Print t
 complete -c fsync -n "__fish_fsync_using_subcommand forget" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync -n "__fish_fsync_using_subcommand help" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand help" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand help" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand help" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand help" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand help" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand help" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand help" -l trace -d 'Print the pipeline that runs, as a shell reads it'
-complete -c fsync -n "__fish_fsync_using_subcommand help" -s h -l help -d 'Print help'
+complete -c fsync -n "__fish_fsync_using_subcommand help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -l modify-window -d 'Take times that differ by at most DURATION for equal (2s, 1500ms, 100us; a bare number is seconds) [default: the plan\'s]' -r
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -l max-delete -d 'Allow N deletions, or N% of the destination\'s entries [default: 50%, and always 10]' -r
+complete -c fsync -n "__fish_fsync_using_subcommand apply" -l ask -d 'Ask at the terminal before more than N entries are deleted; anything but yes refuses [default: nobody is asked]' -r
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand apply" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand apply" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -s n -l dry-run -d 'Change nothing; say what would become of each change'
 complete -c fsync -n "__fish_fsync_using_subcommand apply" -l require-snapshot -d 'Refuse a plan without a snapshot of its destination'
@@ -359,6 +497,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand diff" -l include -d 'Keep wh
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -l exclude-from -d 'Read patterns from FILE, one a line, as in a gitignore file (- is standard input)' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand diff" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand diff" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -l json -d 'Print NDJSON records, complete with what apply checks'
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -s z -l null -d 'End lines in NUL and print names verbatim'
@@ -385,8 +529,15 @@ complete -c fsync -n "__fish_fsync_using_subcommand diff" -s h -l help -d 'Print
 complete -c fsync -n "__fish_fsync_using_subcommand diff" -s V -l version -d 'Print version'
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -s t -l tag -d 'The snapshot that bears TAG' -r
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -l to -d 'Write the snapshot to NEWDIR, which is missing or empty, and leave DIR alone' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand revert" -l ask -d 'Ask at the terminal before more than N entries are deleted; anything but yes refuses [default: nobody is asked]' -r
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand revert" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand revert" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -l redo -d 'Take back the newest revert that was not taken back yet'
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -s n -l dry-run -d 'Change nothing; print the plan'
@@ -401,6 +552,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand revert" -s h -l help -d 'Pri
 complete -c fsync -n "__fish_fsync_using_subcommand revert" -s V -l version -d 'Print version'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand snap" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand snap" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -s t -l tag -d 'Tag the snapshot' -r
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l export -d 'Write the complete zip of SNAPSHOT instead of recording anything' -r
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -s o -l output -d 'Where to write it [default: standard output]' -r -F
@@ -408,6 +565,7 @@ complete -c fsync -n "__fish_fsync_using_subcommand snap" -l exclude -d 'Leave o
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l include -d 'Keep what matches PATTERN although an --exclude leaves it out' -r
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l exclude-from -d 'Read patterns from FILE, one a line, as in a gitignore file (- is standard input)' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l max-delete -d 'Allow N deletions, or N% of the destination\'s entries [default: 50%, and always 10]' -r
+complete -c fsync -n "__fish_fsync_using_subcommand snap" -l ask -d 'Ask at the terminal before more than N entries are deleted; anything but yes refuses [default: nobody is asked]' -r
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -s v -l verbose -d 'Say more'
@@ -429,6 +587,12 @@ complete -c fsync -n "__fish_fsync_using_subcommand snap" -s h -l help -d 'Print
 complete -c fsync -n "__fish_fsync_using_subcommand snap" -s V -l version -d 'Print version'
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and not __fish_seen_subcommand_from create move delete history" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and not __fish_seen_subcommand_from create move delete history" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand tag; and not __fish_seen_subcommand_from create move delete history" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand tag; and not __fish_seen_subcommand_from create move delete history" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and not __fish_seen_subcommand_from create move delete history" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and not __fish_seen_subcommand_from create move delete history" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and not __fish_seen_subcommand_from create move delete history" -s v -l verbose -d 'Say more'
@@ -443,36 +607,60 @@ complete -c fsync -n "__fish_fsync_using_subcommand tag; and not __fish_seen_sub
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from create" -s d -l dir -d 'The directory that the tag belongs to [default: the snapshot\'s]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from create" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from create" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from create" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from create" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from create" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from create" -l json -d 'Print records (NDJSON)'
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from create" -l trace -d 'Print the pipeline that runs, as a shell reads it'
-complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
+complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from move" -s d -l dir -d 'The directory that the tag belongs to [default: the snapshot\'s]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from move" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from move" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from move" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from move" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from move" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from move" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from move" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from move" -l json -d 'Print records (NDJSON)'
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from move" -l trace -d 'Print the pipeline that runs, as a shell reads it'
-complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from move" -s h -l help -d 'Print help'
+complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from move" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from delete" -s d -l dir -d 'The directory that the tag belongs to [default: the one that has it]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from delete" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from delete" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from delete" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from delete" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from delete" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from delete" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from delete" -l json -d 'Print records (NDJSON)'
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from delete" -l trace -d 'Print the pipeline that runs, as a shell reads it'
-complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from history" -s d -l dir -d 'The directory [default: all]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from history" -s C -d 'Work as if started in DIR' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from history" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from history" -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
+never\t'Not at all'
+json\t'Records on standard error'"
+complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from history" -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
+always\t'In any case'
+never\t'Not at all'"
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from history" -l exec-path -d 'Look for fsync\'s programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]' -r -F
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from history" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from history" -s v -l verbose -d 'Say more'
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from history" -l json -d 'Print records (NDJSON)'
 complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from history" -l trace -d 'Print the pipeline that runs, as a shell reads it'
-complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help'
+complete -c fsync -n "__fish_fsync_using_subcommand tag; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help (see more with \'--help\')'

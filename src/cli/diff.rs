@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use crate::cli::colour::{self, paint};
 use crate::cli::option::{Common, CompareArgs, FilterArgs};
 use crate::cli::patch;
 use crate::cli::place::{Place, Places};
@@ -14,6 +15,7 @@ use crate::cli::{Program, progress};
 use crate::model::meter::{self, Phase};
 use crate::model::{Clock, Counts, Error, ErrorKind, Exit, Filter, Result, Status};
 use crate::ops::diff::{Choice, Item, Options, Plan, diff};
+use crate::protocol::line;
 use crate::protocol::record::PROTOCOL;
 use crate::protocol::{self, End, Header, Record, Writer};
 use crate::tree::Tree;
@@ -106,7 +108,7 @@ impl Program for Args {
                 failed = patch::write(&mut out, &plan, trees.0, trees.1, self.talk())?;
             }
             false if self.stat => stat(&mut out, &plan.counts)?,
-            false => plan.changes().try_for_each(|c| out.line(c, self.null))?,
+            false => lines(&mut out, &plan, self.null)?,
         }
         out.flush()?;
         self.tell(&plan);
@@ -272,6 +274,27 @@ pub fn records(out: &mut Writer<Stdout>, header: Header, plan: &Plan) -> Result<
         errors,
         skipped,
     }))
+}
+
+/// Writes a plan in the line form; people see letters in colour.
+///
+/// # Errors
+/// [`ErrorKind::Stdout`].
+pub fn lines(out: &mut Writer<Stdout>, plan: &Plan, null: bool) -> Result<()> {
+    if null || !colour::wanted(&stdout()) {
+        return plan.changes().try_for_each(|c| out.line(c, null));
+    }
+    let mut line = Vec::new();
+    plan.changes().try_for_each(|change| {
+        line.clear();
+        line::write(change, false, &mut line);
+        let letter = paint(
+            colour::of(change.status),
+            &change.status.letter().to_string(),
+        );
+        out.raw(letter.as_bytes())?;
+        out.raw(&line[1..])
+    })
 }
 
 /// Counts by letter, and the bytes of contents.

@@ -3,9 +3,10 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::cli::ask;
 use crate::cli::option::GuardArgs;
 use crate::cli::place::{Place, Places};
-use crate::model::{Change, Error, ErrorKind, RelPath, Result};
+use crate::model::{Change, Error, ErrorKind, RelPath, Result, Status};
 use crate::ops::guard;
 use crate::repo::Operation;
 use crate::tree::Tree;
@@ -108,7 +109,8 @@ impl Guarded<'_> {
                 .unwrap_or(self.destination);
             guard::empty_source(self.changes, &trees, first.as_os_str().as_bytes())?;
         }
-        guard::deletions(self.changes, self.destination, self.allowed.max_delete)
+        guard::deletions(self.changes, self.destination, self.allowed.max_delete)?;
+        ask::deletions(self.allowed.ask, self.destination, deleted(self.changes))
     }
 
     /// What was done to the destination before, as far as there is a repository that knows.
@@ -119,6 +121,12 @@ impl Guarded<'_> {
             Err(e) => Err(e),
         }
     }
+}
+
+/// The paths that changes delete.
+pub fn deleted(changes: &[Change]) -> impl Iterator<Item = &RelPath> + Clone {
+    let deleted = changes.iter().filter(|c| c.status == Status::Deleted);
+    deleted.map(|c| &c.path)
 }
 
 /// Whether a source was a mount point when it was last used.

@@ -1,10 +1,13 @@
 //! The plumbing programs: one file each, its arguments (whose doc comments are the help) and its run.
 
 pub mod apply;
+pub mod ask;
 pub mod choose;
+pub mod colour;
 pub mod diff;
 pub mod export;
 pub mod guard;
+pub mod human;
 pub mod journal;
 mod memory;
 pub mod option;
@@ -18,6 +21,7 @@ pub mod screen;
 pub mod snap;
 pub mod start;
 pub mod stop;
+pub mod table;
 pub mod tag;
 pub mod talk;
 pub mod target;

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::choose::ChooseArgs;
+use crate::cli::colour::Colour;
 use crate::cli::progress::{self, Shown, Wanted};
 use crate::cli::talk::Talk;
 use crate::model::{Error, ErrorKind, Filter, Result, Rule};
@@ -35,11 +36,17 @@ pub struct Common {
     /// SIGUSR1 makes any program that is at work say it once, in a line.
     #[arg(long, value_name = "WHEN", global = true, hide_possible_values = true)]
     pub progress: Option<Wanted>,
+    /// Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]
+    #[arg(long, value_name = "WHEN", global = true, hide_possible_values = true)]
+    pub color: Option<Colour>,
 }
 
 impl Common {
     /// The voice that these options ask for.
     pub fn talk(&self, name: &'static str) -> Talk {
+        if let Some(colour) = self.color {
+            colour.set();
+        }
         Talk::new(name, self.quiet, self.verbose)
     }
 
@@ -268,6 +275,9 @@ pub struct GuardArgs {
     /// Make missing parents of the destination
     #[arg(long, help_heading = "Guards")]
     pub parents: bool,
+    /// Ask at the terminal before more than N entries are deleted; anything but yes refuses [default: nobody is asked]
+    #[arg(long, value_name = "N", help_heading = "Guards")]
+    pub ask: Option<u64>,
 }
 
 impl GuardArgs {
@@ -284,6 +294,7 @@ impl GuardArgs {
             Some(MaxDelete::Percent(n)) => args.push(format!("--max-delete={n}%").into()),
             None => {}
         }
+        args.extend(self.ask.map(|n| format!("--ask={n}").into()));
         args
     }
 }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
-use crate::cli::guard::homes;
+use crate::cli::ask;
+use crate::cli::guard::{deleted, homes};
 use crate::cli::journal::sweep_after_crash;
 use crate::cli::option::Common;
 use crate::cli::place::{Place, Places};
@@ -77,6 +78,9 @@ pub struct Args {
     /// Record the present state although the repository's disk seems to have no room for it
     #[arg(long)]
     pub allow_low_space: bool,
+    /// Ask at the terminal before more than N entries are deleted; anything but yes refuses [default: nobody is asked]
+    #[arg(long, value_name = "N")]
+    pub ask: Option<u64>,
     /// Options of every program.
     #[command(flatten)]
     pub common: Common,
@@ -168,6 +172,7 @@ impl Args {
             verify: self.verify,
             allow_low_space: self.allow_low_space,
             stop: stop.flag(),
+            confirm: &|changes| ask::deletions(self.ask, dir, deleted(changes)),
         };
         let done = revert.run(&held)?;
         progress::done();
@@ -299,7 +304,7 @@ impl Args {
                 let header = diff_cli::header(&[places.0], &places.1, &options);
                 diff_cli::records(&mut out, header, plan)?;
             }
-            false => plan.changes().try_for_each(|c| out.line(c, false))?,
+            false => diff_cli::lines(&mut out, plan, false)?,
         }
         out.flush()?;
         self.tell_missing(plan);

@@ -8,11 +8,10 @@ use std::io::{IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
-use indicatif::{
-    HumanBytes, HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle,
-};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::fs::{FlockOperation, OFlags, flock};
 
+use crate::cli::human::{duration, number, size};
 use crate::cli::talk::shown;
 use crate::model::quote::quote_if_odd;
 use crate::protocol::progress::ProgressRecord;
@@ -131,7 +130,7 @@ pub fn write(bytes: &[u8]) {
     let _ = std::io::stderr().lock().write_all(bytes);
 }
 
-/// `changing 45 %: 1,234 of 5,000 changes, 12.3 of 40.0 MiB, 35.2 MiB/s, 10 seconds left, at a/b`. Whoever sees a number
+/// `changing 45%: 1,234 of 5,000 changes, 12.3 MiB of 40.0 MiB, 10 s left, 35.2 MiB/s, a/b`. Whoever sees a number
 /// only once is told no rate.
 pub fn words(record: &ProgressRecord, moving: bool) -> String {
     if record.phase.is_empty() {
@@ -152,18 +151,18 @@ pub fn words(record: &ProgressRecord, moving: bool) -> String {
     }
     match record.total_bytes {
         Some(0) => {}
-        Some(total) => text += &format!(", {} of {}", HumanBytes(record.bytes), HumanBytes(total)),
-        None if record.bytes > 0 => text += &format!(", {}", HumanBytes(record.bytes)),
+        Some(total) => text += &format!(", {} of {}", size(record.bytes), size(total)),
+        None if record.bytes > 0 => text += &format!(", {}", size(record.bytes)),
         None => {}
     }
     let seconds = record.elapsed_ms as f64 / 1000.0;
-    if moving && seconds > 0.0 && record.bytes > 0 {
-        text += &format!(", {}/s", HumanBytes((record.bytes as f64 / seconds) as u64));
-    }
     if let Some(share) = record.share().filter(|s| (0.01..1.0).contains(s)) {
         let left = seconds * (1.0 - share) / share;
         let left = Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX);
-        text += &format!(", {} left", HumanDuration(left));
+        text += &format!(", {} left", duration(left));
+    }
+    if moving && seconds > 0.0 && record.bytes > 0 {
+        text += &format!(", {}/s", size((record.bytes as f64 / seconds) as u64));
     }
     if let Some(path) = &record.path {
         let path = quote_if_odd(&path.0);
@@ -172,31 +171,10 @@ pub fn words(record: &ProgressRecord, moving: bool) -> String {
     text
 }
 
-/// `1,234,567`.
-pub fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::repo::PathText;
-
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!(number(0), "0");
-        assert_eq!(number(999), "999");
-        assert_eq!(number(1_000), "1,000");
-        assert_eq!(number(1_234_567), "1,234,567");
-    }
 
     #[test]
     fn a_line_says_all_that_is_known() {
@@ -216,12 +194,12 @@ mod tests {
         };
         assert_eq!(
             words(&record, true),
-            "changing 50%: 1,500 of 3,000 changes, 3.00 MiB of 6.00 MiB, 1.00 MiB/s, 3 seconds left, \"a\\x1b[2J\""
+            "changing 50%: 1,500 of 3,000 changes, 3.0 MiB of 6.0 MiB, 3.0 s left, 1.0 MiB/s, \"a\\x1b[2J\""
         );
         record.total_files = None;
         record.total_bytes = None;
         record.path = None;
-        assert_eq!(words(&record, false), "changing: 1,500 changes, 3.00 MiB");
+        assert_eq!(words(&record, false), "changing: 1,500 changes, 3.0 MiB");
         record.phase = String::new();
         assert_eq!(words(&record, true), "waits");
     }

@@ -9,6 +9,7 @@ use rustix::process::{Resource, getrlimit, setrlimit, umask};
 
 use crate::cli::memory;
 use crate::cli::option::Common;
+use crate::cli::screen::write;
 use crate::cli::talk::{Talk, shown};
 use crate::cli::thread;
 use crate::model::{Error, ErrorKind, Exit};
@@ -68,9 +69,14 @@ pub fn parse<P: Parser>(name: &'static str) -> Result<P, Exit> {
     P::try_parse().map_err(|error| {
         if error.use_stderr() {
             let text = error.render().to_string();
-            let shown: String = text.lines().map(|line| shown(line) + "\n").collect();
-            // Nobody is left to be told that stderr is closed.
-            let _ = std::io::stderr().lock().write_all(shown.as_bytes());
+            match one_line(&text) {
+                Some(line) => Talk::new(name, false, false).error(&line),
+                // Help, for who typed no arguments at all.
+                None => {
+                    let lines: String = text.lines().map(|line| shown(line) + "\n").collect();
+                    write(lines.as_bytes());
+                }
+            }
             return Exit::Usage;
         }
         let printed = error.print().and_then(|()| std::io::stdout().flush());
@@ -83,6 +89,34 @@ pub fn parse<P: Parser>(name: &'static str) -> Result<P, Exit> {
             }
         }
     })
+}
+
+/// What clap finds wrong with arguments, as one line with the next step; `None` for what is no error.
+fn one_line(text: &str) -> Option<String> {
+    let (what, usage) = text
+        .strip_prefix("error: ")?
+        .split_once("\n\nUsage: ")
+        .unwrap_or_else(|| {
+            let end = text.find("\n\nFor more information").unwrap_or(text.len());
+            (&text["error: ".len()..end], "")
+        });
+    let mut line = String::new();
+    for part in what.split("\n\n") {
+        let words: Vec<&str> = part.split_whitespace().collect();
+        let words = words.join(" ");
+        line += match words.strip_prefix("tip: ") {
+            Some(_) => "; ",
+            None if line.is_empty() => "",
+            None => ", ",
+        };
+        line += words.strip_prefix("tip: ").unwrap_or(&words);
+    }
+    let is_name = |word: &&str| !word.starts_with(['-', '[', '<']);
+    let command: Vec<&str> = usage.split_whitespace().take_while(is_name).collect();
+    if !command.is_empty() {
+        line += &format!("; \"{} --help\" says more", command.join(" "));
+    }
+    Some(line)
 }
 
 /// Prints the one line of an error and says which code it deserves.

@@ -12,11 +12,13 @@ use serde::Serialize;
 
 use crate::cli::option::Common;
 use crate::cli::start::Program;
+use crate::cli::table::{Column, Table};
 use crate::cli::trust::location;
 use crate::model::quote::{escape_json, quote, quote_if_hidden, quote_if_odd};
 use crate::model::{Error, ErrorKind, Exit, SnapshotId, Time};
 use crate::protocol::Writer;
 use crate::repo::resolve::absolute;
+use crate::repo::tag::no_such;
 use crate::repo::{PathText, Repo, Tag, directory_at};
 
 /// List, create, move and delete tags
@@ -165,8 +167,7 @@ impl TagProgram {
                 return Err(Error::at(ErrorKind::Refused, tag, message).into());
             }
             (None, true) => {
-                let message = format!("{} has no such tag", quote(&directory.0));
-                return Err(Error::at(ErrorKind::NotFound, tag, message).into());
+                return Err(no_such(&directory, tag, &repo.tags(Some(&directory))?).into());
             }
             _ => {}
         }
@@ -178,6 +179,7 @@ impl TagProgram {
 
     fn print(&self, tags: &[Tag], with_directory: bool) -> Result<()> {
         let mut out = Writer::new(io::stdout().lock());
+        let mut table = Table::new(&[Column::Time, Column::Tag, Column::Id, Column::Text]);
         for tag in tags {
             let mut line = Vec::new();
             if self.json {
@@ -210,9 +212,12 @@ impl TagProgram {
                 }
             }
             line.push(b'\n');
-            out.raw(&line)?;
+            match self.json {
+                true => out.raw(&line)?,
+                false => table.line(&mut out, &line)?,
+            }
         }
-        Ok(out.flush()?)
+        Ok(table.end(&mut out)?)
     }
 }
 

@@ -1,5 +1,10 @@
 //! What programs say to people: lines on stderr that begin with the program's name.
 
+use std::io::stderr;
+
+use anstyle::Style;
+
+use crate::cli::colour::{self, paint};
 use crate::cli::progress::aside;
 use crate::cli::screen::write;
 use crate::model::quote::is_hidden;
@@ -22,20 +27,20 @@ impl Talk {
 
     /// Something that failed, or was passed over for cause: always said.
     pub fn error(self, message: &str) {
-        self.say(message);
+        self.say(message, colour::ERROR);
     }
 
     /// What was done, in a line: said unless quiet.
     pub fn note(self, message: &str) {
         if self.level >= 0 {
-            self.say(message);
+            self.say(message, colour::NAME);
         }
     }
 
     /// Details: said when verbose.
     pub fn detail(self, message: &str) {
         if self.level > 0 {
-            self.say(message);
+            self.say(message, colour::NAME);
         }
     }
 
@@ -44,11 +49,15 @@ impl Talk {
         aside(|| write(said));
     }
 
-    fn say(self, message: &str) {
+    fn say(self, message: &str, style: Style) {
         // Whatever a message quotes, it stays one line, moves no cursor and floods no terminal.
         let message = shown(&shortened(message));
         // One write, so that lines of several programs do not mix.
-        let line = format!("{}: {message}\n", self.name);
+        let name = match colour::wanted(&stderr()) {
+            true => paint(style, self.name),
+            false => self.name.to_string(),
+        };
+        let line = format!("{name}: {message}\n");
         aside(|| write(line.as_bytes()));
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::Talk;
 use crate::cli::place::Places;
 use crate::cli::revert::Args;
+use crate::model::near;
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
 use crate::repo::log::Work;
 use crate::repo::{Head, Info, Repo, directory_at};
@@ -25,9 +26,11 @@ pub fn nothing_recorded(error: Error, dir: Option<&Path>) -> Error {
 /// Where a tag of this very directory points.
 fn tagged(repo: &Repo, tag: &str, dir: &Path) -> Result<SnapshotId> {
     let tags = repo.tags(Some(&directory_at(dir)))?;
-    let id = tags.into_iter().find(|t| t.name == tag).and_then(|t| t.id);
+    let id = tags.iter().find(|t| t.name == tag).and_then(|t| t.id);
     id.ok_or_else(|| {
-        let message = format!("has no tag {tag:?}; `fsync th` lists those that it has");
+        let names = tags.iter().map(|t| t.name.as_str());
+        let hint = near::hint(tag, names, "`fsync th` lists those that it has");
+        let message = format!("has no tag {tag:?}; {hint}");
         Error::at(ErrorKind::NotFound, dir.as_os_str().as_bytes(), message)
     })
 }

@@ -25,8 +25,8 @@ pub enum Phase {
     Copying,
     /// A snapshot is written as one file.
     Exporting,
-    /// Archives are written anew.
-    Rewriting,
+    /// Contents are read and compared with their digests.
+    Reading,
 }
 
 impl Phase {
@@ -40,7 +40,7 @@ impl Phase {
             Phase::Checking => "checking",
             Phase::Copying => "copying",
             Phase::Exporting => "exporting",
-            Phase::Rewriting => "rewriting",
+            Phase::Reading => "reading",
         }
     }
 
@@ -49,7 +49,8 @@ impl Phase {
         match self {
             Phase::Comparing => "entries",
             Phase::Changing => "changes",
-            Phase::Checking | Phase::Copying | Phase::Rewriting => "archives",
+            Phase::Checking | Phase::Copying => "archives",
+            Phase::Reading => "contents",
             _ => "files",
         }
     }
@@ -62,6 +63,16 @@ pub struct Total {
     pub files: u64,
     /// Their contents, in bytes.
     pub bytes: u64,
+}
+
+impl Total {
+    /// So many, whatever is in them.
+    pub fn files(files: usize) -> Self {
+        Total {
+            files: files as u64,
+            bytes: 0,
+        }
+    }
 }
 
 /// What the counters said at a moment.
@@ -190,10 +201,10 @@ mod tests {
         look();
         let total = Some(Total { files: 2, bytes: 5 });
         begin(Phase::Exporting, total);
-        begin(Phase::Rewriting, None);
+        begin(Phase::Reading, None);
         let (over, now) = look();
         assert_eq!(over.last().map(|r| r.phase), Some(Phase::Exporting));
-        assert_eq!(now.map(|r| r.phase), Some(Phase::Rewriting));
+        assert_eq!(now.map(|r| r.phase), Some(Phase::Reading));
         end();
         let (over, now) = look();
         assert_eq!((over.len(), now), (1, None));

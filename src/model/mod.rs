@@ -11,6 +11,7 @@ pub mod listed;
 pub mod medium;
 pub mod meter;
 pub mod name;
+pub mod near;
 pub mod path;
 pub mod quote;
 pub mod time;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
+use crate::model::meter::{self, Phase, Total};
 use crate::model::quote::quote;
 use crate::model::{
     ContentId, Error, ErrorKind, NodeId, Problem, RelPath, Result, Rule, SnapshotId, State, Time,
@@ -202,6 +203,11 @@ impl Desk<'_> {
     /// Refuses what the repository's file system has no room for: so many bytes, the largest content of which is
     /// written twice, and so many entries.
     pub fn check_room(&self, bytes: u64, largest: u64, entries: u64) -> Result<()> {
+        let total = Total {
+            files: entries,
+            bytes,
+        };
+        meter::begin(Phase::Recording, Some(total));
         let Some(room) = room_of(self.repo)?.filter(|_| !self.options.allow_low_space) else {
             return Ok(());
         };
@@ -253,6 +259,8 @@ impl Desk<'_> {
         mut from: impl Read,
     ) -> Result<(ContentId, Option<ContentId>), Fault> {
         let size = state.size;
+        meter::at(path);
+        meter::files(1);
         if size >= LARGE {
             return self.long(archive, path, state, from);
         }
@@ -261,6 +269,7 @@ impl Desk<'_> {
         if limited.map_err(Fault::Read)? as u64 != size {
             return Err(Fault::Length);
         }
+        meter::bytes(size);
         let id = ContentId(Sha256::digest(&bytes).into());
         archive.file(path, state, id, &bytes)?;
         Ok((id, None))

@@ -10,6 +10,7 @@ use crate::disk::Folder;
 use crate::disk::copy::{self, Fault, SMALL};
 use crate::disk::keep::Kept;
 use crate::disk::put::{self, Draft, Temporary, Wanted};
+use crate::model::meter;
 use crate::model::{Change, Entry, Error, Kind, Outcome, RelPath, State, Status, Xattrs};
 use crate::ops::outcome::Report;
 use crate::ops::perform::{Made, Worker, stale};
@@ -112,6 +113,8 @@ impl Worker<'_> {
         let (made, inside) = put::staging(&last.folder).ok()?;
         let mut not_made = Vec::new();
         for at in files {
+            meter::at(&changes[*at].path);
+            meter::files(1);
             let put = self.put_inside(&changes[*at], &inside);
             let report = put.unwrap_or_else(|report| report);
             if report.outcome != Outcome::Done {
@@ -119,6 +122,7 @@ impl Worker<'_> {
             }
         }
         let made = Waiting::new(made.set_aside(), None);
+        meter::files(1);
         self.keep_open(last);
         Some((made, not_made))
     }

@@ -9,8 +9,9 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use crate::disk::Root;
+use crate::model::meter::{self, Phase};
 use crate::model::{Change, Error, ErrorKind, Outcome, RelPath, Result, SnapshotId};
-use crate::ops::apply::{Job, apply};
+use crate::ops::apply::{Job, apply, total};
 use crate::ops::diff::{Item, Plan, diff};
 use crate::ops::outcome::Report;
 use crate::ops::revert::{only, options, whole};
@@ -111,6 +112,7 @@ fn restore(repo: &Repo, info: &Info, path: &Path) -> Result<u64> {
         .filter(|c| is_recorded(&c.path, &missing))
         .cloned()
         .collect();
+    meter::begin(Phase::Restoring, Some(total(&changes)));
     let job = Job {
         sources: &[&tree],
         root: &root,

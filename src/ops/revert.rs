@@ -48,6 +48,8 @@ pub struct Revert<'a> {
     pub allow_low_space: bool,
     /// Somebody wants it to stop: no further change begins.
     pub stop: &'a AtomicBool,
+    /// Sees the changes before the first is made, and may refuse.
+    pub confirm: &'a dyn Fn(&[Change]) -> Result<()>,
 }
 
 /// What came of it.
@@ -141,6 +143,10 @@ impl Revert<'_> {
                 notice: present.notice,
                 fault: None,
             });
+        }
+        if let Err(refused) = (self.confirm)(&changes) {
+            self.repo.set_head(self.dir, head)?;
+            return Err(refused);
         }
         let operation = self.begin(present.id)?;
         let unrecorded = self.repo.snapshot(present.id)?.unrecorded();

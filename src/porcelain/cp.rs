@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::ask;
 use crate::cli::option::{CompareArgs, FilterArgs, GuardArgs};
 use crate::model::Result;
 use crate::model::quote::quote;
@@ -39,6 +40,9 @@ pub struct How {
     /// Do not record the state before: this run cannot be taken back
     #[arg(long, conflicts_with_all = ["tag", "allow_low_space"])]
     pub no_snapshot: bool,
+    /// Delete without a question; without it more than 10 deletions are asked about at a terminal
+    #[arg(short, long)]
+    pub yes: bool,
     /// Record the state before although the repository's disk seems to have no room for it
     #[arg(long, help_heading = "Guards")]
     pub allow_low_space: bool,
@@ -79,7 +83,7 @@ impl How {
             false => stages.push(self.snap(session)?),
         }
         stages.push(self.apply(session)?);
-        let mut summary = Summary::new(session.talk, self.tag.as_deref());
+        let mut summary = Summary::new(session, self.tag.as_deref());
         let mut read = |stdout| summary.read(stdout);
         let finish = session.run(stages, Output::Read(&mut read))?;
         let destination = paths.last().map_or(OsStr::new("."), OsString::as_os_str);
@@ -89,7 +93,7 @@ impl How {
         };
         finish.report(session.talk, state.as_deref());
         if state.is_none() {
-            summary.print(session, finish.culprit().is_none(), destination.as_ref())?;
+            summary.print(finish.culprit().is_none(), destination.as_ref())?;
         }
         Ok(finish.code())
     }
@@ -102,7 +106,7 @@ impl How {
             option.push(tag);
             options.push(option);
         }
-        options.extend(self.guards.to_args());
+        options.extend(self.guards(true).to_args());
         if self.allow_low_space {
             options.push("--allow-low-space".into());
         }
@@ -116,10 +120,25 @@ impl How {
         if !self.no_snapshot {
             options.insert(0, "--require-snapshot".into());
         }
-        options.extend(self.guards.to_args());
+        options.extend(self.guards(self.no_snapshot).to_args());
         stage.push(options, &[]);
         Ok(stage)
     }
+
+    /// The guards of a stage. Whoever `begins` asks a person at a terminal.
+    fn guards(&self, begins: bool) -> GuardArgs {
+        let mut guards = self.guards.clone();
+        guards.ask = match begins {
+            true => guards.ask.or_else(|| ask_by_itself(self.yes)),
+            false => None,
+        };
+        guards
+    }
+}
+
+/// From how many deletions on a person is asked who did not say `--yes`.
+pub fn ask_by_itself(yes: bool) -> Option<u64> {
+    (!yes && ask::is_anybody_there()).then_some(ask::HANDFUL)
 }
 
 /// Says that there will be no way back; even to who wants to hear nothing but errors.

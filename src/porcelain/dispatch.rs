@@ -9,11 +9,12 @@ use std::process::{Command, ExitCode};
 use clap::{CommandFactory, Parser};
 
 use crate::cli::start::report;
+use crate::model::near;
 use crate::model::{Error, ErrorKind, Result};
 use crate::porcelain::NAME;
 use crate::porcelain::arguments::{Fsync, Global};
 use crate::porcelain::pipeline::Stage;
-use crate::porcelain::program::{self, PREFIX};
+use crate::porcelain::program::PREFIX;
 use crate::porcelain::session::Session;
 
 /// The commands that are plumbing programs of fsync's own.
@@ -106,10 +107,8 @@ fn unknown(session: &Session, name: &OsStr) -> Error {
     names.extend(built_in());
     names.extend(PLUMBING.map(String::from));
     let typed = name.to_string_lossy();
-    let hint = match program::nearest(&typed, names.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean \"{near}\"?"),
-        None => "\"fsync help\" lists the commands".to_string(),
-    };
+    let names = names.iter().map(String::as_str);
+    let hint = near::hint(&typed, names, "\"fsync help\" lists the commands");
     Error::at(
         ErrorKind::Usage,
         name.as_bytes(),

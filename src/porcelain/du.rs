@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::table::{Column, Table};
 use crate::model::quote::quote_if_odd;
 use crate::model::{Error, ErrorKind, Result};
 use crate::porcelain::history::{json, open};
@@ -14,6 +15,15 @@ use crate::protocol::listing::CostRecord;
 use crate::repo::cost::{Cost, Share, Sum, cost};
 use crate::repo::directory_at;
 use crate::repo::resolve::absolute;
+
+/// What, how many, bytes, bytes alone, name.
+const COLUMNS: [Column; 5] = [
+    Column::Text,
+    Column::Number,
+    Column::Size,
+    Column::Size,
+    Column::Id,
+];
 
 /// Arguments of `fsync du`.
 #[derive(Args, Debug)]
@@ -51,11 +61,16 @@ impl Du {
             cost.snapshots.clear();
         }
         let mut out = Writer::new(std::io::stdout().lock());
+        let mut table = Table::new(&COLUMNS);
         match self.json {
             true => records(&cost)?.iter().try_for_each(|r| out.raw(r))?,
-            false => out.raw(&lines(&cost))?,
+            false => {
+                for line in lines(&cost).split_inclusive(|b| *b == b'\n') {
+                    table.line(&mut out, line)?;
+                }
+            }
         }
-        out.flush().map(|()| 0)
+        table.end(&mut out).map(|()| 0)
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::table::{Column, Table};
 use crate::model::quote::quote_if_odd;
 use crate::model::{Error, ErrorKind, Result};
 use crate::ops::find::{Pattern, Version, find};
@@ -15,6 +16,15 @@ use crate::protocol::Writer;
 use crate::protocol::listing::VersionRecord;
 use crate::repo::resolve::absolute;
 use crate::repo::{Info, Repo};
+
+/// Time, id, event, path, directory.
+const COLUMNS: [Column; 5] = [
+    Column::Time,
+    Column::Id,
+    Column::Text,
+    Column::Text,
+    Column::Text,
+];
 
 /// Arguments of `fsync find`.
 #[derive(Args, Debug)]
@@ -50,17 +60,19 @@ impl Find {
         let pattern = Pattern::new(text)?;
         let repo = open(session)?;
         let mut out = Writer::new(std::io::stdout().lock());
+        let mut table = Table::new(&COLUMNS);
         let mut found = false;
         for snapshots in self.histories(&repo)? {
             for version in find(&repo, &snapshots, &pattern)? {
                 found = true;
                 match self.json {
                     true => out.raw(&json(&record(&version))?)?,
-                    false => out.raw(&self.line(&version))?,
+                    false if self.null => out.raw(&self.line(&version))?,
+                    false => table.line(&mut out, &self.line(&version))?,
                 }
             }
         }
-        out.flush()?;
+        table.end(&mut out)?;
         match found {
             true => Ok(0),
             false => Err(Error::at(

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::table::{Column, Table};
 use crate::model::quote::quote_if_hidden;
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
 use crate::porcelain::graph::draw;
@@ -14,6 +15,15 @@ use crate::porcelain::summary::short;
 use crate::protocol::Writer;
 use crate::protocol::report::History;
 use crate::repo::{Info, Repo};
+
+/// Mark, time, id, tags, operations.
+const COLUMNS: [Column; 5] = [
+    Column::Tag,
+    Column::Time,
+    Column::Id,
+    Column::Tag,
+    Column::Text,
+];
 
 /// Arguments of `fsync log`.
 #[derive(Args, Debug)]
@@ -57,14 +67,15 @@ impl Log {
             out.raw(text.as_bytes())?;
             return out.flush().map(|()| 0);
         }
+        let mut table = Table::new(&COLUMNS);
         for info in snapshots.into_iter().rev().take(most) {
             let history = past.tell(&repo, info);
             match self.json {
                 true => out.raw(&json(&history)?)?,
-                false => out.raw(line(&history).as_bytes())?,
+                false => table.line(&mut out, line(&history).as_bytes())?,
             }
         }
-        out.flush().map(|()| 0)
+        table.end(&mut out).map(|()| 0)
     }
 }
 

@@ -80,28 +80,9 @@ fn is_executable(path: &Path) -> bool {
         .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
 }
 
-/// The name among `names` that `typed` was probably meant to be.
-pub fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = 1 + typed.chars().count() / 3;
-    names
-        .map(|name| (strsim::damerau_levenshtein(typed, name), name))
-        .filter(|(distance, name)| *distance <= limit && *distance < name.chars().count())
-        .min()
-        .map(|(_, name)| name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn suggests_only_what_is_near() {
-        let names = ["cp", "status", "sync", "mksync"];
-        assert_eq!(nearest("stauts", names.into_iter()), Some("status"));
-        assert_eq!(nearest("snyc", names.into_iter()), Some("sync"));
-        assert_eq!(nearest("xy", names.into_iter()), None);
-        assert_eq!(nearest("frobnicate", names.into_iter()), None);
-    }
 
     #[test]
     fn looks_in_order_and_only_for_programs() {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::Span;
 
+use crate::cli::table::{Column, Table};
 use crate::cli::trust::location;
 use crate::model::quote::{quote_if_hidden, quote_if_odd};
 use crate::model::{Error, ErrorKind, Exit, Result};
@@ -127,17 +128,18 @@ impl Prune {
 
     fn print(&self, verdicts: &[Verdict], sum: &Pruned) -> Result<()> {
         let mut out = Writer::new(std::io::stdout().lock());
+        let mut table = Table::new(&[Column::Time, Column::Id, Column::Text, Column::Tag]);
         for verdict in verdicts {
             match self.json {
                 true => out.raw(&json(&judged(verdict))?)?,
-                false if verdict.keep.is_empty() => out.raw(&line(verdict))?,
+                false if verdict.keep.is_empty() => table.line(&mut out, &line(verdict))?,
                 false => {}
             }
         }
         if self.json {
             out.raw(&json(sum)?)?;
         }
-        out.flush()
+        table.end(&mut out)
     }
 }
 

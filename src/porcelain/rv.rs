@@ -7,8 +7,10 @@ use clap::Args;
 
 use crate::model::{Error, ErrorKind, Result};
 use crate::porcelain::aftermath;
+use crate::porcelain::cp::ask_by_itself;
 use crate::porcelain::pipeline::Output;
 use crate::porcelain::session::Session;
+use crate::porcelain::summary::Summary;
 
 /// Arguments of `fsync rv`.
 #[derive(Args, Debug)]
@@ -31,6 +33,9 @@ pub struct Rv {
     /// In the end, read everything back and compare it with the snapshot
     #[arg(long, conflicts_with = "dry_run")]
     pub verify: bool,
+    /// Delete without a question; without it more than 10 deletions are asked about at a terminal
+    #[arg(short, long)]
+    pub yes: bool,
     /// Allow a revert of / or of a home directory
     #[arg(long)]
     pub allow_root: bool,
@@ -54,12 +59,17 @@ impl Rv {
                 "rv: say what to take back: -d DIR, -t TAG or both",
             ));
         }
+        let changes = self.to.is_none() && !self.dry_run;
+        let way = match self.redo || !self.paths.is_empty() {
+            true => "",
+            false => " --redo",
+        };
         let mut stage = session.stage("fsync-revert")?;
         stage.args.extend(self.options());
-        let changed = match (&self.dir, &self.to, self.dry_run) {
-            (Some(dir), None, false) => Some(dir.clone()),
-            _ => None,
-        };
+        if changes {
+            stage.args.push("--json".into());
+        }
+        let named = self.dir.clone().filter(|_| changes);
         if let Some(directory) = self.dir {
             stage.args.push(guarded(directory.into()));
         }
@@ -67,9 +77,19 @@ impl Rv {
             stage.args.push("--".into());
             stage.args.extend(self.paths);
         }
-        let finish = session.run(vec![stage], Output::Ours)?;
-        let state = changed.and_then(|dir| aftermath::after(session, &finish, &dir));
+        if !changes {
+            return session.run_one(stage);
+        }
+        let mut summary = Summary::new(session, None);
+        let mut read = |stdout| summary.read(stdout);
+        let finish = session.run(vec![stage], Output::Read(&mut read))?;
+        let state = named
+            .as_ref()
+            .and_then(|dir| aftermath::after(session, &finish, dir));
         finish.report(session.talk, state.as_deref());
+        if state.is_none() {
+            summary.print_way_back(named.as_deref(), way)?;
+        }
         Ok(finish.code())
     }
 
@@ -94,6 +114,10 @@ impl Rv {
             ("--allow-low-space", self.allow_low_space),
         ];
         options.extend(flags.iter().filter(|f| f.1).map(|f| OsString::from(f.0)));
+        if self.to.is_none() && !self.dry_run {
+            let ask = ask_by_itself(self.yes);
+            options.extend(ask.map(|most| OsString::from(format!("--ask={most}"))));
+        }
         options
     }
 }

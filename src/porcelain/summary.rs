@@ -5,8 +5,9 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::ChildStdout;
+use std::time::Instant;
 
-use crate::cli::Talk;
+use crate::cli::human;
 use crate::model::quote::quote;
 use crate::model::{Error, ErrorKind, Result, SnapshotId, Status};
 use crate::porcelain::session::Session;
@@ -83,22 +84,26 @@ impl fmt::Display for Tally {
 
 /// Gathers the records of a run.
 pub struct Summary<'a> {
-    talk: Talk,
+    session: &'a Session,
+    began: Instant,
     tag: Option<&'a OsStr>,
     done: Tally,
     outcomes: [u64; Outcome::ALL.len()],
     snapshot: Option<SnapshotRecord>,
+    bytes: u64,
 }
 
 impl<'a> Summary<'a> {
     /// An empty one; `tag` is what the snapshot was to be called.
-    pub fn new(talk: Talk, tag: Option<&'a OsStr>) -> Self {
+    pub fn new(session: &'a Session, tag: Option<&'a OsStr>) -> Self {
         Summary {
-            talk,
+            session,
+            began: Instant::now(),
             tag,
             done: Tally::default(),
             outcomes: [0; Outcome::ALL.len()],
             snapshot: None,
+            bytes: 0,
         }
     }
 
@@ -120,28 +125,30 @@ impl<'a> Summary<'a> {
                 }
             }
             Record::Snapshot(snapshot) => self.snapshot = Some(snapshot),
+            Record::End(end) => self.bytes = end.counts.bytes,
             _ => {}
         }
     }
 
-    /// Prints the counts and the way back; of an unfinished run only what it had done.
+    /// Prints the counts, how long it took and the way back; of an unfinished run only what it had done.
     ///
     /// # Errors
     /// When the current directory is unknown.
-    pub fn print(&self, session: &Session, finished: bool, destination: &Path) -> Result<()> {
-        let (changed, results) = (self.done.total(), self.outcomes.iter().sum::<u64>());
+    pub fn print(&self, finished: bool, destination: &Path) -> Result<()> {
+        let talk = self.session.talk;
+        let results = self.outcomes.iter().sum::<u64>();
         if finished && results == 0 {
             self.nothing();
         }
         if results > 0 {
             let name = quote(destination.as_os_str().as_bytes());
-            self.talk.note(&format!("{name}: {}", self.counts()));
+            talk.note(&format!("{name}: {} {}", self.counts(), self.cost()));
         }
         match &self.snapshot {
-            Some(snapshot) if changed > 0 => {
-                let (command, dir) = session.advice(destination)?;
+            Some(snapshot) if self.done.total() > 0 => {
+                let (command, dir) = self.session.advice(destination)?;
                 let id = short(&snapshot.id);
-                self.talk.note(&format!(
+                talk.note(&format!(
                     "the state before is snapshot {id}; this takes it back: {command} rv -d {}",
                     shell::word(dir.as_os_str())
                 ));
@@ -151,13 +158,41 @@ impl<'a> Summary<'a> {
         Ok(())
     }
 
+    /// Prints how long a revert took and the way back from it.
+    ///
+    /// # Errors
+    /// When the current directory is unknown.
+    pub fn print_way_back(&self, named: Option<&Path>, way: &str) -> Result<()> {
+        let Some(snapshot) = self.snapshot.as_ref().filter(|_| self.done.total() > 0) else {
+            return Ok(());
+        };
+        let recorded = Path::new(OsStr::from_bytes(&snapshot.directory));
+        let (command, dir) = self.session.advice(named.unwrap_or(recorded))?;
+        let dir = shell::word(dir.as_os_str());
+        self.session.talk.note(&format!(
+            "{} {}; this takes it back: {command} rv -d {dir}{way}",
+            self.counts(),
+            self.cost()
+        ));
+        Ok(())
+    }
+
+    /// How many bytes of contents were brought, and how long that took.
+    fn cost(&self) -> String {
+        let time = human::duration(self.began.elapsed());
+        match self.bytes {
+            0 => format!("in {time}"),
+            bytes => format!("({}) in {time}", human::size(bytes)),
+        }
+    }
+
     fn nothing(&self) {
         match self.tag {
-            Some(tag) => self.talk.note(&format!(
+            Some(tag) => self.session.talk.note(&format!(
                 "nothing to do; no snapshot was needed, so the tag {} was not set",
                 quote(tag.as_bytes())
             )),
-            None => self.talk.note("nothing to do"),
+            None => self.session.talk.note("nothing to do"),
         }
     }
 
@@ -192,11 +227,13 @@ pub fn short(id: &SnapshotId) -> String {
 mod tests {
     use super::*;
     use crate::model::RelPath;
+    use crate::porcelain::arguments::Global;
     use crate::protocol::ResultRecord;
 
     #[test]
     fn counts_in_words() {
-        let mut summary = Summary::new(Talk::new("fsync", true, false), None);
+        let session = Session::new(Global::default()).unwrap();
+        let mut summary = Summary::new(&session, None);
         let mut add = |status, outcome| {
             let path = RelPath::parse(b"a").unwrap();
             summary.take(Record::Result(ResultRecord {

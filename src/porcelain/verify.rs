@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
+use crate::cli::progress;
 use crate::cli::trust::location;
 use crate::model::quote::quote;
 use crate::model::{Exit, Result};
@@ -89,6 +90,7 @@ impl Verify {
         if let Some(count) = self.restore {
             self.rehearse(&repo, count, &mut done, &mut out)?;
         }
+        progress::done();
         for finding in &done.findings {
             out.finding(finding)?;
         }

@@ -34,7 +34,7 @@ pub struct ProgressRecord {
     /// Since the phase began, in milliseconds.
     pub elapsed_ms: u64,
     /// Where the work is.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(flatten)]
     pub path: Option<PathText>,
     /// The phase is over.
     #[serde(default)]

@@ -18,6 +18,7 @@ use sha1::{Digest, Sha1};
 use crate::disk::anchor::anchor;
 use crate::disk::lock::{PATIENCE, lock};
 use crate::disk::mount::Mounts;
+use crate::model::meter::{self, Phase, Total};
 use crate::model::quote::quote;
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
 use crate::repo::leftover::making;
@@ -88,7 +89,9 @@ pub fn copy(repo: &Repo, other: &Location) -> Result<Copied> {
         log: news,
         ..Copied::default()
     };
+    meter::begin(Phase::Copying, Some(Total::files(ours.len())));
     for id in &ours {
+        meter::files(1);
         if theirs.contains(id) && other.is_whole(*id) {
             continue;
         }

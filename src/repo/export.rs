@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 
+use crate::model::meter::{self, Phase, Total};
 use crate::model::quote::quote;
 use crate::model::{ContentId, Entry, Error, ErrorKind, Kind, NodeId, RelPath, Result, SnapshotId};
 use crate::repo::archive::{st_mode, zip_name};
@@ -44,6 +45,11 @@ impl Repo {
     pub fn export(&self, id: SnapshotId, to: &mut dyn Write) -> Result<()> {
         let mut info = self.snapshot(id)?;
         info.extent = Extent::Full;
+        let total = Total {
+            files: info.counts.files,
+            bytes: info.counts.content_bytes,
+        };
+        meter::begin(Phase::Exporting, Some(total));
         let allowance = Allowance::of(&info.counts);
         let mut export = Export {
             repo: self,
@@ -163,6 +169,9 @@ impl Export<'_, '_> {
         let Some(id) = child.entry.content else {
             return Ok(());
         };
+        meter::at(path);
+        meter::files(1);
+        meter::bytes(child.entry.state.size);
         if let Some(list) = child.chunks {
             self.inner("chunks", list)?;
         }

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::params;
 
+use crate::model::near;
 use crate::model::quote::quote;
 use crate::model::{Error, ErrorKind, Result, SnapshotId, Time};
 use crate::repo::catalog::snapshot_id;
@@ -173,6 +174,22 @@ impl Repo {
         }
     }
 
+    /// What somebody may have meant: a tag, or an id with other digits.
+    fn meant(&self, text: &str, is_hex: bool) -> Result<String> {
+        let mut names: Vec<String> = self.tags(None)?.into_iter().map(|t| t.name).collect();
+        if is_hex && text.len() >= SHORTEST {
+            let ids = self.snapshots(None)?;
+            let start = |id: String| id[..text.len().min(id.len())].to_string();
+            names.extend(ids.iter().map(|info| start(info.id.to_string())));
+        }
+        let names = names.iter().map(String::as_str);
+        Ok(near::hint(
+            text,
+            names,
+            "`fsync th DIR` and `fsync log DIR` list them",
+        ))
+    }
+
     fn prefixed(&self, spec: &[u8], text: &str) -> Result<SnapshotId> {
         let is_hex = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         let found: Vec<SnapshotId> = match is_hex && (SHORTEST..40).contains(&text.len()) {
@@ -190,7 +207,7 @@ impl Repo {
             [id] => Ok(*id),
             [] => Err(missing(
                 spec,
-                "is no snapshot and no tag; fsync th DIR lists them",
+                format!("is no snapshot and no tag; {}", self.meant(text, is_hex)?),
             )),
             _ => Err(missing(
                 spec,

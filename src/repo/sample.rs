@@ -6,6 +6,7 @@ use std::io::{self, Read};
 
 use rayon::prelude::*;
 
+use crate::model::meter::{self, Phase, Total};
 use crate::model::{Result, SnapshotId};
 use crate::repo::catalog::{Form, Place, snapshot_id};
 use crate::repo::place::{self, Checked, WHOLE};
@@ -49,10 +50,17 @@ pub(super) fn read(repo: &Repo, percent: u8, damaged: &HashSet<SnapshotId>) -> R
     };
     let chosen = choose(rows, percent, done.of)?;
     done.bytes = chosen.iter().map(|(_, packed)| packed).sum();
+    let total = Total {
+        files: chosen.len() as u64,
+        bytes: done.bytes,
+    };
+    meter::begin(Phase::Reading, Some(total));
     let wrong: Result<Vec<Option<_>>> = chosen
         .into_par_iter()
-        .map(|(id, _)| {
+        .map(|(id, packed)| {
             let place = repo.place(&id)?;
+            meter::files(1);
+            meter::bytes(packed);
             Ok((!is_right(repo, &id, &place)).then_some((id, place.archive)))
         })
         .collect();

@@ -2,7 +2,8 @@
 
 use rusqlite::{Transaction, params};
 
-use crate::model::quote::is_hidden;
+use crate::model::near;
+use crate::model::quote::{is_hidden, quote};
 use crate::model::{Error, ErrorKind, Result, SnapshotId, Time};
 use crate::repo::catalog::snapshot_id;
 use crate::repo::log::Line;
@@ -49,6 +50,14 @@ pub fn check(name: &str) -> Result<()> {
     ))
 }
 
+/// That a directory has no tag of that name, but perhaps one like it.
+pub fn no_such(directory: &PathText, name: &str, there: &[Tag]) -> Error {
+    let names = there.iter().map(|tag| tag.name.as_str());
+    let hint = near::hint(name, names, "`fsync th` lists those that it has");
+    let message = format!("{} has no such tag; {hint}", quote(&directory.0));
+    Error::at(ErrorKind::NotFound, name, message)
+}
+
 /// Gives snapshots the tags that they were made with and that the log does not know of, which has lost lines then, or is
 /// lost itself.
 pub(super) fn revive(tx: &Transaction<'_>) -> rusqlite::Result<()> {
@@ -81,11 +90,7 @@ impl Repo {
     pub fn delete_tag(&self, directory: &PathText, name: &str) -> Result<()> {
         let there = self.tags(Some(directory))?;
         if !there.iter().any(|tag| tag.name == name) {
-            let message = format!(
-                "{} has no such tag",
-                crate::model::quote::quote(&directory.0)
-            );
-            return Err(Error::at(ErrorKind::NotFound, name, message));
+            return Err(no_such(directory, name, &there));
         }
         self.append(&[tag_line(directory, name, None)]).map(|_| ())
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use rayon::prelude::*;
 
+use crate::model::meter::{self, Phase, Total};
 use crate::model::{ContentId, Result, SnapshotId};
 use crate::repo::audit;
 use crate::repo::chain::{self, Lost, Standing};
@@ -39,7 +40,13 @@ pub fn verify(repo: &Repo, read: Option<u8>) -> Result<Verified> {
     // Whoever made one of them may not have entered it yet.
     repo.catch_up()?;
     let ids = repo.living_archives()?;
-    let checked: Vec<Checked> = ids.par_iter().map(|id| check::archive(repo, *id)).collect();
+    meter::begin(Phase::Checking, Some(Total::files(ids.len())));
+    let check = |id: &SnapshotId| {
+        let checked = check::archive(repo, *id);
+        meter::files(1);
+        checked
+    };
+    let checked: Vec<Checked> = ids.par_iter().map(check).collect();
     let mut done = Verified {
         archives: ids.len(),
         ..Verified::default()

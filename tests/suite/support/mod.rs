@@ -9,6 +9,8 @@ mod person;
 mod racer;
 mod sandbox;
 mod step;
+#[allow(dead_code)]
+mod terminal;
 mod thorough;
 mod told;
 mod tree;
@@ -25,6 +27,8 @@ pub use racer::{exchange, meanwhile};
 pub use sandbox::{Sandbox, as_root};
 #[allow(unused_imports)]
 pub use step::{Step, Stepped};
+#[allow(unused_imports)]
+pub use terminal::Screen;
 #[allow(unused_imports)]
 pub use thorough::{long, quick_or_long, strace};
 pub use told::{Told, change, outcomes, plan_line, records};
