@@ -1,5 +1,6 @@
 //! The operations: plain values and trees in, plain values out. No JSON, no printing, no environment.
 
+pub mod aim;
 pub mod amend;
 pub mod apply;
 pub mod check;

@@ -34,8 +34,8 @@ pub enum Record {
     Snapshot(SnapshotRecord),
     /// `result`: what became of one change.
     Result(ResultRecord),
-    /// `progress`: for people waiting; no program acts on it.
-    Progress(serde_json::Value),
+    /// `progress`: for people waiting; no program acts on it, so it passes as it came ([`crate::protocol::progress`]).
+    Progress(Box<str>),
     /// `end`: the plan is complete.
     End(End),
     /// `x-…`: somebody else's, passed through as it came.
@@ -589,9 +589,10 @@ impl Record {
                 serde_json::to_writer(&mut *out, &wire_snapshot(snapshot))?
             }
             Record::Result(result) => serde_json::to_writer(&mut *out, &wire_result(result))?,
-            Record::Progress(value) => serde_json::to_writer(&mut *out, value)?,
-            Record::End(end) => serde_json::to_writer(&mut *out, &wire_end(end))?,
-            Record::Foreign(line) => out.extend_from_slice(line.as_bytes()),
+                        Record::End(end) => serde_json::to_writer(&mut *out, &wire_end(end))?,
+            Record::Progress(line) | Record::Foreign(line) => {
+                out.extend_from_slice(line.as_bytes())
+            }
         }
         escape_json(out, from);
         out.push(b'\n');
@@ -620,7 +621,7 @@ impl Record {
             "error" => parse_error(json(text)?),
             "snapshot" => parse_snapshot(json(text)?),
             "result" => parse_result(json(text)?),
-            "progress" => Ok(Record::Progress(json(text)?)),
+            "progress" => Ok(Record::Progress(Box::from(text))),
             "end" => Ok(Record::End(end_value(&json(text)?))),
             other if other.starts_with("x-") => Ok(Record::Foreign(Box::from(text))),
             other => Err(format!("unknown record type {other:?}")),

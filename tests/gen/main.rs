@@ -244,3 +244,32 @@ fn the_examples_of_records_are_records() {
     let seen: Vec<_> = seen.iter().map(String::as_str).collect();
     assert_eq!(seen.join(" "), all);
 }
+
+#[test]
+fn every_option_that_takes_a_value_says_its_default() {
+    fn look(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+        for option in command.get_opts() {
+            let name = option.get_long().map_or_else(
+                || format!("-{}", option.get_short().unwrap_or('?')),
+                |long| format!("--{long}"),
+            );
+            let help = option.get_help().map(ToString::to_string).unwrap_or_default();
+            if !option.get_action().takes_values() {
+                continue;
+            }
+            let says = help.contains("[default: ") || !option.get_default_values().is_empty();
+            if !says && !option.is_hide_set() {
+                found.push(format!("{path} {name}: {help}"));
+            }
+        }
+        for below in command.get_subcommands() {
+            look(below, &format!("{path} {}", below.get_name()), found);
+        }
+    }
+    let mut found = Vec::new();
+    for command in plumbing().into_iter().chain([porcelain()]) {
+        let name = command.get_name().to_string();
+        look(&command, &name, &mut found);
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use predicates::prelude::*;
 
-use crate::support::{Sandbox, result_record, snapshot_record, words};
+use crate::support::{Sandbox, result_record, snapshot_record, timed, words};
 
 #[test]
 fn cp_starts_the_pipeline_and_sums_up() {
@@ -22,10 +22,10 @@ fn cp_starts_the_pipeline_and_sums_up() {
         .assert()
         .code(0)
         .stdout("")
-        .stderr(
-            "fsync: \"my dst\": 2 added, 1 deleted, 1 as planned already\n\
+        .stderr(timed(
+            "fsync: \"my dst\": 2 added, 1 deleted, 1 as planned already in N s\n\
              fsync: the state before is snapshot 0123456789ab; this takes it back: fsync rv -d 'my dst'\n",
-        );
+        ));
     let diff = [
         "--json",
         "--delete",
@@ -62,12 +62,12 @@ fn cp_says_what_was_not_done() {
         &format!("{script}\ncat <<'X'\n{records}X\nexit 3"),
     );
     let stale = "fsync-apply: \"a\": stale: because\n";
-    let counts = "fsync: \"dst\": 1 modified, 1 stale, 1 failed, 1 held back\n";
+    let counts = "fsync: \"dst\": 1 modified, 1 stale, 1 failed, 1 held back in N s\n";
     s.fsync(["cp", "src", "dst"])
         .assert()
         .code(3)
         .stdout("")
-        .stderr(format!("{stale}{counts}"));
+        .stderr(timed(&format!("{stale}{counts}")));
     s.fsync(["cp", "-q", "src", "dst"])
         .assert()
         .code(3)

@@ -1,32 +1,37 @@
 //! `fsync rv` and `th`.
 
-use crate::support::{Sandbox, words};
+use crate::support::{END, Sandbox, words};
 
 #[test]
 fn rv_is_revert() {
     let s = Sandbox::new();
-    s.fake("exec", "revert", "echo plan; echo 'fsync-revert: note' >&2");
+    let script = format!("cat <<'X'\n{END}\nX\necho 'fsync-revert: note' >&2");
+    s.fake("exec", "revert", &script);
     let run = |args: &[&str], expected: &str| {
+        let changes = !args.contains(&"-n") && !args.contains(&"--to");
         s.fsync([&["rv"], args].concat())
             .assert()
             .code(0)
-            .stdout("plan\n")
+            .stdout(match changes {
+                true => String::new(),
+                false => format!("{END}\n"),
+            })
             .stderr("fsync-revert: note\n");
         assert_eq!(s.args("revert").unwrap(), words(expected));
     };
-    run(&["-d", "dst"], "dst");
-    run(&["-t", "one"], "--tag=one");
+    run(&["-d", "dst"], "--json dst");
+    run(&["-t", "one"], "--tag=one --json");
     run(&["-d", "dst", "-t", "one", "-n"], "--tag=one --dry-run dst");
     run(
         &["-d", "dst", "--redo", "--allow-root"],
-        "--redo --allow-root dst",
+        "--redo --allow-root --json dst",
     );
     run(
         &["-d", "dst", "-n", "--", "-a", "b"],
         "--dry-run dst -- -a b",
     );
     run(&["-t", "one", "--to", "new"], "--tag=one --to=new");
-    run(&["-d-x"], "./-x");
+    run(&["-d-x"], "--json ./-x");
 }
 
 #[test]

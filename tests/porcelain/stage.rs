@@ -2,7 +2,7 @@
 
 use predicates::prelude::*;
 
-use crate::support::{Sandbox, result_record, snapshot_record};
+use crate::support::{Sandbox, result_record, snapshot_record, timed};
 
 #[test]
 fn the_earliest_failure_is_the_only_one_told() {
@@ -84,11 +84,11 @@ fn an_apply_that_dies_tells_what_it_had_done() {
         .assert()
         .code(137)
         .stdout("")
-        .stderr(
+        .stderr(timed(
             "fsync: fsync-apply was ended by SIGKILL\n\
-         fsync: \"dst\": 1 added\n\
+         fsync: \"dst\": 1 added in N s\n\
          fsync: the state before is snapshot 0123456789ab; this takes it back: fsync rv -d dst\n",
-        );
+        ));
 }
 
 #[test]
@@ -120,7 +120,9 @@ fn partial_stages_let_the_others_finish() {
         .assert()
         .code(3)
         .stdout("")
-        .stderr("fsync-diff: \"x\": cannot read\nfsync: \"dst\": 1 added\n");
+        .stderr(timed(
+            "fsync-diff: \"x\": cannot read\nfsync: \"dst\": 1 added in N s\n",
+        ));
 }
 
 #[test]

@@ -11,6 +11,25 @@ use assert_cmd::Command;
 pub const ID: &str = "0123456789abcdef0123456789abcdef01234567";
 pub const END: &str = r#"{"type":"end","counts":{"added":1,"modified":0,"type_changed":0,"deleted":0,"renamed":0,"touched":0},"content_bytes":0,"errors":0,"skipped":0}"#;
 
+/// Says `text`, in which `N s` stands for any time.
+pub fn timed(text: &str) -> impl predicates::Predicate<str> + use<> {
+    let words: Vec<String> = text.split(" N s").map(regex_of).collect();
+    predicates::str::is_match(format!("^{}$", words.join(" [0-9.]+ s"))).unwrap()
+}
+
+/// A pattern that matches nothing but this text.
+fn regex_of(text: &str) -> String {
+    let special = |c: char| !c.is_alphanumeric() && c.is_ascii() && c != '\n' && c != ' ';
+    let escaped = |c: char| {
+        if special(c) {
+            format!("\\{c}")
+        } else {
+            c.to_string()
+        }
+    };
+    text.chars().map(escaped).collect()
+}
+
 /// A home, a working directory, and a folder of fake programs that record how they were called.
 pub struct Sandbox {
     top: tempfile::TempDir,

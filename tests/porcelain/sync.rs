@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use predicates::prelude::*;
 
-use crate::support::{Sandbox, result_record, words};
+use crate::support::{Sandbox, result_record, timed, words};
 
 #[test]
 fn mksync_writes_one_source_a_line() {
@@ -73,7 +73,7 @@ fn sync_lays_its_sources_over_each_other() {
         .assert()
         .code(0)
         .stdout("")
-        .stderr("fsync: \"-d\": 1 modified\n");
+        .stderr(timed("fsync: \"-d\": 1 modified in N s\n"));
     let mut expected = words("--json --delete -- /one");
     expected.extend([OsString::from_vec(b"/tw\xffo".to_vec()), "-d".into()]);
     assert_eq!(s.args("diff").unwrap(), expected);
