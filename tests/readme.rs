@@ -105,7 +105,7 @@ fn run(script: &str, home: &Path) -> String {
 
 /// Programs of others that the blocks need; without one, nothing is run (the checks install them).
 fn lacks() -> Option<&'static str> {
-    ["jq", "unzip", "diff"].into_iter().find(|name| {
+    ["jq", "unzip", "diff", "git"].into_iter().find(|name| {
         let is_program = |folder: &str| {
             let file = Path::new(folder).join(name).metadata();
             file.is_ok_and(|m| m.permissions().mode() & 0o111 != 0)
@@ -141,6 +141,47 @@ fn the_tour_prints_what_it_shows() {
         );
     }
     assert!(ran > 8, "only {ran} blocks were found");
+}
+
+/// The examples of a manual page: what is typed behind `$ `, and what is printed.
+fn examples(page: &str) -> Vec<(String, String)> {
+    let plain = |line: &str| {
+        let line = line.trim_start_matches("\\&");
+        let line = line.replace("\\-", "-").replace("\\(aq", "'");
+        line.replace("\\e", "\\")
+    };
+    let mut examples = Vec::new();
+    let mut inside = None;
+    for line in page.lines() {
+        match (line, &mut inside) {
+            (".EX", _) => inside = Some((String::new(), String::new())),
+            (".EE", _) => examples.extend(inside.take()),
+            (line, Some((typed, printed))) => match plain(line).strip_prefix("$ ") {
+                Some(command) => *typed += &format!("{command}\n"),
+                None => *printed += &format!("{}\n", plain(line)),
+            },
+            _ => {}
+        }
+    }
+    assert!(inside.is_none(), "an example has no end");
+    examples
+}
+
+#[test]
+fn the_tutorial_prints_what_it_shows() {
+    if let Some(program) = lacks() {
+        return eprintln!("{program} is not installed: the tutorial was not run");
+    }
+    let top_dir = tempfile::tempdir().unwrap();
+    let home = top_dir.path().canonicalize().unwrap();
+    fs::create_dir(home.join("work")).unwrap();
+    let page = fs::read_to_string(top().join("man/fsync-tutorial.7")).unwrap();
+    let examples = examples(&page);
+    assert!(examples.len() > 12, "only {} examples", examples.len());
+    for (typed, printed) in examples {
+        let said = run(&typed, &home);
+        assert_eq!(steady(&said, &home), steady(&printed, &home), "{typed}");
+    }
 }
 
 #[test]

@@ -10,13 +10,13 @@ use crate::disk::Root;
 use crate::disk::lock::Lock;
 use crate::model::meter::{self, Phase};
 use crate::model::{
-    Change, Counts, Entry, Error, ErrorKind, Filter, Kind, Problem, RelPath, Result, SnapshotId,
+    Change, Entry, Error, ErrorKind, Filter, Kind, Problem, RelPath, Result, SnapshotId,
     State, Status, Time, Why,
 };
 use crate::ops::aim::{leave, only, whole};
 use crate::ops::apply::{Job, apply, total};
 use crate::ops::check;
-use crate::ops::diff::{Item, Options, Plan, diff, diff_on};
+use crate::ops::diff::{Item, Options, diff, diff_on};
 use crate::ops::outcome::{Outcome, Report};
 use crate::ops::snap::{SnapOptions, snap_locked};
 use crate::ops::space;

@@ -589,7 +589,7 @@ impl Record {
                 serde_json::to_writer(&mut *out, &wire_snapshot(snapshot))?
             }
             Record::Result(result) => serde_json::to_writer(&mut *out, &wire_result(result))?,
-                        Record::End(end) => serde_json::to_writer(&mut *out, &wire_end(end))?,
+            Record::End(end) => serde_json::to_writer(&mut *out, &wire_end(end))?,
             Record::Progress(line) | Record::Foreign(line) => {
                 out.extend_from_slice(line.as_bytes())
             }

@@ -253,7 +253,10 @@ fn every_option_that_takes_a_value_says_its_default() {
                 || format!("-{}", option.get_short().unwrap_or('?')),
                 |long| format!("--{long}"),
             );
-            let help = option.get_help().map(ToString::to_string).unwrap_or_default();
+            let help = option
+                .get_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             if !option.get_action().takes_values() {
                 continue;
             }

@@ -85,9 +85,18 @@ fn an_unknown_name_gets_the_nearest_suggested() {
             .stdout("")
             .stderr(format!("fsync: \"{name}\": no such command; {words}\n"));
     };
-    run("stauts", "did you mean \"status\"? \"fsync help\" lists the commands");
-    run("helo", "did you mean \"hello\"? \"fsync help\" lists the commands");
-    run("dif", "did you mean \"diff\"? \"fsync help\" lists the commands");
+    run(
+        "stauts",
+        "did you mean \"status\"? \"fsync help\" lists the commands",
+    );
+    run(
+        "helo",
+        "did you mean \"hello\"? \"fsync help\" lists the commands",
+    );
+    run(
+        "dif",
+        "did you mean \"diff\"? \"fsync help\" lists the commands",
+    );
     run("frobnicate", "\"fsync help\" lists the commands");
     run("../path/fsync-hello", "\"fsync help\" lists the commands");
 }
