@@ -131,7 +131,7 @@ fn build(tree: &Tree, rows: &[Row]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: quick_or_long(30, 1_000), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: quick_or_long(30, 1_000) as u32, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Applying the difference makes the destination the source; reverting makes it what it was.
     #[test]
