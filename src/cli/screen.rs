@@ -194,7 +194,7 @@ mod tests {
         };
         assert_eq!(
             words(&record, true),
-            "changing 50%: 1,500 of 3,000 changes, 3.0 MiB of 6.0 MiB, 3.0 s left, 1.0 MiB/s, \"a\\x1b[2J\""
+            "changing 50%: 1,500 of 3,000 changes, 3.0 MiB of 6.0 MiB, 3.0 s left, 1.0 MiB/s, \"a\\033[2J\""
         );
         record.total_files = None;
         record.total_bytes = None;

@@ -10,8 +10,8 @@ use crate::disk::Root;
 use crate::disk::lock::Lock;
 use crate::model::meter::{self, Phase};
 use crate::model::{
-    Change, Entry, Error, ErrorKind, Filter, Kind, Problem, RelPath, Result, SnapshotId,
-    State, Status, Time, Why,
+    Change, Entry, Error, ErrorKind, Filter, Kind, Problem, RelPath, Result, SnapshotId, State,
+    Status, Time, Why,
 };
 use crate::ops::aim::{leave, only, whole};
 use crate::ops::apply::{Job, apply, total};
