@@ -4,13 +4,14 @@ function __fsync_complete
     set -l words (commandline -opc)
     set -l program fsync
     string match -q -- '/*' "$words[1]"; and set program (string replace -r '/[^/]*$' /fsync -- $words[1])
-    # Tokens without their quotes; what stands after the last blank is none.
-    set -l last (commandline -ct)
-    set -l plain (commandline -oct)
-    test -n "$last"; and set last "$plain[-1]"
+    command -q -- $program; or return
+    # What is typed of the last word, without its quotes: one of them may still be open.
+    set -l typed (commandline -ct)
+    set -l last (string unescape -- "$typed"; or string unescape -- "$typed\""; or string unescape -- "$typed'")
     set -l said ($program complete fish -- $words "$last" 2>/dev/null </dev/null)
-    set -l option (string match -r -- '^--[^=]*=' "$last")
-    set -l value (string replace -r -- '^--[^=]*=' '' "$last")
+    # As it was typed: fish's own functions read it as a part of a command line.
+    set -l option (string match -r -- '^--[^=]*=' "$typed")
+    set -l value (string replace -r -- '^--[^=]*=' '' "$typed")
     switch "$said[1]"
         case directories
             __fish_complete_directories "$value" | string replace -r '^' -- "$option"

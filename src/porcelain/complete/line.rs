@@ -56,6 +56,11 @@ pub fn split(line: &[u8], breaks: &[u8]) -> Typed {
                 Some(next) if b"\"$`\\".contains(&next) => text.push(next),
                 next => text.extend([c].into_iter().chain(next)),
             },
+            (None, b'@') if breaks.contains(&c) => {
+                // The one at which a word breaks and that belongs to what follows, as in a host's name.
+                kept = text.len();
+                text.push(c);
+            }
             _ => {
                 text.push(c);
                 if quote.is_none() && breaks.contains(&c) {
@@ -105,7 +110,7 @@ mod tests {
     #[test]
     fn says_what_bash_keeps() {
         assert_eq!(of("a --tag=fo"), (words(&["a", "--tag=fo"]), 6, None));
-        assert_eq!(of("a my\\ dir@{"), (words(&["a", "my dir@{"]), 7, None));
+        assert_eq!(of("a my\\ dir@{"), (words(&["a", "my dir@{"]), 6, None));
         assert_eq!(of(r"a b\@c"), (words(&["a", "b@c"]), 0, None));
         assert_eq!(of("a x\"my d@"), (words(&["a", "xmy d@"]), 1, Some('"')));
         assert_eq!(of("a 'my d"), (words(&["a", "my d"]), 0, Some('\'')));

@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(said("f \"i", &["it's \"x\""]), "nothing\nit's \\\"x\\\"\n");
         assert_eq!(said("f 'i", &["it's $x"]), "nothing\nit'\\''s $x\n");
         assert_eq!(said("f --tag=", &["--tag=a b"]), "nothing\na\\ b\n");
-        assert_eq!(said("f c@{", &["c@{1}", "c@{2}"]), "nothing\n{1}\n{2}\n");
+        assert_eq!(said("f c@{", &["c@{1}", "c@{2}"]), "nothing\n@{1}\n@{2}\n");
         assert_eq!(said("f ", &["{a,b}", "#x"]), "nothing\n\\{a,b\\}\n\\#x\n");
         assert_eq!(said("f ~", &["~/x/"]), "nothing open\n~/x/\n");
         assert_eq!(said("f c", &["c@"]), "nothing open\nc@\n");

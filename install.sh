@@ -1,0 +1,121 @@
+#!/bin/sh
+# Puts fsync's programs, manual pages and completions below a prefix, or takes them away again. `make install` and
+# `make uninstall` call it, in the folder of the sources.
+#
+#   install.sh put BUILT DESTDIR PREFIX     BUILT is the folder of the programs that were built
+#   install.sh take DESTDIR PREFIX
+#
+# What was put is listed in PREFIX/share/fsync/installed: "d PATH" is a directory that was not there before, "f PATH" a
+# file. Taking away removes these files, and these directories where nothing else is in them.
+set -eu
+umask 022
+
+programs='fsync fsync-apply fsync-diff fsync-revert fsync-snap fsync-tag'
+
+usage() {
+    sed -n 's/^#   /usage: /p' "$0" >&2
+    exit 2
+}
+
+# Where paths begin: DESTDIR/PREFIX, of which only the directories below DESTDIR are ours to make.
+place() {
+    root=$1
+    case $2 in
+        /*) prefix=$2 ;;
+        *) prefix=$(pwd)/$2 ;;
+    esac
+    prefix=${prefix%/}
+    list=$prefix/share/fsync/installed
+}
+
+# Makes a directory and those above it, and notes which were not there.
+directory() {
+    [ -d "$root$1" ] && return
+    case ${1%/*} in
+        '') ;;
+        *) directory "${1%/*}" ;;
+    esac
+    mkdir "$root$1"
+    printf 'd %s\n' "$1" >>"$new"
+}
+
+# file MODE FROM FOLDER NAME
+file() {
+    directory "$prefix/$3"
+    install -m "$1" "$2" "$root$prefix/$3/$4"
+    printf 'f %s\n' "$prefix/$3/$4" >>"$new"
+}
+
+put() {
+    built=$1
+    place "$2" "$3"
+    for program in $programs; do
+        if ! [ -x "$built/$program" ]; then
+            echo "install.sh: $built/$program is not built yet; \"make\" builds it" >&2
+            exit 1
+        fi
+    done
+    [ -z "$root" ] || mkdir -p "$root"
+    new=$(mktemp)
+    trap 'rm -f "$new"' EXIT
+    directory "$prefix/share/fsync"
+    for program in $programs; do
+        file 755 "$built/$program" bin "$program"
+        file 644 "completions/bash/$program" share/bash-completion/completions "$program"
+        file 644 "completions/zsh/_$program" share/zsh/site-functions "_$program"
+        file 644 "completions/fish/$program.fish" share/fish/vendor_completions.d "$program.fish"
+    done
+    for page in man/*.[1-8]; do
+        file 644 "$page" "share/man/man${page##*.}" "${page##*/}"
+    done
+    printf 'f %s\n' "$list" >>"$new"
+    # What an earlier version put, and this one does not, goes; the directories that it made stay ours.
+    if [ -f "$root$list" ]; then
+        while read -r kind path; do
+            grep -qxF "$kind $path" "$new" && continue
+            case $kind in
+                d) printf 'd %s\n' "$path" >>"$new" ;;
+                f) remove "$path" ;;
+            esac
+        done <"$root$list"
+    fi
+    install -m 644 "$new" "$root$list"
+}
+
+# Removes a file of the list, if it is where the list may lead.
+remove() {
+    case $1 in
+        *..*) ;;
+        "$prefix"/*) rm -f "$root$1" ;;
+    esac
+}
+
+take() {
+    place "$1" "$2"
+    if ! [ -f "$root$list" ]; then
+        echo "install.sh: nothing was installed below $root$prefix: there is no $root$list" >&2
+        exit 1
+    fi
+    old=$(mktemp)
+    trap 'rm -f "$old"' EXIT
+    cp "$root$list" "$old"
+    while read -r kind path; do
+        [ "$kind" != f ] || remove "$path"
+    done <"$old"
+    # The longest paths are the deepest of each branch.
+    sed -n 's/^d //p' "$old" | LC_ALL=C sort -r | while read -r path; do
+        case $path/ in
+            *..*) continue ;;
+            "$prefix"/*) ;;
+            # Those above the prefix.
+            *) case $prefix/ in "$path"/*) ;; *) continue ;; esac ;;
+        esac
+        rmdir "$root$path" 2>/dev/null || :
+    done
+}
+
+case ${1-}-$# in
+    put-4) put "$2" "$3" "$4" ;;
+    take-3) take "$2" "$3" ;;
+    *) usage ;;
+esac
