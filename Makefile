@@ -1,13 +1,15 @@
 # fsync. `make` builds, `make install` installs, `make check` runs every check and every test.
 #
 # make install PREFIX=/usr DESTDIR=/tmp/stage     below /tmp/stage, as it will lie in / (for packages)
-# make install-built BUILT=target/debug           what is built already, and builds nothing
+# make install STRIP=no                           with the lines of the sources, for backtraces: several times as large
+# make install-built BUILT=target/debug           what is built already, as it is, and builds nothing
 # make uninstall                                  with the same PREFIX and DESTDIR: takes away what install put
 # make deb                                        a Debian package in target/debian (needs cargo-deb)
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
 CARGO   ?= cargo
+STRIP   ?= strip
 BUILT   ?= $(or $(CARGO_TARGET_DIR),target)/release
 
 .PHONY: all install install-built uninstall deb check lint test test-long bless clean
@@ -16,16 +18,16 @@ all:
 	$(CARGO) build --release --locked --bins
 
 install: all
-	./install.sh put "$(or $(CARGO_TARGET_DIR),target)/release" "$(DESTDIR)" "$(PREFIX)"
+	STRIP="$(STRIP)" ./install.sh put "$(or $(CARGO_TARGET_DIR),target)/release" "$(DESTDIR)" "$(PREFIX)"
 
 install-built:
-	./install.sh put "$(BUILT)" "$(DESTDIR)" "$(PREFIX)"
+	STRIP=no ./install.sh put "$(BUILT)" "$(DESTDIR)" "$(PREFIX)"
 
 uninstall:
 	./install.sh take "$(DESTDIR)" "$(PREFIX)"
 
 deb:
-	$(CARGO) deb --locked
+	$(CARGO) deb --locked --strip
 
 check: lint test
 

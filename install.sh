@@ -5,6 +5,8 @@
 #   install.sh put BUILT DESTDIR PREFIX     BUILT is the folder of the programs that were built
 #   install.sh take DESTDIR PREFIX
 #
+# The programs that were put lose their debugging symbols by the program that STRIP names; none when it is "no".
+#
 # What was put is listed in PREFIX/share/fsync/installed: "d PATH" is a directory that was not there before, "f PATH" a
 # file. Taking away removes these files, and these directories where nothing else is in them.
 set -eu
@@ -61,6 +63,8 @@ put() {
     directory "$prefix/share/fsync"
     for program in $programs; do
         file 755 "$built/$program" bin "$program"
+        # Without strip(1) it is only larger.
+        [ "${STRIP-no}" = no ] || "$STRIP" "$root$prefix/bin/$program" || :
         file 644 "completions/bash/$program" share/bash-completion/completions "$program"
         file 644 "completions/zsh/_$program" share/zsh/site-functions "_$program"
         file 644 "completions/fish/$program.fish" share/fish/vendor_completions.d "$program.fish"

@@ -44,8 +44,9 @@ fn wanted() -> BTreeSet<String> {
     for (name, section) in pages() {
         files.insert(format!("usr/share/man/man{section}/{name}.{section}.gz"));
     }
+    files.insert("usr/share/lintian/overrides/fsync".into());
     for name in [
-        "README.md.gz",
+        "README.md",
         "SECURITY.md",
         "changelog.gz",
         "changelog.Debian.gz",
@@ -64,7 +65,7 @@ fn the_package_has_every_file_in_its_place() {
     }
     let deb = s.path("fsync.deb");
     let built = cargo(&s)
-        .args(["deb", "--locked", "--output"])
+        .args(["deb", "--locked", "--strip", "--output"])
         .arg(&deb)
         .output()
         .unwrap();
