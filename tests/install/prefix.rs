@@ -8,7 +8,7 @@ use crate::stage::{PROGRAMS, listed, make, pages, staged, top};
 use crate::support::{Sandbox, Told};
 
 /// The files that an installation consists of, from `prefix`, with their permissions.
-fn wanted() -> BTreeMap<String, u32> {
+fn wanted_files() -> BTreeMap<String, u32> {
     let mut files = BTreeMap::from([("share/fsync/installed".to_string(), 0o644)]);
     for name in PROGRAMS {
         files.insert(format!("bin/{name}"), 0o755);
@@ -36,7 +36,7 @@ fn files(prefix: &Path) -> BTreeMap<String, u32> {
 fn every_file_is_where_it_belongs() {
     let s = Sandbox::new();
     let prefix = staged(&s);
-    assert_eq!(files(&prefix), wanted());
+    assert_eq!(files(&prefix), wanted_files());
     assert!(
         listed(&prefix)
             .iter()
@@ -66,7 +66,11 @@ fn uninstall_takes_away_what_install_put_and_nothing_else() {
             .success()
             .stderr("");
         let prefix = stage.join("opt/fs");
-        assert!(wanted().iter().all(|(name, _)| prefix.join(name).is_file()));
+        assert!(
+            wanted_files()
+                .iter()
+                .all(|(name, _)| prefix.join(name).is_file())
+        );
         fs::write(prefix.join("bin/other"), "").unwrap();
         make(&s, "uninstall", &stage, "/opt/fs")
             .success()
@@ -90,7 +94,7 @@ fn a_second_install_goes_over_the_first() {
     let text = fs::read_to_string(&list).unwrap();
     fs::write(&list, format!("f /usr/bin/fsync-old\n{text}")).unwrap();
     staged(&s);
-    assert_eq!(files(&prefix), wanted());
+    assert_eq!(files(&prefix), wanted_files());
     make(&s, "uninstall", &s.path("stage"), "/usr").success();
     assert_eq!(listed(&s.path("stage")), BTreeMap::new());
 }
@@ -103,7 +107,7 @@ fn a_prefix_may_have_any_name() {
     make(&s, "install-built", Path::new(""), &name)
         .success()
         .stderr("");
-    assert_eq!(files(&prefix), wanted());
+    assert_eq!(files(&prefix), wanted_files());
     make(&s, "uninstall", Path::new(""), &name)
         .success()
         .stderr("");
@@ -140,6 +144,30 @@ fn nothing_is_put_before_all_is_built() {
     let told = s.sh(&script).code(2).complaint();
     assert!(told.contains("fsync is not built yet"), "{told}");
     assert!(!s.path("stage").exists());
+}
+
+#[test]
+fn programs_are_stripped_where_that_is_possible() {
+    let s = Sandbox::new();
+    let put = |strip: &str, prefix: &str| {
+        let mut script = s.cmd("sh");
+        script
+            .current_dir(top())
+            .env("STRIP", strip)
+            .args(["install.sh", "put"]);
+        let folders = [Sandbox::programs(), s.path("stage"), prefix.into()];
+        script.args(folders).assert().success().stdout("")
+    };
+    s.tree(".")
+        .file("fake", "#!/bin/sh\necho \"$@\" >>\"$0.log\"\n")
+        .mode("fake", 0o755);
+    put(s.path("fake").to_str().unwrap(), "/usr").stderr("");
+    let log = fs::read_to_string(s.path("fake.log")).unwrap();
+    let wanted = PROGRAMS.map(|name| s.path("stage/usr/bin").join(name).display().to_string());
+    assert_eq!(log.lines().collect::<Vec<_>>(), wanted);
+    // Without strip(1) all is there as well.
+    put("none-of-that-name", "/opt");
+    assert_eq!(files(&s.path("stage/opt")), wanted_files());
 }
 
 #[test]
