@@ -84,3 +84,36 @@ impl Repo {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sees_what_is_there_and_leaves_it() {
+        let base = tempfile::tempdir().unwrap();
+        assert_eq!(
+            Repo::peek(&base.path().join("none")).err().unwrap().kind(),
+            ErrorKind::NotFound
+        );
+        let repo = Repo::create(base.path()).unwrap();
+        let directory = PathText(b"/d".to_vec());
+        repo.set_tag(&directory, "t", SnapshotId([1; 20])).unwrap();
+        drop(repo);
+        let seen = Repo::peek(base.path()).unwrap();
+        assert_eq!(seen.tags(Some(&directory)).unwrap()[0].name, "t");
+        assert_eq!(seen.directories().unwrap(), []);
+        assert_eq!(seen.newest(None, "", 9).unwrap(), []);
+        drop(seen);
+        let alone = Repo::open_alone(base.path()).unwrap();
+        assert_eq!(
+            Repo::peek(base.path()).err().unwrap().kind(),
+            ErrorKind::Busy
+        );
+        drop(alone);
+        let catalog = base.path().join(CATALOG);
+        std::fs::write(&catalog, "rubbish").unwrap();
+        assert!(Repo::peek(base.path()).is_err());
+        assert_eq!(std::fs::read(&catalog).unwrap(), b"rubbish");
+    }
+}

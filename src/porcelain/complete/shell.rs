@@ -94,7 +94,10 @@ mod tests {
     fn reply(texts: &[&str]) -> Reply {
         Reply {
             native: Native::Nothing,
-            offers: texts.iter().filter_map(|t| Offer::new(t, "a: b")).collect(),
+            offers: texts
+                .iter()
+                .filter_map(|t| Offer::new(*t, "a: b"))
+                .collect(),
         }
     }
 
