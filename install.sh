@@ -44,7 +44,7 @@ directory() {
 # file MODE FROM FOLDER NAME
 file() {
     directory "$prefix/$3"
-    install -m "$1" "$2" "$root$prefix/$3/$4"
+    install -Tm "$1" "$2" "$root$prefix/$3/$4"
     printf 'f %s\n' "$prefix/$3/$4" >>"$new"
 }
 
@@ -59,7 +59,7 @@ put() {
     done
     [ -z "$root" ] || mkdir -p "$root"
     new=$(mktemp)
-    trap 'rm -f "$new"' EXIT
+    trap note EXIT
     directory "$prefix/share/fsync"
     for program in $programs; do
         file 755 "$built/$program" bin "$program"
@@ -72,25 +72,36 @@ put() {
     for page in man/*.[1-8]; do
         file 644 "$page" "share/man/man${page##*.}" "${page##*/}"
     done
+}
+
+# Writes the list, also when not all could be put: uninstall takes away what was.
+note() {
+    code=$?
     printf 'f %s\n' "$list" >>"$new"
     # What an earlier version put, and this one does not, goes; the directories that it made stay ours.
     if [ -f "$root$list" ]; then
         while read -r kind path; do
-            grep -qxF "$kind $path" "$new" && continue
-            case $kind in
-                d) printf 'd %s\n' "$path" >>"$new" ;;
-                f) remove "$path" ;;
-            esac
+            if grep -qxF "$kind $path" "$new"; then
+                continue
+            elif [ "$kind" = f ] && [ $code = 0 ]; then
+                remove "$path"
+            else
+                printf '%s %s\n' "$kind" "$path" >>"$new"
+            fi
         done <"$root$list"
     fi
-    install -m 644 "$new" "$root$list"
+    # Where not even its folder could be made, nothing was put.
+    [ ! -d "$root${list%/*}" ] || install -m 644 "$new" "$root$list" || code=1
+    rm -f "$new"
+    exit $code
 }
 
 # Removes a file of the list, if it is where the list may lead.
 remove() {
-    case $1 in
-        *..*) ;;
-        "$prefix"/*) rm -f "$root$1" ;;
+    case ${1#"$prefix"}/ in
+        */../*) ;;
+        "$1"/) ;;
+        /*) rm -f "$root$1" ;;
     esac
 }
 
@@ -108,11 +119,12 @@ take() {
     done <"$old"
     # The longest paths are the deepest of each branch.
     sed -n 's/^d //p' "$old" | LC_ALL=C sort -r | while read -r path; do
-        case $path/ in
-            *..*) continue ;;
-            "$prefix"/*) ;;
-            # Those above the prefix.
-            *) case $prefix/ in "$path"/*) ;; *) continue ;; esac ;;
+        case ${path#"$prefix"}/ in
+            */../*) continue ;;
+            # It does not begin with the prefix: it may be above it.
+            "$path"/) case $prefix/ in "$path"/*) ;; *) continue ;; esac ;;
+            /*) ;;
+            *) continue ;;
         esac
         rmdir "$root$path" 2>/dev/null || :
     done

@@ -100,6 +100,20 @@ fn a_second_install_goes_over_the_first() {
 }
 
 #[test]
+fn an_install_that_failed_can_be_taken_away() {
+    let s = Sandbox::new();
+    let stage = s.path("stage");
+    let page = "usr/share/man/man5/fsync-records.5";
+    fs::create_dir_all(stage.join(page)).unwrap();
+    let before = listed(&stage);
+    let told = make(&s, "install-built", &stage, "/usr").code(2);
+    assert!(told.complaint().contains("fsync-records.5"));
+    assert!(stage.join("usr/bin/fsync").exists());
+    make(&s, "uninstall", &stage, "/usr").success();
+    assert_eq!(listed(&stage), before);
+}
+
+#[test]
 fn a_prefix_may_have_any_name() {
     let s = Sandbox::new();
     let prefix = s.path("it's my/pre fix");
@@ -112,6 +126,12 @@ fn a_prefix_may_have_any_name() {
         .success()
         .stderr("");
     assert!(!s.path("it's my").exists());
+    // One that goes up, as it is typed.
+    let name = s.path("home/../up").display().to_string();
+    make(&s, "install-built", Path::new(""), &name).success();
+    assert_eq!(files(&s.path("up")), wanted_files());
+    make(&s, "uninstall", Path::new(""), &name).success();
+    assert!(!s.path("up").exists() && s.path("home").exists());
 }
 
 #[test]

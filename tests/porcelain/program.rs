@@ -88,6 +88,8 @@ fn an_unknown_name_gets_the_nearest_suggested() {
     run("stauts", "did you mean \"status\"?");
     run("helo", "did you mean \"hello\"?");
     run("dif", "did you mean \"diff\"?");
+    // One that is for shells alone is suggested to nobody.
+    run("complte", "\"fsync help\" lists the commands");
     run("frobnicate", "\"fsync help\" lists the commands");
     run("../path/fsync-hello", "\"fsync help\" lists the commands");
 }
