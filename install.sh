@@ -7,8 +7,9 @@
 #
 # The programs that were put lose their debugging symbols by the program that STRIP names; none when it is "no".
 #
-# What was put is listed in PREFIX/share/fsync/installed: "d PATH" is a directory that was not there before, "f PATH" a
-# file. Taking away removes these files, and these directories where nothing else is in them.
+# What was put is listed in PREFIX/lib/fsync/installed: "d PATH" is a directory that was not there before, "f PATH" a
+# file. (PREFIX/share/fsync is the default repository where PREFIX is ~/.local.) Taking away removes these files, and these
+# directories where nothing else is in them.
 set -eu
 umask 022
 
@@ -27,7 +28,7 @@ place() {
         *) prefix=$(pwd)/$2 ;;
     esac
     prefix=${prefix%/}
-    list=$prefix/share/fsync/installed
+    list=$prefix/lib/fsync/installed
 }
 
 # Makes a directory and those above it, and notes which were not there.
@@ -60,7 +61,7 @@ put() {
     [ -z "$root" ] || mkdir -p "$root"
     new=$(mktemp)
     trap note EXIT
-    directory "$prefix/share/fsync"
+    directory "$prefix/lib/fsync"
     for program in $programs; do
         file 755 "$built/$program" bin "$program"
         # Without strip(1) it is only larger.

@@ -9,7 +9,7 @@ use crate::support::{Sandbox, Told};
 
 /// The files that an installation consists of, from `prefix`, with their permissions.
 fn wanted_files() -> BTreeMap<String, u32> {
-    let mut files = BTreeMap::from([("share/fsync/installed".to_string(), 0o644)]);
+    let mut files = BTreeMap::from([("lib/fsync/installed".to_string(), 0o644)]);
     for name in PROGRAMS {
         files.insert(format!("bin/{name}"), 0o755);
         for path in [
@@ -88,7 +88,7 @@ fn uninstall_takes_away_what_install_put_and_nothing_else() {
 fn a_second_install_goes_over_the_first() {
     let s = Sandbox::new();
     let prefix = staged(&s);
-    let list = prefix.join("share/fsync/installed");
+    let list = prefix.join("lib/fsync/installed");
     // An earlier version had one program more.
     fs::write(prefix.join("bin/fsync-old"), "").unwrap();
     let text = fs::read_to_string(&list).unwrap();
@@ -138,7 +138,7 @@ fn a_prefix_may_have_any_name() {
 fn the_list_leads_nowhere_else() {
     let s = Sandbox::new();
     let prefix = staged(&s);
-    let list = prefix.join("share/fsync/installed");
+    let list = prefix.join("lib/fsync/installed");
     for dir in ["stage/other", "stage/usr2"] {
         fs::create_dir(s.path(dir)).unwrap();
     }
@@ -217,6 +217,26 @@ fn what_is_installed_runs_without_path() {
             .text()
             .contains("\tone\t")
     );
+}
+
+/// The default repository is `~/.local/share/fsync`.
+#[test]
+fn what_is_installed_in_a_home_leaves_room_for_the_repository() {
+    let s = Sandbox::new();
+    s.tree("src").file("a", "1").settle();
+    let prefix = s.path("home/.local");
+    make(&s, "install-built", Path::new(""), prefix.to_str().unwrap()).success();
+    let script = "unset FSYNC_REPO; home/.local/bin/fsync -q cp src dst && cmp src/a dst/a";
+    s.sh(script).code(0).stderr("");
+    let repository = listed(&prefix.join("share/fsync"));
+    make(&s, "uninstall", Path::new(""), prefix.to_str().unwrap()).success();
+    assert_eq!(listed(&prefix.join("share/fsync")), repository);
+    let left: Vec<_> = files(&prefix).into_keys().collect();
+    assert!(
+        left.iter().all(|name| name.starts_with("share/fsync/")),
+        "{left:?}"
+    );
+    assert!(repository.contains_key("log.ndjson"));
 }
 
 #[test]
