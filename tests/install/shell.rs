@@ -150,6 +150,8 @@ bind -x '"\C-xp": dump'
 fn bash(prepare: &str) {
     let mut cases = ALIKE.to_vec();
     cases.extend([
+        // The cursor stands two characters before the end.
+        ("fsync mks x\u{2}\u{2}\t", "fsync mksync x"),
         ("fsync show copy@{\t", "fsync show copy@{"),
         ("fsync show copy@{2\t", "fsync show copy@{2} "),
         ("fsync show my\\ dir@{\t", "fsync show my\\ dir@{1} "),
@@ -191,6 +193,7 @@ zle -N dump; bindkey '^Xp' dump
 "#;
     let mut cases = ALIKE.to_vec();
     cases.extend([
+        ("fsync mks x\u{2}\u{2}\t", "fsync mksync  x"),
         ("fsync show copy@\\{2\t", "fsync show copy@\\{2\\} "),
         ("fsync rv -t \\{\t", "fsync rv -t \\{a,b\\} "),
         ("fsync log \\$\t", "fsync log \\$\\(touch\\ pwned\\)/"),

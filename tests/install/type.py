@@ -20,7 +20,8 @@ commands = {
 }
 PROMPT = b"ready> "
 DUMP = b"\x18p"
-CLEAR = b"\x15"
+# To the end of the line, and away with it.
+CLEAR = b"\x05\x15"
 
 pid, terminal = pty.fork()
 if pid == 0:
