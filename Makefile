@@ -1,39 +1,33 @@
 # fsync. `make` builds, `make install` installs, `make check` runs every check and every test.
+#
+# make install PREFIX=/usr DESTDIR=/tmp/stage     below /tmp/stage, as it will lie in / (for packages)
+# make install STRIP=no                           with the lines of the sources, for backtraces: several times as large
+# make install-built BUILT=target/debug           what is built already, as it is, and builds nothing
+# make uninstall                                  with the same PREFIX and DESTDIR: takes away what install put
+# make deb                                        a Debian package in target/debian (needs cargo-deb)
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
 CARGO   ?= cargo
-BINDIR  = $(DESTDIR)$(PREFIX)/bin
-SHARE   = $(DESTDIR)$(PREFIX)/share
+STRIP   ?= strip
+BUILT   ?= $(or $(CARGO_TARGET_DIR),target)/release
 
-PROGRAMS = fsync fsync-diff fsync-apply fsync-snap fsync-revert fsync-tag
-BUILT    = $(or $(CARGO_TARGET_DIR),target)/release
-MAN1     = $(wildcard man/*.1)
-MAN5     = $(wildcard man/*.5)
-
-.PHONY: all install uninstall check lint test test-long bless clean
+.PHONY: all install install-built uninstall deb check lint test test-long bless clean
 
 all:
 	$(CARGO) build --release --locked --bins
 
 install: all
-	install -d "$(BINDIR)" "$(SHARE)/man/man1" "$(SHARE)/man/man5" \
-		"$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"
-	for program in $(PROGRAMS); do \
-		install -m 755 "$(BUILT)/$$program" "$(BINDIR)/$$program" && \
-		install -m 644 "completions/bash/$$program" "$(SHARE)/bash-completion/completions/$$program" && \
-		install -m 644 "completions/zsh/_$$program" "$(SHARE)/zsh/site-functions/_$$program" && \
-		install -m 644 "completions/fish/$$program.fish" "$(SHARE)/fish/vendor_completions.d/$$program.fish" || exit; \
-	done
-	install -m 644 $(MAN1) "$(SHARE)/man/man1"
-	install -m 644 $(MAN5) "$(SHARE)/man/man5"
+	STRIP="$(STRIP)" ./install.sh put "$(or $(CARGO_TARGET_DIR),target)/release" "$(DESTDIR)" "$(PREFIX)"
+
+install-built:
+	STRIP=no ./install.sh put "$(BUILT)" "$(DESTDIR)" "$(PREFIX)"
 
 uninstall:
-	for program in $(PROGRAMS); do \
-		rm -f "$(BINDIR)/$$program" "$(SHARE)/bash-completion/completions/$$program" \
-			"$(SHARE)/zsh/site-functions/_$$program" "$(SHARE)/fish/vendor_completions.d/$$program.fish"; \
-	done
-	rm -f $(patsubst man/%,"$(SHARE)/man/man1/%",$(MAN1)) $(patsubst man/%,"$(SHARE)/man/man5/%",$(MAN5))
+	./install.sh take "$(DESTDIR)" "$(PREFIX)"
+
+deb:
+	$(CARGO) deb --locked --strip
 
 check: lint test
 

@@ -1,25 +1,26 @@
-complete -c fsync-apply -l modify-window -d 'Take times that differ by at most DURATION for equal (2s, 1500ms, 100us; a bare number is seconds) [default: the plan\'s]' -r
-complete -c fsync-apply -l max-delete -d 'Allow N deletions, or N% of the destination\'s entries [default: 50%, and always 10]' -r
-complete -c fsync-apply -l ask -d 'Ask at the terminal before more than N entries are deleted; anything but yes refuses [default: nobody is asked]' -r
-complete -c fsync-apply -s C -d 'Work as if started in DIR' -r -F
-complete -c fsync-apply -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
-complete -c fsync-apply -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
-never\t'Not at all'
-json\t'Records on standard error'"
-complete -c fsync-apply -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
-always\t'In any case'
-never\t'Not at all'"
-complete -c fsync-apply -s n -l dry-run -d 'Change nothing; say what would become of each change'
-complete -c fsync-apply -l require-snapshot -d 'Refuse a plan without a snapshot of its destination'
-complete -c fsync-apply -l json -d 'Print a result record for each change'
-complete -c fsync-apply -l no-owner -d 'Neither compare nor set owners and groups; a changed file keeps its own'
-complete -c fsync-apply -l no-perms -d 'Neither compare nor set permission bits and ACLs; a new entry gets what the umask leaves of the source\'s'
-complete -c fsync-apply -l no-times -d 'Neither compare nor set modification times; where they differ, contents are compared'
-complete -c fsync-apply -l allow-empty-source -d 'Allow deletions although the source is empty'
-complete -c fsync-apply -l allow-unmounted -d 'Allow a source that was a mount point at the last run and is none now'
-complete -c fsync-apply -l allow-root -d 'Allow deletions in / or in a home directory'
-complete -c fsync-apply -l parents -d 'Make missing parents of the destination'
-complete -c fsync-apply -s q -l quiet -d 'Say nothing but errors'
-complete -c fsync-apply -s v -l verbose -d 'Say more'
-complete -c fsync-apply -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c fsync-apply -s V -l version -d 'Print version'
+# Completion of fsync-apply for fish. "fsync complete" says what fits; it writes nothing and says nothing else.
+
+function __fsync_complete
+    set -l words (commandline -opc)
+    set -l program fsync
+    string match -q -- '/*' "$words[1]"; and set program (string replace -r '/[^/]*$' /fsync -- $words[1])
+    command -q -- $program; or return
+    # What is typed of the last word, without its quotes: one of them may still be open.
+    set -l typed (commandline -ct)
+    set -l last (string unescape -- "$typed"; or string unescape -- "$typed\""; or string unescape -- "$typed'")
+    set -l said ($program complete fish -- $words "$last" 2>/dev/null </dev/null)
+    # As it was typed: fish's own functions read it as a part of a command line.
+    set -l option (string match -r -- '^--[^=]*=' "$typed")
+    set -l value (string replace -r -- '^--[^=]*=' '' "$typed")
+    switch "$said[1]"
+        case directories
+            __fish_complete_directories "$value" | string replace -r '^' -- "$option"
+        case files
+            __fish_complete_path "$value" | string replace -r '^' -- "$option"
+    end
+    set -e said[1]
+    test -n "$said[1]"; and printf '%s\n' $said
+    return 0
+end
+
+complete -c fsync-apply -f -k -a '(__fsync_complete)'

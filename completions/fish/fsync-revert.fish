@@ -1,21 +1,26 @@
-complete -c fsync-revert -s t -l tag -d 'The snapshot that bears TAG' -r
-complete -c fsync-revert -l to -d 'Write the snapshot to NEWDIR, which is missing or empty, and leave DIR alone' -r -F
-complete -c fsync-revert -l ask -d 'Ask at the terminal before more than N entries are deleted; anything but yes refuses [default: nobody is asked]' -r
-complete -c fsync-revert -s C -d 'Work as if started in DIR' -r -F
-complete -c fsync-revert -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
-complete -c fsync-revert -l progress -d 'Show how far the work has come: auto (a line, on a terminal), never, or json (records on standard error) [default: auto]' -r -f -a "auto\t'A line, on a terminal'
-never\t'Not at all'
-json\t'Records on standard error'"
-complete -c fsync-revert -l color -d 'Colour what is printed: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r -f -a "auto\t'On a terminal'
-always\t'In any case'
-never\t'Not at all'"
-complete -c fsync-revert -l redo -d 'Take back the newest revert that was not taken back yet'
-complete -c fsync-revert -s n -l dry-run -d 'Change nothing; print the plan'
-complete -c fsync-revert -l json -d 'Print records: results, or with --dry-run the plan'
-complete -c fsync-revert -l verify -d 'In the end, read everything back and compare it with the snapshot'
-complete -c fsync-revert -l allow-root -d 'Allow / and home directories'
-complete -c fsync-revert -l allow-low-space -d 'Record the present state although the repository\'s disk seems to have no room for it'
-complete -c fsync-revert -s q -l quiet -d 'Say nothing but errors'
-complete -c fsync-revert -s v -l verbose -d 'Say more'
-complete -c fsync-revert -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c fsync-revert -s V -l version -d 'Print version'
+# Completion of fsync-revert for fish. "fsync complete" says what fits; it writes nothing and says nothing else.
+
+function __fsync_complete
+    set -l words (commandline -opc)
+    set -l program fsync
+    string match -q -- '/*' "$words[1]"; and set program (string replace -r '/[^/]*$' /fsync -- $words[1])
+    command -q -- $program; or return
+    # What is typed of the last word, without its quotes: one of them may still be open.
+    set -l typed (commandline -ct)
+    set -l last (string unescape -- "$typed"; or string unescape -- "$typed\""; or string unescape -- "$typed'")
+    set -l said ($program complete fish -- $words "$last" 2>/dev/null </dev/null)
+    # As it was typed: fish's own functions read it as a part of a command line.
+    set -l option (string match -r -- '^--[^=]*=' "$typed")
+    set -l value (string replace -r -- '^--[^=]*=' '' "$typed")
+    switch "$said[1]"
+        case directories
+            __fish_complete_directories "$value" | string replace -r '^' -- "$option"
+        case files
+            __fish_complete_path "$value" | string replace -r '^' -- "$option"
+    end
+    set -e said[1]
+    test -n "$said[1]"; and printf '%s\n' $said
+    return 0
+end
+
+complete -c fsync-revert -f -k -a '(__fsync_complete)'

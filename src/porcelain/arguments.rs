@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::cli::option::Common;
 use crate::porcelain::session::Session;
 use crate::porcelain::{
-    cat, cp, dispatch, du, export, find, forget, help, import, log, ls, mksync, prune, repo, rv,
-    show, status, sync, th, verify,
+    cat, complete, cp, dispatch, du, export, find, forget, help, import, log, ls, mksync, prune,
+    repo, rv, show, status, sync, th, verify,
 };
 
 /// Compare two directory trees, apply the difference, and take back whatever you did
@@ -169,6 +169,9 @@ pub enum Command {
     Forget(forget::Forget),
     /// Show the help of a command, or of fsync itself
     Help(help::Help),
+    /// Say what fits at the cursor of a command line, for the completions of shells
+    #[command(hide = true)]
+    Complete(complete::Complete),
     /// Print the plan that makes one tree like others (fsync-diff)
     #[command(disable_help_flag = true)]
     Diff(Verbatim),
@@ -229,6 +232,7 @@ impl Fsync {
             Command::Prune(prune) => prune.run(&session)?,
             Command::Forget(forget) => forget.run(&session)?,
             Command::Help(help) => help.run(&session)?,
+            Command::Complete(complete) => complete.run()?,
             Command::Diff(args) => plumbing("diff", args)?,
             Command::Apply(args) => plumbing("apply", args)?,
             Command::Snap(args) => plumbing("snap", args)?,

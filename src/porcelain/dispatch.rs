@@ -104,7 +104,7 @@ fn external(session: &Session, name: &OsStr) -> Result<Stage> {
 
 fn unknown(session: &Session, name: &OsStr) -> Error {
     let mut names = session.search().names();
-    names.extend(built_in());
+    names.extend(built_in().into_iter().filter(|name| !is_hidden(name)));
     names.extend(PLUMBING.map(String::from));
     let typed = name.to_string_lossy();
     let names = names.iter().map(String::as_str);
@@ -114,6 +114,14 @@ fn unknown(session: &Session, name: &OsStr) -> Error {
         name.as_bytes(),
         format!("no such command; {hint}"),
     )
+}
+
+/// Whether a command is not for people.
+fn is_hidden(name: &str) -> bool {
+    let fsync = Fsync::command();
+    fsync
+        .find_subcommand(name)
+        .is_some_and(clap::Command::is_hide_set)
 }
 
 /// The names of the commands that are parsed here.

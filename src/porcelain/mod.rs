@@ -12,6 +12,7 @@ use std::process::ExitCode;
 pub mod aftermath;
 pub mod arguments;
 pub mod cat;
+pub mod complete;
 pub mod cp;
 pub mod dispatch;
 pub mod du;

@@ -193,14 +193,24 @@ impl Catalog {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OWN;
         let mut wal = path.as_os_str().to_owned();
         wal.push("-wal");
-        let db = match std::fs::metadata(wal) {
+        match std::fs::metadata(wal) {
             // What is in it counts, and SQLite alone knows how.
-            Ok(wal) if wal.len() > 0 => Connection::open_with_flags(path, flags)?,
-            _ => {
-                let flags = flags | OpenFlags::SQLITE_OPEN_URI;
-                Connection::open_with_flags(immutable(path), flags)?
+            Ok(wal) if wal.len() > 0 => {
+                let db = Connection::open_with_flags(path, flags)?;
+                Ok((version(&db)? == VERSION).then_some(Catalog { db }))
             }
-        };
+            _ => Self::open_as_is(path),
+        }
+    }
+
+    /// Opens its file as it lies there: no lock is taken, no file made, and what others have not yet brought into it is
+    /// not seen.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn open_as_is(path: &Path) -> rusqlite::Result<Option<Catalog>> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OWN;
+        let db = Connection::open_with_flags(immutable(path), flags)?;
         Ok((version(&db)? == VERSION).then_some(Catalog { db }))
     }
 

@@ -8,9 +8,10 @@
 use std::collections::HashMap;
 
 use crate::model::{Result, SnapshotId};
+use crate::repo::folder::archives;
 use crate::repo::graph::{Graph, Sort};
 use crate::repo::info::Info;
-use crate::repo::store::{Repo, archives};
+use crate::repo::store::Repo;
 use crate::repo::text::PathText;
 
 /// A number of things and the bytes that they take on the disk.

@@ -12,9 +12,10 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::model::{ContentId, Error, ErrorKind, Kind, NodeId, RelPath, Result, SnapshotId};
 use crate::repo::chunk;
+use crate::repo::folder::archives;
 use crate::repo::info::Info;
 use crate::repo::manifest::{self, Child};
-use crate::repo::store::{Repo, archives};
+use crate::repo::store::Repo;
 use crate::repo::text::PathText;
 
 /// What is to be forgotten.

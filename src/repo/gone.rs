@@ -6,8 +6,9 @@ use rusqlite::Connection;
 
 use crate::model::{Result, SnapshotId};
 use crate::repo::catalog::snapshot_id;
+use crate::repo::folder::archives;
 use crate::repo::older::sorted;
-use crate::repo::store::{Repo, archives};
+use crate::repo::store::Repo;
 
 /// The archives that count no more: files of those names are what a run that was cut short has left. What a pack
 /// says that the log does not name counts nothing here: somebody put it there, and it may lie.

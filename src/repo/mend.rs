@@ -13,6 +13,7 @@ use crate::model::{ContentId, Error, ErrorKind, Result, SnapshotId, Time};
 use crate::repo::archive::{Archive, Purpose};
 use crate::repo::catalog;
 use crate::repo::check;
+use crate::repo::folder::fresh_id;
 use crate::repo::gone;
 use crate::repo::holdings::Holdings;
 use crate::repo::index::What;
@@ -21,7 +22,7 @@ use crate::repo::needs::Need;
 use crate::repo::pack::{Gone, Pack};
 use crate::repo::place::WHOLE;
 use crate::repo::salvage::{self, Salvage};
-use crate::repo::store::{Repo, fresh_id};
+use crate::repo::store::Repo;
 
 /// The folder for what is damaged.
 pub const ASIDE: &str = "damaged";

@@ -8,7 +8,7 @@
 //! | [`archive`], [`large`], [`deflate`], [`place`], [`pack`] | contents into an archive, and out of it |
 //! | [`manifest`], [`node`], [`link`], [`chunk`], [`info`] | what a snapshot says |
 //! | [`log`], [`replay`], [`catalog`], [`enter`], [`sum`], [`lost`], [`still`], [`stat`] | what happened, and the index of it all |
-//! | [`snapshot`], [`history`], [`tag`], [`resolve`], [`fault`] | what others ask for |
+//! | [`snapshot`], [`history`], [`tag`], [`resolve`], [`peek`], [`fault`] | what others ask for |
 //! | [`export`], [`tarball`], [`tar`], [`copy`] | whole zips and tar streams, and a second of all of it |
 //! | [`cost`], [`graph`] | what is held, and what each snapshot alone costs |
 //! | [`verify`], [`finding`] | whether all is well |
@@ -32,6 +32,7 @@ pub mod enter;
 pub mod export;
 pub mod fault;
 pub mod finding;
+mod folder;
 pub mod forget;
 pub mod gone;
 pub mod graph;
@@ -55,6 +56,7 @@ pub mod node;
 pub mod older;
 pub mod order;
 pub mod pack;
+pub mod peek;
 pub mod place;
 pub mod plain;
 pub mod policy;

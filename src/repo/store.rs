@@ -11,24 +11,24 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-use walkdir::WalkDir;
 
 use crate::disk::anchor::anchor;
 use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::{ContentId, Error, ErrorKind, Result, SnapshotId, Time};
 use crate::repo::catalog::{Catalog, Place};
+use crate::repo::folder::{archives, fresh_id, parts};
 use crate::repo::index::{self, Index};
 use crate::repo::info::FORMAT;
 use crate::repo::leftover::making;
 use crate::repo::log::{Line, Log};
-use crate::repo::mend::ASIDE;
 use crate::repo::place;
 use crate::repo::plain;
 use crate::repo::trust::Location;
-use crate::repo::upkeep::{self, CATALOG_FILES};
+use crate::repo::upkeep;
 use crate::tree::buffer::Buffer;
 
 pub(super) const LOG: &str = "log.ndjson";
@@ -50,6 +50,7 @@ struct Inner {
     notices: Mutex<Vec<String>>,
     healed: Mutex<Vec<String>>,
     doubted: AtomicBool,
+    only_read: AtomicBool,
     ignored: Mutex<HashSet<SnapshotId>>,
     _lock: Lock,
 }
@@ -120,7 +121,7 @@ impl Repo {
         Ok(repo)
     }
 
-    fn checked(at: &Location) -> Result<PathBuf> {
+    pub(super) fn checked(at: &Location) -> Result<PathBuf> {
         Self::check(&at.path)?;
         at.check()?;
         Ok(at.path.clone())
@@ -136,12 +137,19 @@ impl Repo {
     }
 
     fn enter(path: &Path, alone: bool) -> Result<Repo> {
+        let repo = Self::over(path, alone, PATIENCE)?;
+        repo.open_catalog()?;
+        Ok(repo)
+    }
+
+    /// The folder, locked. Its catalog is not open yet.
+    pub(super) fn over(path: &Path, alone: bool, wait: Duration) -> Result<Repo> {
         let cannot = |e| Error::io("cannot open the repository", raw(path), e);
         let path = path.canonicalize().map_err(cannot)?;
         parts(&path)?;
         let folder = File::open(&path).map_err(cannot)?;
-        let lock = lock(&folder, alone, &path, PATIENCE)?;
-        let repo = Repo(Arc::new(Inner {
+        let lock = lock(&folder, alone, &path, wait)?;
+        Ok(Repo(Arc::new(Inner {
             log: Log::new(&path.join(LOG)),
             folder,
             catalog: Mutex::new(upkeep::placeholder()?),
@@ -150,11 +158,21 @@ impl Repo {
             healed: Mutex::default(),
             doubted: AtomicBool::default(),
             ignored: Mutex::default(),
+            only_read: AtomicBool::default(),
             path,
             _lock: lock,
-        }));
-        repo.open_catalog()?;
-        Ok(repo)
+        })))
+    }
+
+    /// From now on nothing is mended, and nothing is made again.
+    pub(super) fn only_read(&self) {
+        self.0.only_read.store(true, Ordering::Relaxed);
+        self.0.doubted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether nothing is to be mended.
+    pub(super) fn is_only_read(&self) -> bool {
+        self.0.only_read.load(Ordering::Relaxed)
     }
 
     /// Its folder, absolute.
@@ -366,34 +384,4 @@ impl Repo {
         let path = self.archive_path(id);
         index::read(&*self.archive(id)?, id, raw(&path))
     }
-}
-
-/// Whether what lies in a repository's folder is what should lie there.
-fn parts(path: &Path) -> Result<()> {
-    let files = [&[LOG], &CATALOG_FILES[..]].concat();
-    plain::check(path, &files, &[TEMPORARY, ASIDE])
-}
-
-/// The ids of the archives in a folder.
-pub(crate) fn archives(folder: &Path) -> impl Iterator<Item = SnapshotId> {
-    WalkDir::new(folder)
-        .min_depth(1)
-        .max_depth(1)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| {
-            entry
-                .file_name()
-                .to_str()?
-                .strip_suffix(".zip")?
-                .parse()
-                .ok()
-        })
-}
-
-/// 16 random bytes in hex.
-pub(super) fn fresh_id() -> std::io::Result<String> {
-    let mut bytes = [0; 16];
-    std::io::Read::read_exact(&mut File::open("/dev/urandom")?, &mut bytes)?;
-    Ok(hex::encode(bytes))
 }

@@ -100,6 +100,15 @@ impl Repo {
     /// A new catalog in the place of the file `bad`; what another process has made in its place meanwhile counts.
     fn made_again(&self, bad: Identity) -> Result<Catalog> {
         let path = self.catalog_path();
+        if self.is_only_read() {
+            let message =
+                "cannot be read; the next command that opens the repository makes it again";
+            return Err(Error::at(
+                ErrorKind::Failed,
+                path.as_os_str().as_bytes(),
+                message,
+            ));
+        }
         let _gate = self.gate(true)?;
         let now = identity(&path);
         if now.is_some()

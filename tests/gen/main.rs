@@ -2,6 +2,7 @@
 //! again and compare; `FSYNC_BLESS=1 cargo test --test gen` (or `make bless`) writes them instead.
 
 mod page;
+mod session;
 mod text;
 
 use std::collections::BTreeSet;
@@ -10,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::CommandFactory;
-use clap_complete::{Shell, generate};
 
 fn top() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -27,31 +27,13 @@ fn plumbing() -> Vec<clap::Command> {
     ]
 }
 
-/// The porcelain, its plumbing commands with the arguments that those programs read.
-fn porcelain() -> clap::Command {
-    plumbing()
-        .into_iter()
-        .fold(fsync::porcelain::Fsync::command(), |fsync, program| {
-            // clap takes names that live as long as the program; a test has a handful.
-            let name: &'static str = program
-                .get_name()
-                .trim_start_matches("fsync-")
-                .to_string()
-                .leak();
-            fsync.mut_subcommand(name, |short| {
-                let about = short.get_about().cloned().unwrap_or_default();
-                program.name(name).about(about)
-            })
-        })
-}
-
 /// Every page, its path from the top first.
 fn pages() -> Vec<(String, String)> {
     let mut fsync = fsync::porcelain::Fsync::command();
     fsync.build();
     let commands: Vec<_> = fsync
         .get_subcommands()
-        .filter(|c| c.get_name() != "help")
+        .filter(|c| c.get_name() != "help" && !c.is_hide_set())
         .filter(|c| {
             !plumbing()
                 .iter()
@@ -76,22 +58,31 @@ fn pages() -> Vec<(String, String)> {
         .collect()
 }
 
-/// Every completion script, its path from the top first.
+/// Every completion script, its path from the top first. Each shell has one text for all programs, which asks `fsync
+/// complete`.
 fn completions() -> Vec<(String, String)> {
     let mut files = Vec::new();
-    for command in [porcelain()].into_iter().chain(plumbing()) {
+    for command in [fsync::porcelain::Fsync::command()]
+        .into_iter()
+        .chain(plumbing())
+    {
         let name = command.get_name().to_string();
-        let places = [
-            (Shell::Bash, format!("completions/bash/{name}")),
-            (Shell::Zsh, format!("completions/zsh/_{name}")),
-            (Shell::Fish, format!("completions/fish/{name}.fish")),
+        let scripts = [
+            (
+                include_str!("complete.bash"),
+                format!("completions/bash/{name}"),
+            ),
+            (
+                include_str!("complete.zsh"),
+                format!("completions/zsh/_{name}"),
+            ),
+            (
+                include_str!("complete.fish"),
+                format!("completions/fish/{name}.fish"),
+            ),
         ];
-        for (shell, path) in places {
-            let mut script = Vec::new();
-            generate(shell, &mut command.clone(), &name, &mut script);
-            let script = String::from_utf8(script).unwrap();
-            let lines: Vec<_> = script.lines().map(str::trim_end).collect();
-            files.push((path, lines.join("\n").trim_end().to_string() + "\n"));
+        for (script, path) in scripts {
+            files.push((path, script.replace("PROGRAM", &name)));
         }
     }
     files
@@ -182,8 +173,15 @@ fn pages_are_clean() {
     if blessing() {
         return;
     }
-    let pages = found("man", &[".1", ".5"]);
+    let pages = found("man", &[""]);
+    assert!(
+        pages
+            .iter()
+            .all(|page| page.ends_with(|c: char| c.is_ascii_digit()))
+    );
+    // Of a page in mdoc(7) it also asks whether this machine has all pages that are named, which is not the page's matter.
     silent("mandoc", &["-Tlint", "-Wwarning"], &pages);
+    silent("mandoc", &["-Tlint"], &found("man", &[".1"]));
     silent("groff", &["-ww", "-man", "-z", "-Tutf8", "-k"], &pages);
 }
 
@@ -270,7 +268,10 @@ fn every_option_that_takes_a_value_says_its_default() {
         }
     }
     let mut found = Vec::new();
-    for command in plumbing().into_iter().chain([porcelain()]) {
+    for command in plumbing()
+        .into_iter()
+        .chain([fsync::porcelain::Fsync::command()])
+    {
         let name = command.get_name().to_string();
         look(&command, &name, &mut found);
     }

@@ -3,6 +3,7 @@
 use clap_mangen::Man;
 use fsync::model::Exit;
 
+use crate::session;
 use crate::text::{self, Text};
 
 /// The day of the last change of substance; set by hand, so that the pages stay the same from day to day.
@@ -12,7 +13,10 @@ const DATE: &str = "2026-11-22";
 pub fn render(command: &clap::Command) -> String {
     let name = command.get_display_name().unwrap_or(command.get_name());
     let text = text::of(name);
-    let shown = shown(command.clone());
+    let shown = match name {
+        "fsync" => shown(command.clone().long_about(text::INTRODUCTION)),
+        _ => shown(command.clone()),
+    };
     let man = Man::new(shown.clone())
         .title(name.to_uppercase())
         .section("1")
@@ -26,14 +30,68 @@ pub fn render(command: &clap::Command) -> String {
     man.render_description_section(&mut out).unwrap();
     let mut page = String::from_utf8(out).unwrap();
     paragraphs(&mut page, text.more);
-    page.push_str(&commands(&shown, &man));
+    if name == "fsync" {
+        first_session(&mut page);
+    }
+    page.push_str(&commands(&shown));
     page.push_str(&options(&man));
     exit_status(&mut page);
     environment(&mut page);
     files(&mut page);
     examples(&mut page, &text);
     see_also(&mut page, &text);
-    page
+    folded(&page)
+}
+
+/// The page with no line of more than 80 characters but where lines stay as they are.
+fn folded(page: &str) -> String {
+    let mut out = String::new();
+    let mut verbatim = false;
+    for line in page.lines() {
+        match line {
+            ".nf" | ".fi" => verbatim = line == ".nf",
+            _ => {}
+        }
+        let mut rest = line;
+        while rest.len() > 80 && !verbatim && !rest.starts_with(['.', '\'']) {
+            // A line that began with a dot or a quote would be a request.
+            let fits = |at: &usize| !rest[at + 1..].starts_with(['.', '\'', ' ']) && *at > 0;
+            let near = rest[..80].rmatch_indices(' ').map(|(at, _)| at).find(fits);
+            let Some(at) = near.or_else(|| rest.match_indices(' ').map(|(at, _)| at).find(fits))
+            else {
+                break;
+            };
+            out += &format!("{}\n", &rest[..at]);
+            rest = &rest[at + 1..];
+        }
+        out += &format!("{rest}\n");
+    }
+    out
+}
+
+/// What a person does first, with what is then seen.
+fn first_session(page: &mut String) {
+    page.push_str(".SH \"A FIRST SESSION\"\n");
+    for (at, (words, screen)) in session::play().into_iter().enumerate() {
+        if at > 0 {
+            page.push_str(".PP\n");
+        }
+        verbatim(page, words, &screen);
+    }
+    page.push_str(".SH \"WHERE TO READ ON\"\n");
+    page.push_str(&roff(text::READ_ON));
+    page.push('\n');
+}
+
+/// Words, and lines that stay as they are.
+fn verbatim(page: &mut String, words: &str, lines: &str) {
+    page.push_str(&roff(words));
+    page.push_str("\n.PP\n.RS 4\n.nf\n");
+    for line in lines.lines() {
+        page.push_str(&roff(line));
+        page.push('\n');
+    }
+    page.push_str(".fi\n.RE\n");
 }
 
 /// The command with its usage as clap prints it, and no list of values that reads as one value.
@@ -53,16 +111,37 @@ fn shown(mut command: clap::Command) -> clap::Command {
     })
 }
 
-/// A program's own commands (those of fsync have pages), by clap_mangen or with their arguments.
-fn commands(command: &clap::Command, man: &Man) -> String {
+/// The commands of fsync, by what they are for; each has a page.
+fn groups(fsync: &clap::Command) -> String {
+    let mut page = String::from(".SH COMMANDS\n");
+    let mut rest: Vec<_> = fsync
+        .get_subcommands()
+        .filter(|c| !c.is_hide_set())
+        .collect();
+    for (title, names) in text::GROUPS {
+        let fits = |c: &&clap::Command| names.is_empty() || names.contains(&c.get_name());
+        let (group, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(fits);
+        rest = others;
+        if !group.is_empty() {
+            page.push_str(&format!(".SS {title}\n"));
+        }
+        for command in group {
+            // Help has no page, and prints those of the others.
+            let head = match command.get_name() {
+                "help" => "fsync help".to_string(),
+                name => format!("fsync-{name}(1)"),
+            };
+            let about = command.get_about().map(ToString::to_string);
+            item(&mut page, &head, &format!("{}.", about.unwrap_or_default()));
+        }
+    }
+    page
+}
+
+/// A program's own commands, with their arguments; those of fsync have pages.
+fn commands(command: &clap::Command) -> String {
     if command.get_name() == "fsync" {
-        let mut out = Vec::new();
-        man.render_subcommands_section(&mut out).unwrap();
-        // It has no page, and prints those of the others.
-        return String::from_utf8(out)
-            .unwrap()
-            .replace("SUBCOMMANDS", "COMMANDS")
-            .replace("fsync\\-help(1)", "fsync help");
+        return groups(command);
     }
     let mut page = String::new();
     let own: Vec<_> = command
@@ -173,13 +252,7 @@ fn examples(page: &mut String, text: &Text) {
         if at > 0 {
             page.push_str(".PP\n");
         }
-        page.push_str(&roff(words));
-        page.push_str("\n.PP\n.RS 4\n.nf\n");
-        for line in shell.lines() {
-            page.push_str(&roff(line));
-            page.push('\n');
-        }
-        page.push_str(".fi\n.RE\n");
+        verbatim(page, words, shell);
     }
 }
 

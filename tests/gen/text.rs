@@ -57,17 +57,44 @@ pub fn of(page: &str) -> Text {
     }
 }
 
+/// What the commands of fsync are for; the last group has all that are in no other.
+pub const GROUPS: [(&str, &[&str]); 5] = [
+    ("Work", &["cp", "rv", "sync", "mksync", "status"]),
+    (
+        "History",
+        &["th", "log", "show", "ls", "cat", "find", "export", "import"],
+    ),
+    (
+        "Repository and settings",
+        &["config", "du", "verify", "prune", "forget", "repo"],
+    ),
+    ("Plumbing", &["diff", "apply", "snap", "revert", "tag"]),
+    ("Help", &[]),
+];
+
+/// What comes after the first session.
+pub const READ_ON: &str = "fsync-tutorial(7) goes on from here: several sources, pipelines by hand, old snapshots. fsync-cp(1) and \
+    fsync-rv(1) are the two commands to know first; each command below has such a page, and \"fsync help COMMAND\" prints the same \
+    in short. fsync-records(5) describes what the programs say to each other, fsync-repository(5) what is kept where.";
+
+/// How the page of fsync itself begins.
+pub const INTRODUCTION: &str =
+    "fsync makes one directory tree like another, and can take back whatever it did.";
+
 const FSYNC: Text = Text {
     more: &[
-        "The plumbing programs fsync-diff, fsync-snap, fsync-apply, fsync-revert and fsync-tag do one thing each and are \
-         joined by pipes. A plan is a text that grep and jq can thin out, that a person can read, and that may wait in a \
-         file; fsync-apply does what is left of it.",
+        "It compares the two, and changes only what differs. Before the first byte of a directory changes, its state is kept as a \
+         snapshot, and \"fsync rv -d DIR\" brings that back: names, contents, modes, times, links and extended attributes. \
+         A snapshot is an ordinary zip file that any unzip opens, and costs what changed.",
+        "Every command is a pipeline of small programs, fsync-diff, fsync-snap, fsync-apply, fsync-revert and fsync-tag, which \
+         do one thing each; \"fsync --trace COMMAND ...\" prints the pipeline that it runs. In between is a plan, which is a text: \
+         read it, thin it out with grep or jq, keep it in a file, apply it tomorrow.",
         "Any program fsync-NAME in the exec path, beside fsync or on PATH runs as \"fsync NAME\".",
     ],
     examples: &[
         (
-            "Make a copy, look at what the next run would do, do it, and take it back:",
-            "fsync cp site copy\nfsync cp --dry-run --delete site copy\nfsync cp --delete site copy\nfsync rv -d copy",
+            "Say once what a directory is made of, see what would be done, and do it:",
+            "fsync mksync config defaults mine\nfsync status config\nfsync sync config",
         ),
         (
             "See the pipeline that a command is:",
@@ -75,6 +102,7 @@ const FSYNC: Text = Text {
         ),
     ],
     see: &[
+        "fsync-tutorial(7)",
         "fsync-cp(1)",
         "fsync-rv(1)",
         "fsync-sync(1)",

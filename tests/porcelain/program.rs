@@ -97,6 +97,8 @@ fn an_unknown_name_gets_the_nearest_suggested() {
         "dif",
         "did you mean \"diff\"? \"fsync help\" lists the commands",
     );
+    // One that is for shells alone is suggested to nobody.
+    run("complte", "\"fsync help\" lists the commands");
     run("frobnicate", "\"fsync help\" lists the commands");
     run("../path/fsync-hello", "\"fsync help\" lists the commands");
 }
