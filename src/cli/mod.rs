@@ -14,6 +14,7 @@ pub mod plan;
 pub mod result;
 pub mod revert;
 pub mod snap;
+pub mod source;
 pub mod start;
 pub mod stop;
 pub mod tag;
