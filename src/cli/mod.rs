@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod choose;
+pub mod config;
 pub mod diff;
 pub mod export;
 pub mod guard;
@@ -13,6 +14,7 @@ pub mod place;
 pub mod plan;
 pub mod result;
 pub mod revert;
+pub mod setting;
 pub mod snap;
 pub mod source;
 pub mod start;
