@@ -1,7 +1,9 @@
 complete -c fsync-apply -l modify-window -d 'Take times that differ by at most DURATION for equal (2s, 1500ms, 100us; a bare number is seconds) [default: the plan\'s]' -r
+complete -c fsync-apply -l source-exclude -d 'Leave out what matches PATTERN of source N alone (1 is the first); what the destination has of it stays' -r
+complete -c fsync-apply -l source-include -d 'Keep what matches PATTERN of source N although a --source-exclude leaves it out' -r
 complete -c fsync-apply -l max-delete -d 'Allow N deletions, or N% of the destination\'s entries [default: 50%, and always 10]' -r
 complete -c fsync-apply -s C -d 'Work as if started in DIR' -r -F
-complete -c fsync-apply -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync-apply -l repo -d 'The repository [default: $FSYNC_REPO, else the settings\' (fsync config), else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync-apply -s n -l dry-run -d 'Change nothing; say what would become of each change'
 complete -c fsync-apply -l require-snapshot -d 'Refuse a plan without a snapshot of its destination'
 complete -c fsync-apply -l json -d 'Print a result record for each change'

@@ -6,8 +6,10 @@ complete -c fsync-diff -l max-size -d 'Pass over files of a source that are larg
 complete -c fsync-diff -l exclude -d 'Leave out what matches a gitignore PATTERN; may be given again, the last match decides' -r
 complete -c fsync-diff -l include -d 'Keep what matches PATTERN although an --exclude leaves it out' -r
 complete -c fsync-diff -l exclude-from -d 'Read patterns from FILE, one a line, as in a gitignore file (- is standard input)' -r -F
+complete -c fsync-diff -l source-exclude -d 'Leave out what matches PATTERN of source N alone (1 is the first); what the destination has of it stays' -r
+complete -c fsync-diff -l source-include -d 'Keep what matches PATTERN of source N although a --source-exclude leaves it out' -r
 complete -c fsync-diff -s C -d 'Work as if started in DIR' -r -F
-complete -c fsync-diff -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync-diff -l repo -d 'The repository [default: $FSYNC_REPO, else the settings\' (fsync config), else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync-diff -l json -d 'Print NDJSON records, complete with what apply checks'
 complete -c fsync-diff -s z -l null -d 'End lines in NUL and print names verbatim'
 complete -c fsync-diff -l stat -d 'Print counts instead of changes'

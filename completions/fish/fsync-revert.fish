@@ -1,7 +1,7 @@
 complete -c fsync-revert -s t -l tag -d 'The snapshot that bears TAG' -r
 complete -c fsync-revert -l to -d 'Write the snapshot to NEWDIR, which is missing or empty, and leave DIR alone' -r -F
 complete -c fsync-revert -s C -d 'Work as if started in DIR' -r -F
-complete -c fsync-revert -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync-revert -l repo -d 'The repository [default: $FSYNC_REPO, else the settings\' (fsync config), else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync-revert -l redo -d 'Take back the newest revert that was not taken back yet'
 complete -c fsync-revert -s n -l dry-run -d 'Change nothing; print the plan'
 complete -c fsync-revert -l json -d 'Print records: results, or with --dry-run the plan'

@@ -1,5 +1,5 @@
 complete -c fsync-snap -s C -d 'Work as if started in DIR' -r -F
-complete -c fsync-snap -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync-snap -l repo -d 'The repository [default: $FSYNC_REPO, else the settings\' (fsync config), else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync-snap -s t -l tag -d 'Tag the snapshot' -r
 complete -c fsync-snap -l export -d 'Write the complete zip of SNAPSHOT instead of recording anything' -r
 complete -c fsync-snap -s o -l output -d 'Where to write it [default: standard output]' -r -F

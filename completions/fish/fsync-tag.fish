@@ -25,7 +25,7 @@ function __fish_fsync_tag_using_subcommand
 end
 
 complete -c fsync-tag -n "__fish_fsync_tag_needs_command" -s C -d 'Work as if started in DIR' -r -F
-complete -c fsync-tag -n "__fish_fsync_tag_needs_command" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync-tag -n "__fish_fsync_tag_needs_command" -l repo -d 'The repository [default: $FSYNC_REPO, else the settings\' (fsync config), else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync-tag -n "__fish_fsync_tag_needs_command" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync-tag -n "__fish_fsync_tag_needs_command" -s v -l verbose -d 'Say more'
 complete -c fsync-tag -n "__fish_fsync_tag_needs_command" -l json -d 'Print records (NDJSON)'
@@ -38,28 +38,28 @@ complete -c fsync-tag -n "__fish_fsync_tag_needs_command" -a "history" -d 'List 
 complete -c fsync-tag -n "__fish_fsync_tag_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand create" -s d -l dir -d 'The directory that the tag belongs to [default: the snapshot\'s]' -r -F
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand create" -s C -d 'Work as if started in DIR' -r -F
-complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand create" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand create" -l repo -d 'The repository [default: $FSYNC_REPO, else the settings\' (fsync config), else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand create" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand create" -s v -l verbose -d 'Say more'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand create" -l json -d 'Print records (NDJSON)'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand create" -s h -l help -d 'Print help'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand move" -s d -l dir -d 'The directory that the tag belongs to [default: the snapshot\'s]' -r -F
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand move" -s C -d 'Work as if started in DIR' -r -F
-complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand move" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand move" -l repo -d 'The repository [default: $FSYNC_REPO, else the settings\' (fsync config), else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand move" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand move" -s v -l verbose -d 'Say more'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand move" -l json -d 'Print records (NDJSON)'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand move" -s h -l help -d 'Print help'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand delete" -s d -l dir -d 'The directory that the tag belongs to [default: the one that has it]' -r -F
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand delete" -s C -d 'Work as if started in DIR' -r -F
-complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand delete" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand delete" -l repo -d 'The repository [default: $FSYNC_REPO, else the settings\' (fsync config), else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand delete" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand delete" -s v -l verbose -d 'Say more'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand delete" -l json -d 'Print records (NDJSON)'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand delete" -s h -l help -d 'Print help'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand history" -s d -l dir -d 'The directory [default: all]' -r -F
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand history" -s C -d 'Work as if started in DIR' -r -F
-complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand history" -l repo -d 'The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
+complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand history" -l repo -d 'The repository [default: $FSYNC_REPO, else the settings\' (fsync config), else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]' -r -F
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand history" -s q -l quiet -d 'Say nothing but errors'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand history" -s v -l verbose -d 'Say more'
 complete -c fsync-tag -n "__fish_fsync_tag_using_subcommand history" -l json -d 'Print records (NDJSON)'

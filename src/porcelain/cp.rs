@@ -1,18 +1,22 @@
 //! `fsync cp`, and the pipeline that it shares with `fsync sync`.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use crate::cli::option::{CompareArgs, FilterArgs, GuardArgs};
+use crate::cli::source::SourceFilterArgs;
 use crate::model::Result;
 use crate::model::quote::quote;
-use crate::porcelain::aftermath;
+use crate::porcelain::hook::{self, Worked};
 use crate::porcelain::pipeline::{Output, Stage};
 use crate::porcelain::session::Session;
+use crate::porcelain::setting::UnsetArgs;
 use crate::porcelain::summary::Summary;
+use crate::porcelain::{aftermath, prune};
 
 /// Arguments of `fsync cp`.
 #[derive(Args, Debug)]
@@ -21,6 +25,9 @@ pub struct Cp {
     /// How it is done.
     #[command(flatten)]
     pub how: How,
+    /// What single sources supply.
+    #[command(flatten)]
+    pub source_filters: SourceFilterArgs,
     /// Directories or snapshots to copy from, later ones winning, and then the directory to change
     // One list: with two, clap cannot read paths behind "--".
     #[arg(required = true, num_args = 2.., value_names = ["SRC", "DST"])]
@@ -42,9 +49,18 @@ pub struct How {
     /// Record the state before although the repository's disk seems to have no room for it
     #[arg(long, help_heading = "Guards")]
     pub allow_low_space: bool,
+    /// Let the snapshot hold the whole tree, so that unzip gives the directory
+    #[arg(long, conflicts_with_all = ["thin", "no_snapshot"])]
+    pub full: bool,
+    /// Let the snapshot hold what no other one holds yet [the default without settings]
+    #[arg(long)]
+    pub thin: bool,
     /// What counts as a difference.
     #[command(flatten)]
     pub compare: CompareArgs,
+    /// Which settings do not hold.
+    #[command(flatten)]
+    pub unset: UnsetArgs,
     /// What is left out.
     #[command(flatten)]
     pub filter: FilterArgs,
@@ -60,43 +76,73 @@ impl Cp {
     /// When a stage cannot be started or the last one cannot be understood.
     pub fn run(self, session: &Session) -> Result<u8> {
         let paths: Vec<_> = self.paths.into_iter().map(OsString::from).collect();
-        self.how.run(session, &paths)
+        self.how.run(session, ("cp", &paths, &self.source_filters))
     }
 }
 
 impl How {
-    /// Makes the last of `paths` like the others.
+    /// Makes the last of `paths` like the others, of which each has its filter, for a command.
     ///
     /// # Errors
-    /// When a stage cannot be started or the last one cannot be understood.
-    pub fn run(&self, session: &Session, paths: &[OsString]) -> Result<u8> {
+    /// When a stage cannot be started or the last one cannot be understood, or a hook refuses.
+    pub fn run(
+        &self,
+        session: &Session,
+        (command, paths, filters): (&'static str, &[OsString], &SourceFilterArgs),
+    ) -> Result<u8> {
+        let settings = session.settings()?;
+        let compare = settings.compare(&self.compare, &self.unset);
+        let filter = settings.filter(&self.filter);
+        let diff = |json| diff(session, (&compare, &filter, filters), json, paths);
         if self.dry_run {
-            return session.run_one(diff(session, &self.compare, &self.filter, false, paths)?);
+            return session.run_one(diff(false)?);
         }
-        let mut stages = vec![diff(session, &self.compare, &self.filter, true, paths)?];
+        let destination = Path::new(paths.last().map_or(OsStr::new("."), OsString::as_os_str));
+        let work = |input: Option<File>| {
+            let stages = match input {
+                Some(_) => Vec::new(),
+                None => vec![diff(true)?],
+            };
+            self.work(session, (stages, input), destination)
+        };
+        let with = (session, settings);
+        let worked = hook::around(with, (command, destination), diff(true)?, work)?;
+        Ok(prune::after(with, &worked, destination))
+    }
+
+    /// Runs what comes behind the stages that make the plan, or reads it.
+    fn work(
+        &self,
+        session: &Session,
+        (mut stages, input): (Vec<Stage>, Option<File>),
+        destination: &Path,
+    ) -> Result<Worked> {
         match self.no_snapshot {
-            true => warn(session, paths),
+            true => warn(session, destination),
             false => stages.push(self.snap(session)?),
         }
         stages.push(self.apply(session)?);
         let mut summary = Summary::new(session.talk, self.tag.as_deref());
         let mut read = |stdout| summary.read(stdout);
-        let finish = session.run(stages, Output::Read(&mut read))?;
-        let destination = paths.last().map_or(OsStr::new("."), OsString::as_os_str);
+        let finish = session.run_on(input, stages, Output::Read(&mut read))?;
         let state = match self.no_snapshot {
-            false => aftermath::after(session, &finish, destination.as_ref()),
-            true => aftermath::without_journal(&finish, destination.as_ref()),
+            false => aftermath::after(session, &finish, destination),
+            true => aftermath::without_journal(&finish, destination),
         };
         finish.report(session.talk, state.as_deref());
         if state.is_none() {
-            summary.print(session, finish.culprit().is_none(), destination.as_ref())?;
+            summary.print(session, finish.culprit().is_none(), destination)?;
         }
-        Ok(finish.code())
+        let with = (session, session.settings()?);
+        Ok(hook::worked(with, &finish, destination))
     }
 
     fn snap(&self, session: &Session) -> Result<Stage> {
         let mut stage = session.stage("fsync-snap")?;
         let mut options = vec!["--through".into(), "--guard".into()];
+        if self.full || session.settings()?.full() && !self.thin {
+            options.push("--full".into());
+        }
         if let Some(tag) = &self.tag {
             let mut option = OsString::from("--tag=");
             option.push(tag);
@@ -123,11 +169,10 @@ impl How {
 }
 
 /// Says that there will be no way back; even to who wants to hear nothing but errors.
-fn warn(session: &Session, paths: &[OsString]) {
-    let destination = paths.last().map_or(OsStr::new("."), OsString::as_os_str);
+fn warn(session: &Session, destination: &Path) {
     session.talk.error(&format!(
         "{}: --no-snapshot: its state is not recorded, and this run cannot be taken back",
-        quote(destination.as_bytes())
+        quote(destination.as_os_str().as_bytes())
     ));
 }
 
@@ -137,8 +182,7 @@ fn warn(session: &Session, paths: &[OsString]) {
 /// When there is no such program.
 pub fn diff(
     session: &Session,
-    compare: &CompareArgs,
-    filter: &FilterArgs,
+    (compare, filter, sources): (&CompareArgs, &FilterArgs, &SourceFilterArgs),
     json: bool,
     paths: &[OsString],
 ) -> Result<Stage> {
@@ -151,6 +195,7 @@ pub fn diff(
     }
     options.extend(compare.to_args());
     options.extend(filter.to_args());
+    options.extend(sources.to_args());
     stage.push(options, paths);
     Ok(stage)
 }

@@ -10,6 +10,7 @@ use crate::model::{Error, ErrorKind, RelPath, Result, SnapshotId};
 use crate::porcelain::history::open;
 use crate::porcelain::session::Session;
 use crate::repo::Repo;
+use crate::repo::resolve::directory_in;
 
 /// The snapshot that a command is about.
 #[derive(Args, Clone, Debug)]
@@ -23,6 +24,13 @@ pub struct Named {
 }
 
 impl Named {
+    /// The directory that it names, there or gone.
+    pub fn directory(&self) -> Option<PathBuf> {
+        let past = directory_in(self.snapshot.as_bytes()).filter(|dir| !dir.is_empty());
+        let past = past.map(|dir| PathBuf::from(OsStr::from_bytes(dir)));
+        self.dir.clone().or(past)
+    }
+
     /// Opens the repository and finds the snapshot.
     ///
     /// # Errors

@@ -1,14 +1,17 @@
 //! `fsync rv`: takes back.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::trust::location;
 use crate::model::{Error, ErrorKind, Result};
-use crate::porcelain::aftermath;
-use crate::porcelain::pipeline::Output;
+use crate::porcelain::pipeline::{Output, Stage};
 use crate::porcelain::session::Session;
+use crate::porcelain::{aftermath, hook, prune};
+use crate::repo::{Info, Repo};
 
 /// Arguments of `fsync rv`.
 #[derive(Args, Debug)]
@@ -54,23 +57,71 @@ impl Rv {
                 "rv: say what to take back: -d DIR, -t TAG or both",
             ));
         }
-        let mut stage = session.stage("fsync-revert")?;
-        stage.args.extend(self.options());
+        let stage = self.stage(session, self.options())?;
+        let tagged = || self.tagged(session);
         let changed = match (&self.dir, &self.to, self.dry_run) {
             (Some(dir), None, false) => Some(dir.clone()),
+            (None, None, false) => tagged()?,
             _ => None,
         };
-        if let Some(directory) = self.dir {
+        let Some(dir) = changed else {
+            return session.run_one(stage);
+        };
+        let its = session.of(&dir)?;
+        let with = (session, its.settings()?);
+        let work = |_| {
+            let finish = session.run(vec![stage], Output::Ours)?;
+            let state = match &self.dir {
+                Some(dir) => aftermath::after(session, &finish, dir),
+                None => None,
+            };
+            finish.report(session.talk, state.as_deref());
+            Ok(hook::worked(with, &finish, &dir))
+        };
+        let planner = self.planner(session)?;
+        let worked = hook::around(with, ("rv", &dir), planner, work)?;
+        Ok(prune::after(with, &worked, &dir))
+    }
+
+    fn stage(&self, session: &Session, options: Vec<OsString>) -> Result<Stage> {
+        let mut stage = session.stage("fsync-revert")?;
+        stage.args.extend(options);
+        if let Some(directory) = &self.dir {
             stage.args.push(guarded(directory.into()));
         }
         if !self.paths.is_empty() {
             stage.args.push("--".into());
-            stage.args.extend(self.paths);
+            stage.args.extend(self.paths.iter().cloned());
         }
-        let finish = session.run(vec![stage], Output::Ours)?;
-        let state = changed.and_then(|dir| aftermath::after(session, &finish, &dir));
-        finish.report(session.talk, state.as_deref());
-        Ok(finish.code())
+        Ok(stage)
+    }
+
+    /// The stage that prints the plan, and nothing that will be said again.
+    fn planner(&self, session: &Session) -> Result<Stage> {
+        let mut options = vec!["--dry-run".into(), "--json".into()];
+        options.extend(self.options().into_iter().filter(|o| o != "--verify"));
+        let mut stage = self.stage(session, options)?;
+        let talk = |arg: &OsString| arg == "--quiet" || arg == "--verbose";
+        stage.args.retain(|arg| !talk(arg));
+        stage.args.insert(0, "--quiet".into());
+        Ok(stage)
+    }
+
+    /// The directory that the tag belongs to, if there are settings that could say something of it. What is wrong with the
+    /// tag `fsync-revert` says.
+    fn tagged(&self, session: &Session) -> Result<Option<PathBuf>> {
+        let Some(tag) = self.tag.as_ref().filter(|_| self.dir.is_none()) else {
+            return Ok(None);
+        };
+        if session.config()?.is_empty() {
+            return Ok(None);
+        }
+        let find = || {
+            let repo = Repo::open(location(&session.repository()?))?;
+            repo.snapshot(repo.resolve(tag.as_bytes(), None)?)
+        };
+        let directory = |info: Info| PathBuf::from(OsStr::from_bytes(&info.directory.0));
+        Ok(find().ok().map(directory))
     }
 
     fn options(&self) -> Vec<OsString> {
@@ -100,7 +151,6 @@ impl Rv {
 
 /// Of `fsync-revert`, `--` begins the paths, so a directory that begins with a dash is said otherwise.
 fn guarded(directory: OsString) -> OsString {
-    use std::os::unix::ffi::OsStrExt;
     match directory.as_bytes().starts_with(b"-") {
         true => {
             let mut path = OsString::from("./");
