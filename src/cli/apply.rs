@@ -12,6 +12,7 @@ use crate::cli::option::{Common, CompareArgs, GuardArgs, LaxArgs, parse_duration
 use crate::cli::place::{Place, Places};
 use crate::cli::plan::{self, Given, Plan};
 use crate::cli::result::{self, Row};
+use crate::cli::source::SourceFilterArgs;
 use crate::cli::stop::Stop;
 use crate::cli::{Program, diff, progress};
 use crate::disk::Root;
@@ -67,6 +68,9 @@ pub struct Args {
     /// What is left out of comparing and setting.
     #[command(flatten)]
     pub lax: LaxArgs,
+    /// What single sources supply: with a plan in the line form, as it was made; NDJSON says it itself.
+    #[command(flatten)]
+    pub source_filters: SourceFilterArgs,
     /// Options that lift a guard.
     #[command(flatten)]
     pub guards: GuardArgs,
@@ -199,7 +203,8 @@ impl Args {
             modify_window: self.modify_window,
             ..CompareArgs::default()
         };
-        let source = diff::sources_tree(places, &roots)?;
+        let filters = self.source_filters.filters(roots.len())?;
+        let source = diff::sources_tree(places, &roots, &filters)?;
         let target = diff::destination_tree(places, &Place::Directory(destination.clone()))?;
         let medium = target.as_ref().map(|t| t.medium()).unwrap_or_default();
         let options = diff::options(&compare, Filter::default()).on(medium);

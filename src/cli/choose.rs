@@ -15,7 +15,7 @@ use crate::protocol::gather::gather;
 /// Options that choose what of the trees takes part.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ChooseArgs {
-    /// Keep to the paths that FILE lists, one a line, and what is below them (- is standard input)
+    /// Keep to the paths that FILE lists, one a line, and what is below them (- is standard input) [default: all paths]
     ///
     /// Paths are relative to the roots. Directories that lead to them are made if they are missing, and left alone if
     /// not. A path that no source has is an error, unless --delete is given and the destination has it. Nothing else
@@ -31,10 +31,10 @@ pub struct ChooseArgs {
     /// alone.
     #[arg(long, help_heading = "Selection")]
     pub one_file_system: bool,
-    /// Pass over files of a source that are smaller than SIZE bytes (or with K, M, G, T: times 1024)
+    /// Pass over files of a source that are smaller than SIZE bytes (or with K, M, G, T: times 1024) [default: 0]
     #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "Selection")]
     pub min_size: Option<u64>,
-    /// Pass over files of a source that are larger than SIZE
+    /// Pass over files of a source that are larger than SIZE [default: no limit]
     #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "Selection")]
     pub max_size: Option<u64>,
     /// Keep files of the destination that are newer than the source's

@@ -11,15 +11,17 @@ use crate::cli::colour::{self, paint};
 use crate::cli::option::{Common, CompareArgs, FilterArgs};
 use crate::cli::patch;
 use crate::cli::place::{Place, Places};
+use crate::cli::source::SourceFilterArgs;
 use crate::cli::{Program, progress};
 use crate::model::meter::{self, Phase};
-use crate::model::{Clock, Counts, Error, ErrorKind, Exit, Filter, Result, Status};
+use crate::model::{Clock, Counts, Error, ErrorKind, Exit, Filter, Result, SourceRule, Status};
 use crate::ops::diff::{Choice, Item, Options, Plan, diff};
 use crate::protocol::line;
 use crate::protocol::record::PROTOCOL;
 use crate::protocol::{self, End, Header, Record, Writer};
 use crate::tree::Tree;
 use crate::tree::overlay::Overlay;
+use crate::tree::sieve::Sieve;
 
 /// Print the plan that makes DST like the sources laid over each other
 ///
@@ -68,6 +70,9 @@ pub struct Args {
     /// What belongs to the run.
     #[command(flatten)]
     pub filters: FilterArgs,
+    /// What single sources supply.
+    #[command(flatten)]
+    pub source_filters: SourceFilterArgs,
     /// Options of every program.
     #[command(flatten)]
     pub common: Common,
@@ -83,14 +88,15 @@ impl Program for Args {
     fn run(self) -> anyhow::Result<Exit> {
         self.common.enter()?;
         let places = Places::new(&self.common)?.at(self.dir.clone());
-        let (sources, destination) = self.places(&places)?;
+        let (sources, filters, destination) = self.places(&places)?;
         if self.compare.choose.reads_input() && self.filters.reads_input() {
             let message = "--files-from and --exclude-from cannot both read standard input";
             return Err(Error::new(ErrorKind::Usage, message).into());
         }
         let mut options = options(&self.compare, self.filters.filter()?);
         options.choice = self.compare.choose.choice()?;
-        let source = sources_tree(&places, &sources)?;
+        let source = sources_tree(&places, &sources, &filters)?;
+        options.source_filters = filters;
         let target = destination_tree(&places, &destination)?;
         meter::begin(Phase::Comparing, None);
         let plan = diff(source.as_ref(), target.as_deref(), &options)?;
@@ -123,13 +129,14 @@ impl Program for Args {
 }
 
 impl Args {
-    fn places(&self, places: &Places) -> Result<(Vec<Place>, Place)> {
+    fn places(&self, places: &Places) -> Result<(Vec<Place>, Vec<Filter>, Place)> {
         let (last, first) = self
             .roots
             .split_last()
             .ok_or_else(|| Error::new(ErrorKind::Usage, "a source and a destination are needed"))?;
         let sources: Result<Vec<_>> = first.iter().map(|a| places.find(a, false)).collect();
-        Ok((once_each(sources?), places.find(last, true)?))
+        let (sources, filters) = once_each(sources?, self.source_filters.filters(first.len())?);
+        Ok((sources, filters, places.find(last, true)?))
     }
 
     /// Says on stderr what went wrong or was passed over for cause; the rest when verbose.
@@ -151,16 +158,22 @@ impl Args {
     }
 }
 
-/// A source that is named again counts only where it stands last.
-fn once_each(sources: Vec<Place>) -> Vec<Place> {
-    let later = |at: usize| sources[at + 1..].contains(&sources[at]);
-    let keep: Vec<bool> = (0..sources.len()).map(|at| !later(at)).collect();
-    sources
-        .into_iter()
-        .zip(keep)
+/// A source that is named again counts only where it stands last, unless less of it is supplied there.
+fn once_each(sources: Vec<Place>, filters: Vec<Filter>) -> (Vec<Place>, Vec<Filter>) {
+    let covers = |later: usize, at: usize| {
+        let rules = filters[later].rules();
+        sources[later] == sources[at] && (rules.is_empty() || rules == filters[at].rules())
+    };
+    let all = 0..sources.len();
+    let keep: Vec<bool> = all
+        .clone()
+        .map(|at| !(at + 1..all.end).any(|later| covers(later, at)))
+        .collect();
+    let pairs = sources.into_iter().zip(filters).zip(keep);
+    pairs
         .filter(|(_, keep)| *keep)
-        .map(|(s, _)| s)
-        .collect()
+        .map(|(pair, _)| pair)
+        .unzip()
 }
 
 /// The comparison that the options ask for, of all that there is.
@@ -184,19 +197,28 @@ pub fn options(compare: &CompareArgs, filter: Filter) -> Options {
         devices: privileged,
         sync_file: false,
         filter,
+        source_filters: Vec::new(),
         choice: Choice::default(),
     }
 }
 
-/// The sources as one tree.
+/// The sources as one tree, each behind its own filter.
 ///
 /// # Errors
 /// [`ErrorKind::Refused`] when one is missing.
-pub fn sources_tree(places: &Places, sources: &[Place]) -> Result<Box<dyn Tree>> {
-    let mut trees = sources.iter().map(|place| {
-        places.open(place).map_err(|e| match place {
+pub fn sources_tree(
+    places: &Places,
+    sources: &[Place],
+    filters: &[Filter],
+) -> Result<Box<dyn Tree>> {
+    let mut trees = sources.iter().enumerate().map(|(at, place)| {
+        let tree = places.open(place).map_err(|e| match place {
             Place::Directory(_) if e.kind() == ErrorKind::NotFound => e.as_kind(ErrorKind::Refused),
             _ => e,
+        })?;
+        Ok(match filters.get(at).filter(|f| !f.is_empty()) {
+            Some(filter) => Box::new(Sieve::new(tree, filter.clone())) as Box<dyn Tree>,
+            None => tree,
         })
     });
     match sources.len() {
@@ -246,8 +268,18 @@ pub fn header(sources: &[Place], destination: &Place, options: &Options) -> Head
             no_times: options.clock.ignored,
             one_file_system: options.choice.one_file_system,
             rules: options.filter.rules().to_vec(),
+            source_rules: source_rules(&options.source_filters),
         },
     }
+}
+
+fn source_rules(filters: &[Filter]) -> Vec<SourceRule> {
+    let of = |(at, filter): (usize, &Filter)| -> Vec<SourceRule> {
+        let rules = filter.rules().iter().cloned();
+        let source = at as u32;
+        rules.map(|rule| SourceRule { source, rule }).collect()
+    };
+    filters.iter().enumerate().flat_map(of).collect()
 }
 
 /// Writes a whole plan as records.

@@ -10,6 +10,7 @@ use clap::Args;
 
 use crate::cli::choose::ChooseArgs;
 use crate::cli::colour::Colour;
+use crate::cli::config;
 use crate::cli::progress::{self, Shown, Wanted};
 use crate::cli::talk::Talk;
 use crate::model::{Error, ErrorKind, Filter, Result, Rule};
@@ -19,10 +20,11 @@ use crate::protocol::gather::gather;
 /// Options that every program takes.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Common {
-    /// Work as if started in DIR
+    /// Work as if started in DIR [default: where it is started]
     #[arg(short = 'C', value_name = "DIR", global = true)]
     pub directory: Option<PathBuf>,
-    /// The repository [default: $FSYNC_REPO, else $XDG_DATA_HOME/fsync, else ~/.local/share/fsync]
+    /// The repository [default: $FSYNC_REPO, else the settings' (fsync config), else $XDG_DATA_HOME/fsync, else
+    /// ~/.local/share/fsync]
     #[arg(long, value_name = "DIR", global = true)]
     pub repo: Option<PathBuf>,
     /// Say nothing but errors
@@ -67,40 +69,55 @@ impl Common {
         }
     }
 
-    /// Where the repository is: `--repo`, `$FSYNC_REPO`, or the user's data directory.
+    /// Where the repository is: `--repo`, `$FSYNC_REPO`, what the settings say for every directory, or the user's data
+    /// directory.
     ///
     /// # Errors
-    /// When there is neither an option nor a home.
+    /// When there is neither an option nor a home, or the settings cannot be read.
     pub fn repository(&self) -> Result<PathBuf> {
-        if let Some(dir) = &self.repo {
-            return Ok(dir.clone());
+        if let Some(dir) = self.named_repository() {
+            return Ok(dir);
         }
-        if let Some(dir) = std::env::var_os("FSYNC_REPO").filter(|v| !v.is_empty()) {
-            return Ok(dir.into());
+        match config::load()?.repository(None)? {
+            Some((dir, _)) => Ok(dir),
+            None => usual_repository(),
         }
-        use etcetera::BaseStrategy;
-        let dirs = etcetera::base_strategy::Xdg::new().ok();
-        // A home that is no absolute path would be another one in every directory.
-        let dir = dirs.map(|dirs| dirs.data_dir().join("fsync"));
-        dir.filter(|dir| dir.is_absolute()).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Usage,
-                "there is no home directory to keep a repository in; name one with --repo",
-            )
-        })
     }
+
+    /// The repository that an option or `$FSYNC_REPO` names.
+    pub fn named_repository(&self) -> Option<PathBuf> {
+        let variable = || std::env::var_os("FSYNC_REPO").filter(|v| !v.is_empty());
+        self.repo.clone().or_else(|| variable().map(PathBuf::from))
+    }
+}
+
+/// Where the repository is when nothing says so: in the user's data directory.
+///
+/// # Errors
+/// When there is no home.
+pub fn usual_repository() -> Result<PathBuf> {
+    use etcetera::BaseStrategy;
+    let dirs = etcetera::base_strategy::Xdg::new().ok();
+    // A home that is no absolute path would be another one in every directory.
+    let dir = dirs.map(|dirs| dirs.data_dir().join("fsync"));
+    dir.filter(|dir| dir.is_absolute()).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Usage,
+            "there is no home directory to keep a repository in; name one with --repo",
+        )
+    })
 }
 
 /// Options that choose what belongs to a run.
 #[derive(Args, Clone, Debug, Default)]
 pub struct FilterArgs {
-    /// Leave out what matches a gitignore PATTERN; may be given again, the last match decides
+    /// Leave out what matches a gitignore PATTERN; may be given again, the last match decides [default: none]
     #[arg(long, value_name = "PATTERN", help_heading = "Filters")]
     pub exclude: Vec<String>,
-    /// Keep what matches PATTERN although an --exclude leaves it out
+    /// Keep what matches PATTERN although an --exclude leaves it out [default: none]
     #[arg(long, value_name = "PATTERN", help_heading = "Filters")]
     pub include: Vec<String>,
-    /// Read patterns from FILE, one a line, as in a gitignore file (- is standard input)
+    /// Read patterns from FILE, one a line, as in a gitignore file (- is standard input) [default: none]
     #[arg(long, value_name = "FILE", help_heading = "Filters")]
     pub exclude_from: Vec<PathBuf>,
 }

@@ -55,13 +55,13 @@ pub struct Args {
     /// Take back only these paths, relative to DIR
     #[arg(last = true, value_name = "PATH", conflicts_with_all = ["to", "redo"])]
     pub paths: Vec<PathBuf>,
-    /// The snapshot that bears TAG
+    /// The snapshot that bears TAG [default: the head]
     #[arg(short, long, value_name = "TAG", conflicts_with = "redo")]
     pub tag: Option<String>,
     /// Take back the newest revert that was not taken back yet
     #[arg(long)]
     pub redo: bool,
-    /// Write the snapshot to NEWDIR, which is missing or empty, and leave DIR alone
+    /// Write the snapshot to NEWDIR, which is missing or empty, and leave DIR alone [default: DIR is changed]
     #[arg(long, value_name = "NEWDIR", conflicts_with = "redo")]
     pub to: Option<PathBuf>,
     /// Change nothing; print the plan

@@ -40,7 +40,7 @@ pub struct Snap {
     /// The directory to record
     #[arg(required_unless_present_any = ["through", "export"], conflicts_with_all = ["through", "export"])]
     dir: Option<PathBuf>,
-    /// Tag the snapshot
+    /// Tag the snapshot [default: no tag]
     #[arg(short, long, value_name = "TAG", conflicts_with = "export")]
     tag: Option<String>,
     /// Make an archive that holds the whole tree, whatever others hold already
@@ -63,7 +63,7 @@ pub struct Snap {
     /// Refuse what fsync-apply would refuse, before anything is recorded; takes its options
     #[arg(long, requires = "through")]
     guard: bool,
-    /// Write the complete zip of SNAPSHOT instead of recording anything
+    /// Write the complete zip of SNAPSHOT instead of recording anything [default: DIR is recorded]
     #[arg(long, value_name = "SNAPSHOT")]
     export: Option<std::ffi::OsString>,
     #[command(flatten)]

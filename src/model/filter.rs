@@ -21,6 +21,16 @@ pub struct Rule {
     pub line: u32,
 }
 
+/// A rule that holds for one source alone.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
+pub struct SourceRule {
+    /// Which source, from 0.
+    pub source: u32,
+    /// The rule.
+    #[serde(flatten)]
+    pub rule: Rule,
+}
+
 /// A compiled list of rules. As in a gitignore file the last rule that matches decides, and nothing
 /// below an excluded directory can be included again.
 #[derive(Clone, Debug)]

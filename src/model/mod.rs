@@ -22,7 +22,7 @@ pub use digest::{ContentId, NodeId, SnapshotId};
 pub use entry::{Entry, Inode, Kind, LinkKey, State, Xattrs, is_access};
 pub use error::{Error, ErrorKind, Result};
 pub use exit::Exit;
-pub use filter::{Filter, Rule};
+pub use filter::{Filter, Rule, SourceRule};
 pub use listed::{Listed, Scope};
 pub use medium::Medium;
 pub use path::RelPath;

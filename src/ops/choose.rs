@@ -6,7 +6,7 @@
 use rayon::prelude::*;
 
 use crate::model::listed::{Step, steps};
-use crate::model::{Entry, Kind, Problem, RelPath, Scope, Skip, Times};
+use crate::model::{Entry, Filter, Kind, Problem, RelPath, Scope, Skip, Times};
 use crate::ops::diff::Item;
 use crate::ops::pair::{Pair, pair_name};
 use crate::ops::part::Part;
@@ -24,6 +24,14 @@ impl Walk<'_> {
             stays: sides.1.is_some(),
             ..Part::of(skip(path(), sides.0, reason, false))
         })
+    }
+
+    /// Whether the filter of one source matches it, whatever kind it is there: what that source was kept from supplying
+    /// is no reason to delete.
+    pub(super) fn is_left_alone(&self, path: &RelPath) -> bool {
+        let matches = |f: &Filter, is_dir| f.excludes_within(path, is_dir).is_some();
+        let mut filters = self.options.source_filters.iter();
+        filters.any(|f| matches(f, false) || matches(f, true))
     }
 
     fn reason(&self, (new, old): Sides<'_>) -> Option<&'static str> {

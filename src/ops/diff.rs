@@ -37,6 +37,8 @@ pub struct Options {
     pub sync_file: bool,
     /// What belongs to the run.
     pub filter: Filter,
+    /// The filters of single sources: what one of them matches is left alone where no source has it.
+    pub source_filters: Vec<Filter>,
     /// What of that takes part.
     pub choice: Choice,
 }

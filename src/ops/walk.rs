@@ -225,7 +225,7 @@ impl Walk<'_> {
     }
 
     fn only_destination(&self, path: &RelPath, old: &Entry, dir: Option<&dyn Dir>) -> Part {
-        if !self.options.delete {
+        if !self.options.delete || self.is_left_alone(path) {
             return Part {
                 stays: true,
                 ..Part::default()
@@ -338,7 +338,7 @@ impl Walk<'_> {
         let mut gone = Part::default();
         if old.is_dir() {
             gone = self.whole(path, (None, Some(old)), (None, dirs.1));
-            if gone.stays {
+            if gone.stays || self.is_left_alone(path) {
                 let reason = match self.options.delete {
                     true => "the directory in its place holds what is to stay",
                     false => "the directory in its place is not empty; --delete would replace it",

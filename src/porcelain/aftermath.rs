@@ -3,16 +3,26 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use crate::cli::trust::location;
 use crate::disk::Root;
 use crate::disk::temporary::{sweep_below, sweep_root};
-use crate::model::Result;
 use crate::model::quote::quote;
+use crate::model::{Result, SnapshotId};
 use crate::ops::guard::absolute;
 use crate::porcelain::session::Session;
 use crate::porcelain::shell;
 use crate::porcelain::verdict::Finish;
 use crate::repo::Repo;
 use crate::repo::log::DONE;
+
+/// The snapshot of the state before what the last stage did; `None` when it did nothing, or the repository does not tell.
+pub fn before(session: &Session, finish: &Finish, directory: &Path) -> Option<SnapshotId> {
+    let pid = finish.ended.last()?.pid;
+    let repo = Repo::open(location(&session.repository().ok()?)).ok()?;
+    let operations = repo.operations(&absolute(directory).ok()?).ok()?;
+    let newest = operations.first().filter(|o| o.begun.pid == pid)?;
+    newest.begun.before
+}
 
 /// How far the last stage came, as the log has it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,7 +65,7 @@ pub fn without_journal(finish: &Finish, directory: &Path) -> Option<String> {
 
 /// What the log says of the last stage; what lies in the repository's `tmp/` is swept on the way.
 fn progress(session: &Session, finish: &Finish, directory: &Path) -> Result<Progress> {
-    let repo = Repo::open(&session.repository()?)?;
+    let repo = Repo::open(location(&session.repository()?))?;
     repo.sweep();
     let pid = finish.ended.last().map(|e| e.pid);
     let operations = repo.operations(&absolute(directory)?)?;

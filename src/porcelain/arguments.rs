@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::cli::option::Common;
 use crate::porcelain::session::Session;
 use crate::porcelain::{
-    cat, complete, cp, dispatch, du, export, find, forget, help, import, log, ls, mksync, prune,
-    repo, rv, show, status, sync, th, verify,
+    cat, complete, config, cp, dispatch, du, export, find, forget, help, import, log, ls, mksync,
+    prune, repo, rv, show, status, sync, th, verify,
 };
 
 /// Compare two directory trees, apply the difference, and take back whatever you did
@@ -48,6 +48,9 @@ pub struct Global {
     /// Look for fsync's programs in DIR first [default: $FSYNC_EXEC_PATH, then the folder of fsync, then PATH]
     #[arg(long, value_name = "DIR", global = true)]
     pub exec_path: Option<PathBuf>,
+    /// Leave out of account what "fsync config" has set [default: the settings hold where no option is given]
+    #[arg(long, global = true)]
+    pub no_config: bool,
     /// Print the pipeline that runs, as a shell reads it
     #[arg(long, global = true)]
     pub trace: bool,
@@ -68,8 +71,8 @@ pub enum Command {
     Rv(rv::Rv),
     /// Make DIR like the sources that its SYNC file names, laid over each other
     ///
-    /// The file is .fsync-sync in DIR, one absolute path a line, later ones winning; "fsync mksync" writes
-    /// it. Before anything changes, DIR is kept as a snapshot; "fsync rv -d DIR" brings it back.
+    /// The file is .fsync-sync in DIR, one absolute path a line, later ones winning, each perhaps with filters of its own;
+    /// "fsync mksync" writes it. Before anything changes, DIR is kept as a snapshot; "fsync rv -d DIR" brings it back.
     Sync(sync::Sync),
     /// Write DIR's SYNC file: the sources that "fsync sync DIR" lays over each other
     ///
@@ -142,7 +145,7 @@ pub enum Command {
     Repo(repo::Repository),
     /// Remove old snapshots, and keep those that the policy names
     ///
-    /// Give at least one --keep option; what any of them keeps stays. The policy holds for each directory by
+    /// Give at least one --keep option, or set keep (fsync config); what any of them keeps stays. The policy holds for each directory by
     /// itself. The head of a directory (what "fsync rv" goes back to) always stays, and so does what has a tag,
     /// unless --prune-tagged is given. A policy whose options keep no snapshot of some directory is refused.
     ///
@@ -167,6 +170,12 @@ pub enum Command {
     /// given. Prints the directory and the path of each file whose contents went, separated by a tab. A run that was
     /// cut short is completed by another.
     Forget(forget::Forget),
+    /// Show and change settings: what holds for every directory, and for single ones
+    ///
+    /// Without KEY, says every setting with its value and where that comes from. With KEY, prints its value; with KEY and
+    /// VALUE, sets it. The file is ${XDG_CONFIG_HOME:-~/.config}/fsync/config.toml, or $FSYNC_CONFIG;
+    /// fsync-config(5) lists what may be set. Options win over settings.
+    Config(config::Config),
     /// Show the help of a command, or of fsync itself
     Help(help::Help),
     /// Say what fits at the cursor of a command line, for the completions of shells
@@ -201,13 +210,51 @@ pub struct Verbatim {
     pub args: Vec<OsString>,
 }
 
+impl Command {
+    /// The directory that the command is about, whose settings hold for it; of a command that names none only the top level
+    /// does.
+    fn directory(&self) -> Option<PathBuf> {
+        match self {
+            Command::Cp(cp) => cp.paths.last().cloned(),
+            Command::Rv(rv) => rv.dir.clone(),
+            Command::Sync(sync) => Some(sync.dir.clone()),
+            Command::Mksync(mksync) => Some(mksync.dir.clone()),
+            Command::Th(th) => Some(th.dir.clone()),
+            Command::Status(status) => Some(status.dir.clone()),
+            Command::Log(log) => Some(log.dir.clone()),
+            Command::Import(import) => import.dir.clone(),
+            Command::Show(show) => show.named.directory(),
+            Command::Ls(ls) => ls.named.directory(),
+            Command::Cat(cat) => cat.named.directory(),
+            Command::Export(export) => export.named.directory(),
+            Command::Find(find) => find.dir.clone().or_else(|| find.only.clone()),
+            Command::Du(du) => du.dir.clone(),
+            Command::Prune(prune) => prune.dir.clone(),
+            Command::Forget(forget) => Some(forget.dir.clone()),
+            Command::Config(config) => config.directory(),
+            Command::Verify(_)
+            | Command::Repo(_)
+            | Command::Help(_)
+            | Command::Complete(_)
+            | Command::Diff(_)
+            | Command::Apply(_)
+            | Command::Snap(_)
+            | Command::Revert(_)
+            | Command::Tag(_) => None,
+        }
+    }
+}
+
 impl Fsync {
     /// Runs the command; the exit code.
     ///
     /// # Errors
     /// Whatever ends it.
     pub fn run(self) -> anyhow::Result<u8> {
-        let session = Session::new(self.global)?;
+        let mut session = Session::new(self.global)?;
+        if let Some(directory) = self.command.directory() {
+            session = session.of(&directory)?;
+        }
         let plumbing = |name: &str, verbatim: Verbatim| {
             dispatch::become_program(&session, name.as_ref(), &verbatim.args)
                 .map(|never| match never {})
@@ -231,6 +278,7 @@ impl Fsync {
             Command::Repo(repo) => repo.run(&session)?,
             Command::Prune(prune) => prune.run(&session)?,
             Command::Forget(forget) => forget.run(&session)?,
+            Command::Config(config) => config.run(&session)?,
             Command::Help(help) => help.run(&session)?,
             Command::Complete(complete) => complete.run()?,
             Command::Diff(args) => plumbing("diff", args)?,

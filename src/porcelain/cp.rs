@@ -1,19 +1,23 @@
 //! `fsync cp`, and the pipeline that it shares with `fsync sync`.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use crate::cli::ask;
 use crate::cli::option::{CompareArgs, FilterArgs, GuardArgs};
+use crate::cli::source::SourceFilterArgs;
 use crate::model::Result;
 use crate::model::quote::quote;
-use crate::porcelain::aftermath;
+use crate::porcelain::hook::{self, Worked};
 use crate::porcelain::pipeline::{Output, Stage};
 use crate::porcelain::session::Session;
+use crate::porcelain::setting::UnsetArgs;
 use crate::porcelain::summary::Summary;
+use crate::porcelain::{aftermath, prune};
 
 /// Arguments of `fsync cp`.
 #[derive(Args, Debug)]
@@ -22,6 +26,9 @@ pub struct Cp {
     /// How it is done.
     #[command(flatten)]
     pub how: How,
+    /// What single sources supply.
+    #[command(flatten)]
+    pub source_filters: SourceFilterArgs,
     /// Directories or snapshots to copy from, later ones winning, and then the directory to change
     // One list: with two, clap cannot read paths behind "--".
     #[arg(required = true, num_args = 2.., value_names = ["SRC", "DST"])]
@@ -31,7 +38,7 @@ pub struct Cp {
 /// The options of `cp` and `sync`: those of the programs that they start.
 #[derive(Args, Debug, Default)]
 pub struct How {
-    /// Give the snapshot of the state before the name TAG
+    /// Give the snapshot of the state before the name TAG [default: no name]
     #[arg(short, long, value_name = "TAG")]
     pub tag: Option<OsString>,
     /// Print the plan and change nothing
@@ -46,9 +53,18 @@ pub struct How {
     /// Record the state before although the repository's disk seems to have no room for it
     #[arg(long, help_heading = "Guards")]
     pub allow_low_space: bool,
+    /// Let the snapshot hold the whole tree, so that unzip gives the directory
+    #[arg(long, conflicts_with_all = ["thin", "no_snapshot"])]
+    pub full: bool,
+    /// Let the snapshot hold what no other one holds yet [the default without settings]
+    #[arg(long)]
+    pub thin: bool,
     /// What counts as a difference.
     #[command(flatten)]
     pub compare: CompareArgs,
+    /// Which settings do not hold.
+    #[command(flatten)]
+    pub unset: UnsetArgs,
     /// What is left out.
     #[command(flatten)]
     pub filter: FilterArgs,
@@ -64,49 +80,79 @@ impl Cp {
     /// When a stage cannot be started or the last one cannot be understood.
     pub fn run(self, session: &Session) -> Result<u8> {
         let paths: Vec<_> = self.paths.into_iter().map(OsString::from).collect();
-        self.how.run(session, &paths)
+        self.how.run(session, ("cp", &paths, &self.source_filters))
     }
 }
 
 impl How {
-    /// Makes the last of `paths` like the others.
+    /// Makes the last of `paths` like the others, of which each has its filter, for a command.
     ///
     /// # Errors
-    /// When a stage cannot be started or the last one cannot be understood.
-    pub fn run(&self, session: &Session, paths: &[OsString]) -> Result<u8> {
+    /// When a stage cannot be started or the last one cannot be understood, or a hook refuses.
+    pub fn run(
+        &self,
+        session: &Session,
+        (command, paths, filters): (&'static str, &[OsString], &SourceFilterArgs),
+    ) -> Result<u8> {
+        let settings = session.settings()?;
+        let compare = settings.compare(&self.compare, &self.unset);
+        let filter = settings.filter(&self.filter);
+        let diff = |json| diff(session, (&compare, &filter, filters), json, paths);
         if self.dry_run {
-            return session.run_one(diff(session, &self.compare, &self.filter, false, paths)?);
+            return session.run_one(diff(false)?);
         }
-        let mut stages = vec![diff(session, &self.compare, &self.filter, true, paths)?];
+        let destination = Path::new(paths.last().map_or(OsStr::new("."), OsString::as_os_str));
+        let work = |input: Option<File>| {
+            let stages = match input {
+                Some(_) => Vec::new(),
+                None => vec![diff(true)?],
+            };
+            self.work(session, (stages, input), destination)
+        };
+        let with = (session, settings);
+        let worked = hook::around(with, (command, destination), diff(true)?, work)?;
+        Ok(prune::after(with, &worked, destination))
+    }
+
+    /// Runs what comes behind the stages that make the plan, or reads it.
+    fn work(
+        &self,
+        session: &Session,
+        (mut stages, input): (Vec<Stage>, Option<File>),
+        destination: &Path,
+    ) -> Result<Worked> {
         match self.no_snapshot {
-            true => warn(session, paths),
+            true => warn(session, destination),
             false => stages.push(self.snap(session)?),
         }
         stages.push(self.apply(session)?);
         let mut summary = Summary::new(session, self.tag.as_deref());
         let mut read = |stdout| summary.read(stdout);
-        let finish = session.run(stages, Output::Read(&mut read))?;
-        let destination = paths.last().map_or(OsStr::new("."), OsString::as_os_str);
+        let finish = session.run_on(input, stages, Output::Read(&mut read))?;
         let state = match self.no_snapshot {
-            false => aftermath::after(session, &finish, destination.as_ref()),
-            true => aftermath::without_journal(&finish, destination.as_ref()),
+            false => aftermath::after(session, &finish, destination),
+            true => aftermath::without_journal(&finish, destination),
         };
         finish.report(session.talk, state.as_deref());
         if state.is_none() {
-            summary.print(finish.culprit().is_none(), destination.as_ref())?;
+            summary.print(finish.culprit().is_none(), destination)?;
         }
-        Ok(finish.code())
+        let with = (session, session.settings()?);
+        Ok(hook::worked(with, &finish, destination))
     }
 
     fn snap(&self, session: &Session) -> Result<Stage> {
         let mut stage = session.stage("fsync-snap")?;
         let mut options = vec!["--through".into(), "--guard".into()];
+        if self.full || session.settings()?.full() && !self.thin {
+            options.push("--full".into());
+        }
         if let Some(tag) = &self.tag {
             let mut option = OsString::from("--tag=");
             option.push(tag);
             options.push(option);
         }
-        options.extend(self.guards(true).to_args());
+        options.extend(self.guards(session, true)?.to_args());
         if self.allow_low_space {
             options.push("--allow-low-space".into());
         }
@@ -120,33 +166,33 @@ impl How {
         if !self.no_snapshot {
             options.insert(0, "--require-snapshot".into());
         }
-        options.extend(self.guards(self.no_snapshot).to_args());
+        options.extend(self.guards(session, self.no_snapshot)?.to_args());
         stage.push(options, &[]);
         Ok(stage)
     }
 
     /// The guards of a stage. Whoever `begins` asks a person at a terminal.
-    fn guards(&self, begins: bool) -> GuardArgs {
+    fn guards(&self, session: &Session, begins: bool) -> Result<GuardArgs> {
         let mut guards = self.guards.clone();
+        let most = session.settings()?.ask();
         guards.ask = match begins {
-            true => guards.ask.or_else(|| ask_by_itself(self.yes)),
+            true => guards.ask.or_else(|| ask_by_itself(self.yes, most)),
             false => None,
         };
-        guards
+        Ok(guards)
     }
 }
 
-/// From how many deletions on a person is asked who did not say `--yes`.
-pub fn ask_by_itself(yes: bool) -> Option<u64> {
-    (!yes && ask::is_anybody_there()).then_some(ask::HANDFUL)
+/// Above how many deletions a person is asked who did not say `--yes`: `most`, if anybody is there.
+pub fn ask_by_itself(yes: bool, most: u64) -> Option<u64> {
+    (!yes && ask::is_anybody_there()).then_some(most)
 }
 
 /// Says that there will be no way back; even to who wants to hear nothing but errors.
-fn warn(session: &Session, paths: &[OsString]) {
-    let destination = paths.last().map_or(OsStr::new("."), OsString::as_os_str);
+fn warn(session: &Session, destination: &Path) {
     session.talk.error(&format!(
         "{}: --no-snapshot: its state is not recorded, and this run cannot be taken back",
-        quote(destination.as_bytes())
+        quote(destination.as_os_str().as_bytes())
     ));
 }
 
@@ -156,8 +202,7 @@ fn warn(session: &Session, paths: &[OsString]) {
 /// When there is no such program.
 pub fn diff(
     session: &Session,
-    compare: &CompareArgs,
-    filter: &FilterArgs,
+    (compare, filter, sources): (&CompareArgs, &FilterArgs, &SourceFilterArgs),
     json: bool,
     paths: &[OsString],
 ) -> Result<Stage> {
@@ -170,6 +215,7 @@ pub fn diff(
     }
     options.extend(compare.to_args());
     options.extend(filter.to_args());
+    options.extend(sources.to_args());
     stage.push(options, paths);
     Ok(stage)
 }

@@ -34,7 +34,7 @@ pub struct Du {
     /// Print JSON, one object a line
     #[arg(long)]
     pub json: bool,
-    /// Of directories and snapshots, only those of DIR
+    /// Of directories and snapshots, only those of DIR [default: all]
     #[arg(short, long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
 }

@@ -20,7 +20,7 @@ pub struct Import {
     /// The directory that the snapshot shall belong to; it need not exist [default: the path of FILE itself]
     #[arg(short, long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// Tag the snapshot
+    /// Tag the snapshot [default: no tag]
     #[arg(short, long, value_name = "TAG")]
     pub tag: Option<String>,
     /// Begin although the repository's disk seems to have no room for what is in FILE

@@ -37,7 +37,7 @@ pub struct Log {
     /// back, so work that is done after it is a branch of its own.
     #[arg(long, conflicts_with = "json")]
     pub graph: bool,
-    /// Only the newest N
+    /// Only the newest N [default: all]
     #[arg(short = 'n', long = "max-count", value_name = "N")]
     pub count: Option<usize>,
     /// The directory

@@ -10,11 +10,12 @@ use crate::model::{Error, ErrorKind, RelPath, Result, SnapshotId};
 use crate::porcelain::history::open;
 use crate::porcelain::session::Session;
 use crate::repo::Repo;
+use crate::repo::resolve::directory_in;
 
 /// The snapshot that a command is about.
 #[derive(Args, Clone, Debug)]
 pub struct Named {
-    /// The directory that @, @{N} and tags belong to
+    /// The directory that @, @{N} and tags belong to [default: any, for a tag that only one has]
     #[arg(short, long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
     /// The snapshot: an id or its beginning, a tag, DIR@{N}, DIR@{TIME}, any of them with ~N
@@ -23,6 +24,13 @@ pub struct Named {
 }
 
 impl Named {
+    /// The directory that it names, there or gone.
+    pub fn directory(&self) -> Option<PathBuf> {
+        let past = directory_in(self.snapshot.as_bytes()).filter(|dir| !dir.is_empty());
+        let past = past.map(|dir| PathBuf::from(OsStr::from_bytes(dir)));
+        self.dir.clone().or(past)
+    }
+
     /// Opens the repository and finds the snapshot.
     ///
     /// # Errors

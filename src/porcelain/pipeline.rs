@@ -1,6 +1,7 @@
 //! Pipelines: plumbing programs joined by the system's pipes, as a shell would join them.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -52,18 +53,23 @@ pub enum Output<'a> {
 }
 
 /// Stages, first to last.
-#[derive(Clone, Debug)]
+#[derive(Debug, Default)]
 pub struct Pipeline {
     /// At least one.
     pub stages: Vec<Stage>,
     /// Variables that every stage gets.
     pub variables: Vec<(&'static str, OsString)>,
+    /// What the first stage reads; `None`: what we read.
+    pub input: Option<File>,
 }
 
 impl Pipeline {
     /// As a shell reads it.
     pub fn shown(&self) -> String {
-        let stages: Vec<_> = self.stages.iter().map(Stage::shown).collect();
+        let mut stages: Vec<_> = self.stages.iter().map(Stage::shown).collect();
+        if let (Some(first), true) = (stages.first_mut(), self.input.is_some()) {
+            first.push_str(" <\"$plan\"");
+        }
         stages.join(" | ")
     }
 
@@ -73,7 +79,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// A stage that cannot be started, or whatever `output` fails with; the stages have ended by then.
-    pub fn run(&self, output: Output<'_>) -> Result<Finish> {
+    pub fn run(mut self, output: Output<'_>) -> Result<Finish> {
         let relay = Relay::new()?;
         let mut running = Running::default();
         let started = self.start(matches!(output, Output::Read(_)), &relay, &mut running);
@@ -92,12 +98,12 @@ impl Pipeline {
     }
 
     fn start(
-        &self,
+        &mut self,
         piped: bool,
         relay: &Relay,
         running: &mut Running,
     ) -> Result<Option<ChildStdout>> {
-        let mut input = None;
+        let mut input = self.input.take().map(Stdio::from);
         for (at, stage) in self.stages.iter().enumerate() {
             let last = at + 1 == self.stages.len();
             let mut command = Command::new(&stage.program);
@@ -108,7 +114,7 @@ impl Pipeline {
                 command.env(progress::VARIABLE, progress::of_stages().word());
             }
             if let Some(input) = input.take() {
-                command.stdin(Stdio::from(input));
+                command.stdin(input);
             }
             if piped || !last {
                 command.stdout(Stdio::piped());
@@ -123,10 +129,14 @@ impl Pipeline {
                 .spawn()
                 .map_err(|e| Error::io("cannot run", stage.program.as_os_str().as_bytes(), e))?;
             relay.add(child.id());
-            input = child.stdout.take();
+            let stdout = child.stdout.take();
             running.add(&stage.name, child, listener);
+            match last {
+                true => return Ok(stdout),
+                false => input = stdout.map(Stdio::from),
+            }
         }
-        Ok(input)
+        Ok(None)
     }
 }
 
@@ -244,6 +254,7 @@ mod tests {
         Pipeline {
             stages: scripts.iter().map(stage).collect(),
             variables: vec![("WORD", "here".into())],
+            input: None,
         }
     }
 

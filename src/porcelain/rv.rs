@@ -1,16 +1,21 @@
 //! `fsync rv`: takes back.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::ask::HANDFUL;
+use crate::cli::trust::location;
 use crate::model::{Error, ErrorKind, Result};
-use crate::porcelain::aftermath;
 use crate::porcelain::cp::ask_by_itself;
-use crate::porcelain::pipeline::Output;
+use crate::porcelain::pipeline::{Output, Stage};
 use crate::porcelain::session::Session;
 use crate::porcelain::summary::Summary;
+use crate::porcelain::verdict::Finish;
+use crate::porcelain::{aftermath, hook, prune};
+use crate::repo::{Info, Repo};
 
 /// Arguments of `fsync rv`.
 #[derive(Args, Debug)]
@@ -24,7 +29,7 @@ pub struct Rv {
     /// Take back the last rv instead
     #[arg(long, conflicts_with = "to")]
     pub redo: bool,
-    /// Write the state into NEWDIR, and leave the directory as it is
+    /// Write the state into NEWDIR, and leave the directory as it is [default: the directory is changed]
     #[arg(long, value_name = "NEWDIR")]
     pub to: Option<PathBuf>,
     /// Print the plan and change nothing
@@ -59,38 +64,97 @@ impl Rv {
                 "rv: say what to take back: -d DIR, -t TAG or both",
             ));
         }
-        let changes = self.to.is_none() && !self.dry_run;
+        if self.to.is_some() || self.dry_run {
+            let stage = self.stage(session, self.options())?;
+            return session.run_one(stage);
+        }
+        let Some(dir) = self
+            .dir
+            .clone()
+            .map_or_else(|| self.tagged(session), |d| Ok(Some(d)))?
+        else {
+            let stage = self.stage(session, self.changing(HANDFUL))?;
+            return Ok(self.run_stage(session, stage)?.code());
+        };
+        let its = session.of(&dir)?;
+        let settings = its.settings()?;
+        let with = (session, settings);
+        let work = |_| {
+            let stage = self.stage(session, self.changing(settings.ask()))?;
+            let finish = self.run_stage(session, stage)?;
+            Ok(hook::worked(with, &finish, &dir))
+        };
+        let planner = self.planner(session)?;
+        let worked = hook::around(with, ("rv", &dir), planner, work)?;
+        Ok(prune::after(with, &worked, &dir))
+    }
+
+    /// Runs the stage that changes the directory, and says how to take it back.
+    fn run_stage(&self, session: &Session, stage: Stage) -> Result<Finish> {
         let way = match self.redo || !self.paths.is_empty() {
             true => "",
             false => " --redo",
         };
-        let mut stage = session.stage("fsync-revert")?;
-        stage.args.extend(self.options());
-        if changes {
-            stage.args.push("--json".into());
+        let mut summary = Summary::new(session, None);
+        let mut read = |stdout| summary.read(stdout);
+        let finish = session.run(vec![stage], Output::Read(&mut read))?;
+        let named = self.dir.as_deref();
+        let state = named.and_then(|dir| aftermath::after(session, &finish, dir));
+        finish.report(session.talk, state.as_deref());
+        if state.is_none() {
+            summary.print_way_back(named, way)?;
         }
-        let named = self.dir.clone().filter(|_| changes);
-        if let Some(directory) = self.dir {
+        Ok(finish)
+    }
+
+    /// The options of the stage that changes the directory.
+    fn changing(&self, handful: u64) -> Vec<OsString> {
+        let mut options = self.options();
+        let ask = ask_by_itself(self.yes, handful);
+        options.extend(ask.map(|most| OsString::from(format!("--ask={most}"))));
+        options.push("--json".into());
+        options
+    }
+
+    fn stage(&self, session: &Session, options: Vec<OsString>) -> Result<Stage> {
+        let mut stage = session.stage("fsync-revert")?;
+        stage.args.extend(options);
+        if let Some(directory) = &self.dir {
             stage.args.push(guarded(directory.into()));
         }
         if !self.paths.is_empty() {
             stage.args.push("--".into());
-            stage.args.extend(self.paths);
+            stage.args.extend(self.paths.iter().cloned());
         }
-        if !changes {
-            return session.run_one(stage);
+        Ok(stage)
+    }
+
+    /// The stage that prints the plan, and nothing that will be said again.
+    fn planner(&self, session: &Session) -> Result<Stage> {
+        let mut options = vec!["--dry-run".into(), "--json".into()];
+        options.extend(self.options().into_iter().filter(|o| o != "--verify"));
+        let mut stage = self.stage(session, options)?;
+        let talk = |arg: &OsString| arg == "--quiet" || arg == "--verbose";
+        stage.args.retain(|arg| !talk(arg));
+        stage.args.insert(0, "--quiet".into());
+        Ok(stage)
+    }
+
+    /// The directory that the tag belongs to, if there are settings that could say something of it. What is wrong with the
+    /// tag `fsync-revert` says.
+    fn tagged(&self, session: &Session) -> Result<Option<PathBuf>> {
+        let Some(tag) = self.tag.as_ref().filter(|_| self.dir.is_none()) else {
+            return Ok(None);
+        };
+        if session.config()?.is_empty() {
+            return Ok(None);
         }
-        let mut summary = Summary::new(session, None);
-        let mut read = |stdout| summary.read(stdout);
-        let finish = session.run(vec![stage], Output::Read(&mut read))?;
-        let state = named
-            .as_ref()
-            .and_then(|dir| aftermath::after(session, &finish, dir));
-        finish.report(session.talk, state.as_deref());
-        if state.is_none() {
-            summary.print_way_back(named.as_deref(), way)?;
-        }
-        Ok(finish.code())
+        let find = || {
+            let repo = Repo::open(location(&session.repository()?))?;
+            repo.snapshot(repo.resolve(tag.as_bytes(), None)?)
+        };
+        let directory = |info: Info| PathBuf::from(OsStr::from_bytes(&info.directory.0));
+        Ok(find().ok().map(directory))
     }
 
     fn options(&self) -> Vec<OsString> {
@@ -114,17 +178,12 @@ impl Rv {
             ("--allow-low-space", self.allow_low_space),
         ];
         options.extend(flags.iter().filter(|f| f.1).map(|f| OsString::from(f.0)));
-        if self.to.is_none() && !self.dry_run {
-            let ask = ask_by_itself(self.yes);
-            options.extend(ask.map(|most| OsString::from(format!("--ask={most}"))));
-        }
         options
     }
 }
 
 /// Of `fsync-revert`, `--` begins the paths, so a directory that begins with a dash is said otherwise.
 fn guarded(directory: OsString) -> OsString {
-    use std::os::unix::ffi::OsStrExt;
     match directory.as_bytes().starts_with(b"-") {
         true => {
             let mut path = OsString::from("./");

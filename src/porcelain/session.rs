@@ -1,23 +1,34 @@
 //! What every command needs: the global options, made ready.
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::process::ChildStdout;
 
+use crate::cli::config::{self, Config};
+use crate::cli::option::usual_repository;
 use crate::cli::{Talk, progress};
 use crate::model::{Error, Result};
+use crate::ops::guard;
 use crate::porcelain::arguments::Global;
 use crate::porcelain::pipeline::{Output, Pipeline, Stage};
 use crate::porcelain::program::{self, Search};
+use crate::porcelain::setting::Settings;
 use crate::porcelain::verdict::Finish;
 use crate::porcelain::{NAME, shell};
 
 /// A run of the porcelain, in its directory and with its paths made absolute.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Session {
     global: Global,
     search: Search,
     /// The porcelain's voice.
     pub talk: Talk,
+    /// Whose settings hold, a real path.
+    directory: Option<PathBuf>,
+    /// Read when it is needed, so that what needs none works whatever it says.
+    config: OnceCell<Config>,
 }
 
 impl Session {
@@ -33,6 +44,8 @@ impl Session {
             search: Search::new(global.exec_path.as_deref()),
             talk: global.common.talk(NAME),
             global,
+            directory: None,
+            config: OnceCell::new(),
         })
     }
 
@@ -44,9 +57,70 @@ impl Session {
     /// Where the repository is.
     ///
     /// # Errors
-    /// When nothing says so, not even a home directory.
+    /// When nothing says so, not even a home directory, or the settings cannot be read.
     pub fn repository(&self) -> Result<PathBuf> {
-        self.global.common.repository()
+        if let Some(dir) = self.global.common.named_repository() {
+            return Ok(dir);
+        }
+        match self.config()?.repository(self.directory.as_deref())? {
+            Some((dir, _)) => Ok(dir),
+            None => usual_repository(),
+        }
+    }
+
+    /// The same for a command that is about `directory`, whose settings hold.
+    ///
+    /// # Errors
+    /// When the current directory is unknown.
+    pub fn of(&self, directory: &Path) -> Result<Session> {
+        Ok(Session {
+            directory: Some(guard::absolute(directory)?),
+            ..self.clone()
+        })
+    }
+
+    /// The file of settings, as it was when it was first asked for.
+    ///
+    /// # Errors
+    /// As [`config::load`].
+    pub fn config(&self) -> Result<&Config> {
+        if let Some(config) = self.config.get() {
+            return Ok(config);
+        }
+        let config = match self.global.no_config {
+            true => Config::default(),
+            false => config::load()?,
+        };
+        Ok(self.config.get_or_init(|| config))
+    }
+
+    /// What the settings say for the directory that the command is about.
+    ///
+    /// # Errors
+    /// As [`Self::config`].
+    pub fn settings(&self) -> Result<Settings<'_>> {
+        Ok(Settings::new(self.config()?, self.directory.as_deref()))
+    }
+
+    /// The directory that the command is about, a real path.
+    pub fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
+    }
+
+    /// The options that every command takes.
+    pub fn global(&self) -> &Global {
+        &self.global
+    }
+
+    /// The repository that programs must be told of: what they read themselves says nothing of it.
+    fn told_repository(&self) -> Result<Option<PathBuf>> {
+        let common = &self.global.common;
+        if common.repo.is_some() || common.named_repository().is_some() || self.directory.is_none()
+        {
+            return Ok(common.repo.clone());
+        }
+        let set = self.config()?.repository(self.directory.as_deref())?;
+        Ok(set.filter(|(_, own)| *own).map(|(path, _)| path))
     }
 
     /// A stage that runs one of fsync's programs with the options that every one takes.
@@ -56,9 +130,9 @@ impl Session {
     pub fn stage(&self, name: &str) -> Result<Stage> {
         let common = &self.global.common;
         let mut args = Vec::new();
-        if let Some(repo) = &common.repo {
+        if let Some(repo) = self.told_repository()? {
             args.push("--repo".into());
-            args.push(repo.clone().into());
+            args.push(repo.into());
         }
         if common.quiet {
             args.push("--quiet".into());
@@ -78,9 +152,14 @@ impl Session {
         let variable = |name, value: &Option<PathBuf>| Some((name, value.clone()?.into()));
         let exec_path = variable(program::VARIABLE, &self.global.exec_path);
         let repo = variable("FSYNC_REPO", &self.global.common.repo);
+        let none = self
+            .global
+            .no_config
+            .then(|| (config::VARIABLE, OsString::new()));
         let shown = self.global.common.progress;
         let shown = shown.map(|wanted| (progress::VARIABLE, wanted.word().into()));
-        exec_path.into_iter().chain(repo).chain(shown).collect()
+        let all = exec_path.into_iter().chain(repo).chain(none);
+        all.chain(shown).collect()
     }
 
     /// Prints what is about to run, if `--trace` asks for it.
@@ -88,10 +167,13 @@ impl Session {
         if !self.global.trace {
             return;
         }
-        let line = match &self.global.common.directory {
-            Some(dir) => format!("cd {} && {pipeline}\n", shell::word(dir.as_os_str())),
-            None => format!("{pipeline}\n"),
-        };
+        let mut line = format!("{pipeline}\n");
+        if self.global.no_config {
+            line.insert_str(0, &format!("export {}= && ", config::VARIABLE));
+        }
+        if let Some(dir) = &self.global.common.directory {
+            line.insert_str(0, &format!("cd {} && ", shell::word(dir.as_os_str())));
+        }
         self.talk.pass_on(line.as_bytes());
     }
 
@@ -100,12 +182,45 @@ impl Session {
     /// # Errors
     /// As [`Pipeline::run`].
     pub fn run(&self, stages: Vec<Stage>, output: Output<'_>) -> Result<Finish> {
+        self.run_on(None, stages, output)
+    }
+
+    /// The same where the first stage reads `input`, a plan.
+    ///
+    /// # Errors
+    /// As [`Pipeline::run`].
+    pub fn run_on(
+        &self,
+        input: Option<File>,
+        stages: Vec<Stage>,
+        output: Output<'_>,
+    ) -> Result<Finish> {
         let pipeline = Pipeline {
             stages,
             variables: self.variables(),
+            input,
         };
         self.trace(&pipeline.shown());
         pipeline.run(output)
+    }
+
+    /// Runs the one stage whose output is a plan that `read` keeps.
+    ///
+    /// # Errors
+    /// As [`Pipeline::run`].
+    pub fn plan(
+        &self,
+        stage: Stage,
+        read: &mut dyn FnMut(ChildStdout) -> Result<()>,
+    ) -> Result<Finish> {
+        let shown = format!("plan=$(mktemp) && {} >\"$plan\"", stage.shown());
+        self.trace(&shown);
+        let pipeline = Pipeline {
+            stages: vec![stage],
+            variables: self.variables(),
+            input: None,
+        };
+        pipeline.run(Output::Read(read))
     }
 
     /// Runs one stage whose output is the command's; its exit code.
@@ -125,6 +240,9 @@ impl Session {
     /// When the current directory is unknown.
     pub fn advice(&self, dir: &Path) -> Result<(String, PathBuf)> {
         let mut words = vec![OsString::from(NAME)];
+        if self.global.no_config {
+            words.push("--no-config".into());
+        }
         if let Some(repo) = &self.global.common.repo {
             words.push("--repo".into());
             words.push(repo.into());

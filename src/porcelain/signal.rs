@@ -97,6 +97,12 @@ impl Relay {
         state.pids.push(pid);
     }
 
+    /// The name of the signal that has come, if one has.
+    pub fn come(&self) -> Option<&'static str> {
+        let come = self.state().come?;
+        signal_name(come.as_raw())
+    }
+
     /// A process that is about to be waited for has ended, so its number may soon be another's.
     pub fn remove(&self, process: u32) {
         self.state()

@@ -11,6 +11,7 @@ use crate::model::{Error, Result, Status as Letter};
 use crate::porcelain::cp::diff;
 use crate::porcelain::pipeline::Output;
 use crate::porcelain::session::Session;
+use crate::porcelain::setting::UnsetArgs;
 use crate::porcelain::summary::Tally;
 use crate::porcelain::sync::paths;
 use crate::protocol::Writer;
@@ -21,6 +22,9 @@ pub struct Status {
     /// What counts as a difference.
     #[command(flatten)]
     pub compare: CompareArgs,
+    /// Which settings do not hold.
+    #[command(flatten)]
+    pub unset: UnsetArgs,
     /// What is left out.
     #[command(flatten)]
     pub filter: FilterArgs,
@@ -35,8 +39,11 @@ impl Status {
     /// # Errors
     /// As `sync`, or when standard output cannot be written.
     pub fn run(self, session: &Session) -> Result<u8> {
-        let paths = paths(&self.dir)?;
-        let stage = diff(session, &self.compare, &self.filter, false, &paths)?;
+        let (paths, filters) = paths(&self.dir)?;
+        let settings = session.settings()?;
+        let compare = settings.compare(&self.compare, &self.unset);
+        let filter = settings.filter(&self.filter);
+        let stage = diff(session, (&compare, &filter, &filters), false, &paths)?;
         let mut tally = Tally::default();
         let mut read = |stdout| copy_lines(stdout, &mut tally);
         let finish = session.run(vec![stage], Output::Read(&mut read))?;

@@ -1,11 +1,11 @@
 //! `fsync sync`: as `fsync cp`, from the sources in the directory's SYNC file.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::cli::source::{Numbered, SourceFilterArgs};
 use crate::model::Result;
 use crate::ops;
 use crate::ops::guard;
@@ -29,17 +29,32 @@ impl Sync {
     /// # Errors
     /// No SYNC file, one that is malformed, or as `cp`.
     pub fn run(self, session: &Session) -> Result<u8> {
-        self.how.run(session, &paths(&self.dir)?)
+        let (paths, filters) = paths(&self.dir)?;
+        self.how.run(session, ("sync", &paths, &filters))
     }
 }
 
-/// The sources that `directory`'s SYNC file names, and then itself.
+/// The sources that `directory`'s SYNC file names, and then itself; and the filters of the sources.
 ///
 /// # Errors
 /// As [`ops::sync::read`]; [`crate::model::ErrorKind::Refused`] when a source overlaps the directory.
-pub fn paths(directory: &Path) -> Result<Vec<OsString>> {
+pub fn paths(directory: &Path) -> Result<(Vec<OsString>, SourceFilterArgs)> {
     let sources = ops::sync::read(directory)?;
-    let mut paths: Vec<_> = sources.into_iter().map(OsString::from_vec).collect();
+    let mut filters = SourceFilterArgs::default();
+    for (at, source) in sources.iter().enumerate() {
+        let numbered = |pattern: &String| Numbered {
+            source: at + 1,
+            pattern: pattern.clone(),
+        };
+        let excludes = source.exclude.iter().map(numbered);
+        filters.source_exclude.extend(excludes);
+        let includes = source.include.iter().map(numbered);
+        filters.source_include.extend(includes);
+    }
+    let mut paths: Vec<_> = sources
+        .into_iter()
+        .map(|s| s.path.into_os_string())
+        .collect();
     // Before anything is looked at: somebody may have written the root of all into it.
     if let Ok(real) = directory.canonicalize() {
         let there = paths
@@ -50,5 +65,5 @@ pub fn paths(directory: &Path) -> Result<Vec<OsString>> {
         guard::roots(&there, &real, None)?;
     }
     paths.push(directory.into());
-    Ok(paths)
+    Ok((paths, filters))
 }

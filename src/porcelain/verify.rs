@@ -27,14 +27,14 @@ const NAMED: usize = 3;
 /// Arguments of `fsync verify`.
 #[derive(Args, Debug)]
 pub struct Verify {
-    /// Read contents too, and compare them with their digests: all of them, or N% of the bytes, another part each time
+    /// Read contents too, and compare them with their digests: all of them, or N% of the bytes, another part each time [default: none are read; without N all]
     #[arg(long, value_name = "N%|all", num_args = 0..=1, default_missing_value = "all", value_parser = percent)]
     pub read_data: Option<u8>,
     /// Mend what can be mended: damaged archives are moved to damaged/ in the repository, and what they held is saved from
     /// them, from other archives and from the recorded directories
     #[arg(long)]
     pub repair: bool,
-    /// Restore the newest snapshot of each directory into scratch space, or N snapshots by chance; compare, and remove it again
+    /// Restore the newest snapshot of each directory into scratch space, or N snapshots by chance; compare, and remove it again [default: nothing is restored]
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "0")]
     pub restore: Option<usize>,
     /// Where to restore to [default: the directory for temporary files]

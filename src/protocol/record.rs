@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::name;
 use crate::model::quote::escape_json;
 use crate::model::{
-    Change, Counts, Inode, Kind, Outcome, Problem, RelPath, Rule, Skip, SnapshotId, State, Status,
-    Time, Why,
+    Change, Counts, Inode, Kind, Outcome, Problem, RelPath, Rule, Skip, SnapshotId, SourceRule,
+    State, Status, Time, Why,
 };
 use crate::repo::text::{Text, split as fields};
 
@@ -99,6 +99,9 @@ pub struct Options {
     /// The filter's rules.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
+    /// The rules of single sources.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub source_rules: Vec<SourceRule>,
 }
 
 fn is_false(value: &bool) -> bool {

@@ -90,7 +90,7 @@ fn own(path: &Path) -> Option<String> {
 }
 
 /// What is wrong with a folder that holds it.
-fn shared(path: &Path) -> Option<String> {
+pub fn shared(path: &Path) -> Option<String> {
     let mode = fs::metadata(path).ok()?.mode();
     let open = mode & EVERYBODY != 0 && mode & STICKY == 0;
     open.then(|| {
@@ -99,7 +99,8 @@ fn shared(path: &Path) -> Option<String> {
     })
 }
 
-fn above(path: &Path) -> Option<String> {
+/// What is wrong with the folders above a real path.
+pub fn above(path: &Path) -> Option<String> {
     path.ancestors().skip(1).find_map(shared)
 }
 

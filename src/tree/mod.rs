@@ -10,6 +10,7 @@ pub mod cursor;
 pub mod local;
 pub mod overlay;
 pub mod room;
+pub mod sieve;
 pub mod system;
 
 use crate::model::{Entry, Medium, NodeId, Problem, RelPath, Result, Skip, Xattrs};

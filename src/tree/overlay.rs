@@ -101,7 +101,10 @@ impl OverlayDir {
         let mut all = Listing::default();
         for (at, dir) in &self.dirs {
             let mut listing = look(dir.as_ref())?;
-            all.skips.append(&mut listing.skips);
+            all.skips.extend(listing.skips.drain(..).map(|skip| Skip {
+                source: skip.source.map(|_| *at),
+                ..skip
+            }));
             all.problems
                 .extend(listing.problems.drain(..).map(|p| Problem {
                     message: format!("{} (source {})", p.message, at + 1),

@@ -238,7 +238,7 @@ fn the_examples_of_records_are_records() {
         }
         seen.insert(name);
     }
-    let all = "change cost end entry error finding header history pruned result skip snapshot tag verdict version";
+    let all = "change cost end entry error finding header history progress pruned result skip snapshot tag verdict version";
     let seen: Vec<_> = seen.iter().map(String::as_str).collect();
     assert_eq!(seen.join(" "), all);
 }

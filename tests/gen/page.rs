@@ -212,6 +212,16 @@ fn environment(page: &mut String) {
     );
     item(
         page,
+        "FSYNC_CONFIG",
+        "The file of settings; empty: there is none. See fsync-config(5).",
+    );
+    item(
+        page,
+        "XDG_CONFIG_HOME",
+        "Where the folder \"fsync\" with the file of settings is otherwise; ~/.config when it is not set.",
+    );
+    item(
+        page,
         "XDG_DATA_HOME",
         "Where the repository \"fsync\" is otherwise; ~/.local/share when it is not set.",
     );
@@ -232,12 +242,17 @@ fn files(page: &mut String) {
     item(
         page,
         ".fsync-sync",
-        "SYNC: at the root of a directory, the sources of \"fsync sync\", one absolute path a line.",
+        "SYNC: at the root of a directory, the sources of \"fsync sync\", one absolute path a line; see fsync-config(5).",
     );
     item(
         page,
         ".fsync-tmp-*",
         "Files that are being written. They are part of no tree.",
+    );
+    item(
+        page,
+        "~/.config/fsync/config.toml",
+        "Settings; see fsync-config(5).",
     );
     item(
         page,
@@ -260,7 +275,7 @@ fn see_also(page: &mut String, text: &Text) {
     let all: Vec<_> = text
         .see
         .iter()
-        .chain(&["fsync-records(5)", "fsync-repository(5)"])
+        .chain(&["fsync-config(5)", "fsync-records(5)", "fsync-repository(5)"])
         .map(|name| roff(name))
         .collect();
     page.push_str(".SH \"SEE ALSO\"\n");

@@ -48,6 +48,7 @@ pub fn of(page: &str) -> Text {
         "fsync-repo" => REPO,
         "fsync-prune" => PRUNE,
         "fsync-forget" => FORGET,
+        "fsync-config" => CONFIG,
         "fsync-diff" => DIFF,
         "fsync-apply" => APPLY,
         "fsync-snap" => SNAP,
@@ -172,7 +173,10 @@ const RV: Text = Text {
 };
 
 const SYNC: Text = Text {
-    more: &[],
+    more: &[
+        "Behind the line of a source, lines --exclude=PATTERN and --include=PATTERN say what that source alone does not \
+         supply. They only narrow: what a filter matches at DIR is never deleted. fsync-config(5) describes the file.",
+    ],
     examples: &[(
         "Say once what a directory is made of, then keep it so:",
         "fsync mksync config defaults mine\nfsync sync config",
@@ -187,12 +191,20 @@ const SYNC: Text = Text {
 
 const MKSYNC: Text = Text {
     more: &[
-        "In the file, empty lines and lines that begin with # mean nothing; anything but them and absolute paths is reserved.",
+        "In the file, empty lines and lines that begin with # mean nothing. The line of a source may be followed by its \
+         filters, lines --exclude=PATTERN and --include=PATTERN; --source-exclude and --source-include write them. With \
+         --force, sources that are named again keep theirs. Anything else is reserved; fsync-config(5) describes the file.",
     ],
-    examples: &[(
-        "Two sources, of which mine wins:",
-        "fsync mksync config defaults mine",
-    )],
+    examples: &[
+        (
+            "Two sources, of which mine wins:",
+            "fsync mksync config defaults mine",
+        ),
+        (
+            "The same, without the backup files of the first one:",
+            "fsync mksync config defaults mine --source-exclude '1:*.bak'",
+        ),
+    ],
     see: &["fsync(1)", "fsync-sync(1)", "fsync-status(1)"],
 };
 
@@ -427,7 +439,11 @@ const DIFF: Text = Text {
 };
 
 const APPLY: Text = Text {
-    more: &["A plan is not trusted: whatever it says, nothing outside its destination is written."],
+    more: &[
+        "A plan is not trusted: whatever it says, nothing outside its destination is written.",
+        "Lines do not say which filters of single sources they were made with, so --source-exclude and --source-include are given \
+         again with them; records say from which source each change is, and need neither.",
+    ],
     examples: &[
         (
             "With a snapshot of the state before:",
@@ -513,6 +529,28 @@ const PRUNE: Text = Text {
         "fsync-verify(1)",
         "fsync-repository(5)",
     ],
+};
+
+const CONFIG: Text = Text {
+    more: &[
+        "A value is checked before it is written, and the file is written whole or stays as it was, with mode 0600; comments in it \
+         stay. A file that is wrong already is not changed; --edit mends it.",
+    ],
+    examples: &[
+        (
+            "Keep ten snapshots of each directory, and one a day for a month of one of them:",
+            "fsync config keep.last 10\nfsync config -d site keep.daily 30",
+        ),
+        (
+            "Leave things out everywhere:",
+            "fsync config exclude '*.o' /target/",
+        ),
+        (
+            "See what holds for a directory, and what was set:",
+            "fsync config --show site\nfsync config --show site | awk -F '\\t' '$3 != \"default\"'",
+        ),
+    ],
+    see: &["fsync(1)", "fsync-cp(1)", "fsync-prune(1)"],
 };
 
 const FORGET: Text = Text {

@@ -8,3 +8,4 @@ mod stage;
 #[allow(dead_code, unused_imports)]
 #[path = "../suite/support/mod.rs"]
 mod support;
+mod walk;

@@ -250,7 +250,7 @@ fn man_finds_every_page() {
         let found = s
             .cmd("man")
             .env("MANPATH", &man)
-            .args(["-w", &name])
+            .args(["-w", &section.to_string(), &name])
             .assert();
         let path = man.join(format!("man{section}/{name}.{section}"));
         assert_eq!(found.code(0).text(), path.to_str().unwrap());
