@@ -1,6 +1,7 @@
 //! `man/` and `completions/` are made from the programs' own arguments and checked in. These tests make them
 //! again and compare; `FSYNC_BLESS=1 cargo test --test gen` (or `make bless`) writes them instead.
 
+mod example;
 mod page;
 mod session;
 mod text;
@@ -276,4 +277,23 @@ fn every_option_that_takes_a_value_says_its_default() {
         look(&command, &name, &mut found);
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn the_examples_of_the_pages_are_run() {
+    if blessing() {
+        return;
+    }
+    for program in ["jq", "zip"] {
+        if Command::new(program).arg("--version").output().is_err() {
+            return eprintln!("{program} is not installed: the examples were not run");
+        }
+    }
+    let (mut ran, mut faults) = (0, Vec::new());
+    for (path, _) in pages() {
+        let name = path.trim_start_matches("man/").trim_end_matches(".1");
+        ran += example::run_all(name, &mut faults);
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert!(ran > 50, "only {ran} examples");
 }
