@@ -7,6 +7,7 @@ use std::vec::IntoIter;
 use clap::Args;
 
 use crate::cli::Talk;
+use crate::cli::table::{Column, Table};
 use crate::model::quote::quote_if_odd;
 use crate::model::{Entry, Exit, Kind, RelPath, Result, State};
 use crate::porcelain::history::json;
@@ -40,6 +41,22 @@ pub struct Ls {
     pub path: Option<OsString>,
 }
 
+/// Mode, owner and group, size, time, path, target.
+const COLUMNS: [Column; 6] = [
+    Column::Text,
+    Column::Text,
+    Column::Size,
+    Column::Time,
+    Column::Text,
+    Column::Text,
+];
+
+/// Where the lines go: in columns, where people look at long ones.
+struct Lines {
+    out: Writer<Stdout>,
+    table: Table,
+}
+
 /// A directory being listed.
 struct Level {
     path: RelPath,
@@ -59,7 +76,10 @@ impl Ls {
         };
         let (repo, id) = self.named.open(session)?;
         let tree = repo.tree(id)?;
-        let mut out = Writer::new(std::io::stdout());
+        let mut out = Lines {
+            out: Writer::new(std::io::stdout()),
+            table: Table::new(&COLUMNS),
+        };
         let mut cursor = Cursor::new(&tree);
         let exit = match cursor.place(&path)? {
             None => return Err(missing(&path, id)),
@@ -73,17 +93,12 @@ impl Ls {
                 Exit::Done
             }
         };
-        out.flush().map(|()| exit.code())
+        let Lines { mut out, table } = out;
+        table.end(&mut out).map(|()| exit.code())
     }
 
     /// Lists a directory. What cannot be read is said, and the rest goes on.
-    fn below(
-        &self,
-        path: RelPath,
-        dir: Box<dyn Dir>,
-        talk: Talk,
-        out: &mut Writer<Stdout>,
-    ) -> Result<Exit> {
+    fn below(&self, path: RelPath, dir: Box<dyn Dir>, talk: Talk, out: &mut Lines) -> Result<Exit> {
         let mut exit = Exit::Done;
         let rest = dir.list()?.entries.into_iter();
         let mut levels = vec![Level { path, dir, rest }];
@@ -117,7 +132,8 @@ impl Ls {
         Ok(exit)
     }
 
-    fn print(&self, path: &RelPath, entry: &Entry, out: &mut Writer<Stdout>) -> Result<()> {
+    fn print(&self, path: &RelPath, entry: &Entry, lines: &mut Lines) -> Result<()> {
+        let Lines { out, table } = lines;
         if self.json {
             return out.raw(&json(&EntryRecord::new(path, entry))?);
         }
@@ -140,7 +156,10 @@ impl Ls {
             line.extend(shown(target));
         }
         line.push(end);
-        out.raw(&line)
+        match self.long && !self.null {
+            true => table.line(out, &line),
+            false => out.raw(&line),
+        }
     }
 }
 

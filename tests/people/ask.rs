@@ -153,3 +153,23 @@ fn hostile_names_do_not_reach_the_terminal() {
     );
     s.run("fsync-diff src dst").code(0).nothing();
 }
+
+#[test]
+fn settings_say_how_many_are_a_handful() {
+    let s = Sandbox::new();
+    trees(&s, 4);
+    s.run("fsync config -d dst ask 3").code(0);
+    let line = "fsync cp --delete --max-delete 100% src dst";
+    let seen = s.terminal(100, line, &[("4 entries will be deleted", "n\n")]);
+    assert_eq!(seen.code, 4, "{}", seen.raw);
+    s.run("fsync config -d dst ask 4").code(0);
+    let seen = s.terminal(100, line, &[]);
+    assert_eq!(seen.code, 0, "{}", seen.raw);
+    s.run("fsync config -d dst ask 0").code(0);
+    s.tree("dst").file("new", "x");
+    s.run("fsync -q rv -d dst").code(0);
+    let seen = s.terminal(100, line, &[(ASKED, "n\n")]);
+    assert_eq!(seen.code, 4, "{}", seen.raw);
+    let seen = s.terminal(100, "fsync --no-config rv -d dst --redo", &[]);
+    assert_eq!(seen.code, 0, "{}", seen.raw);
+}

@@ -204,6 +204,13 @@ fn lists_stand_in_columns_at_a_terminal() {
     );
     let seen = s.terminal(200, "fsync --color never th dst", &[]);
     assert!(seen.left.contains("  before  "), "{:?}", seen.left);
+    let seen = s.terminal(200, "fsync --color never ls -l dst@", &[]);
+    assert!(
+        seen.left.contains("  2.9 KiB  ") || seen.left.contains("  3 B  "),
+        "{:?}",
+        seen.left
+    );
+    assert!(!seen.left.contains('\t'), "{:?}", seen.left);
     // For programs all is as it was.
     let log = s.run("fsync log dst").code(0).text();
     assert!(log.starts_with("*\t20") && log.contains(&id), "{log:?}");
