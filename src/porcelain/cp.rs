@@ -1,7 +1,6 @@
 //! `fsync cp`, and the pipeline that it shares with `fsync sync`.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -12,12 +11,12 @@ use crate::cli::option::{CompareArgs, FilterArgs, GuardArgs};
 use crate::cli::source::SourceFilterArgs;
 use crate::model::Result;
 use crate::model::quote::quote;
-use crate::porcelain::hook::{self, Worked};
+use crate::porcelain::hook::{self, Given, Planner, Worked};
 use crate::porcelain::pipeline::{Output, Stage};
 use crate::porcelain::session::Session;
 use crate::porcelain::setting::UnsetArgs;
 use crate::porcelain::summary::Summary;
-use crate::porcelain::{aftermath, prune};
+use crate::porcelain::{aftermath, prune, review};
 
 /// Arguments of `fsync cp`.
 #[derive(Args, Debug)]
@@ -44,6 +43,11 @@ pub struct How {
     /// Print the plan and change nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+    /// Choose at the terminal what of the plan is done; fsync-review must be installed
+    ///
+    /// Nobody is asked about deletions then. Leaving without a choice is exit code 4, and nothing is changed.
+    #[arg(short, long, conflicts_with = "dry_run")]
+    pub interactive: bool,
     /// Do not record the state before: this run cannot be taken back
     #[arg(long, conflicts_with_all = ["tag", "allow_low_space"])]
     pub no_snapshot: bool,
@@ -102,7 +106,11 @@ impl How {
             return session.run_one(diff(false)?);
         }
         let destination = Path::new(paths.last().map_or(OsStr::new("."), OsString::as_os_str));
-        let work = |input: Option<File>| {
+        let planner = Planner {
+            review: review::stage(session, self.interactive)?,
+            stage: diff(true)?,
+        };
+        let work = |input: Option<Given>| {
             let stages = match input {
                 Some(_) => Vec::new(),
                 None => vec![diff(true)?],
@@ -110,7 +118,7 @@ impl How {
             self.work(session, (stages, input), destination)
         };
         let with = (session, settings);
-        let worked = hook::around(with, (command, destination), diff(true)?, work)?;
+        let worked = hook::around(with, (command, destination), planner, work)?;
         Ok(prune::after(with, &worked, destination))
     }
 
@@ -118,7 +126,7 @@ impl How {
     fn work(
         &self,
         session: &Session,
-        (mut stages, input): (Vec<Stage>, Option<File>),
+        (mut stages, input): (Vec<Stage>, Option<Given>),
         destination: &Path,
     ) -> Result<Worked> {
         match self.no_snapshot {
@@ -128,6 +136,7 @@ impl How {
         stages.push(self.apply(session)?);
         let mut summary = Summary::new(session, self.tag.as_deref());
         let mut read = |stdout| summary.read(stdout);
+        let input = input.map(|given| given.file);
         let finish = session.run_on(input, stages, Output::Read(&mut read))?;
         let state = match self.no_snapshot {
             false => aftermath::after(session, &finish, destination),
@@ -176,7 +185,9 @@ impl How {
         let mut guards = self.guards.clone();
         let most = session.settings()?.ask();
         guards.ask = match begins {
-            true => guards.ask.or_else(|| ask_by_itself(self.yes, most)),
+            true => guards
+                .ask
+                .or_else(|| ask_by_itself(self.yes || self.interactive, most)),
             false => None,
         };
         Ok(guards)

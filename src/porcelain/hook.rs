@@ -1,7 +1,8 @@
 //! Hooks: commands of the settings that run before and after a change, with the plan on standard input.
 //!
 //! A run with hooks is made in steps: the plan goes into a file that has no name, the first hook reads it, and only when
-//! that has succeeded the rest of the pipeline does. Hooks run in the folder that holds the directory, not in the
+//! that has succeeded the rest of the pipeline does. Where a person chooses what of the plan is done, that comes first: a
+//! hook sees what was chosen. Hooks run in the folder that holds the directory, not in the
 //! directory: what lies in a tree must not be what a command finds first.
 
 use std::ffi::OsString;
@@ -44,7 +45,25 @@ struct Hooks<'s> {
 struct Plan {
     file: File,
     changes: bool,
+    /// It is not all that was planned.
+    thinned: bool,
     code: u8,
+}
+
+/// The stages that make a plan.
+pub struct Planner {
+    /// The one that prints it.
+    pub stage: Stage,
+    /// The one in which a person chooses what of it is done.
+    pub review: Option<Stage>,
+}
+
+/// A plan that was made.
+pub struct Given {
+    /// It, from its beginning.
+    pub file: File,
+    /// A person took something out of it.
+    pub thinned: bool,
 }
 
 /// How work between hooks ended.
@@ -55,28 +74,36 @@ pub struct Worked {
     pub snapshot: Option<SnapshotId>,
 }
 
-/// Does `work` between the hooks that the settings name. `planner` is the stage that prints the plan; `work` is given the
-/// plan to read, or nothing where there are no hooks and no plan was made. A plan of nothing runs no hook.
+/// Does `work` between the hooks that the settings name. `planner` makes the plan; `work` is given the
+/// plan to read, or nothing where there are no hooks and nobody chooses, so that no plan was made. A plan of nothing runs no
+/// hook.
 ///
 /// # Errors
 /// [`ErrorKind::Refused`] when the hook before fails, and whatever ends `work`.
 pub fn around(
     (session, settings): (&Session, Settings<'_>),
     (command, directory): (&'static str, &Path),
-    planner: Stage,
-    work: impl FnOnce(Option<File>) -> Result<Worked>,
+    planner: Planner,
+    work: impl FnOnce(Option<Given>) -> Result<Worked>,
 ) -> Result<Worked> {
-    let hooks = Hooks {
+    let mut hooks = Hooks {
         session,
         command,
         directory: absolute(directory)?,
         before: settings.hook(Key::HooksBefore),
         after: settings.hook(Key::HooksAfter),
     };
-    if hooks.before.is_none() && hooks.after.is_none() || hooks.within_themselves() {
+    if (hooks.before.is_some() || hooks.after.is_some()) && hooks.within_themselves() {
+        (hooks.before, hooks.after) = (None, None);
+    }
+    if hooks.before.is_none() && hooks.after.is_none() && planner.review.is_none() {
         return work(None);
     }
-    let plan = match hooks.plan(planner)? {
+    let planned = match (hooks.plan(None, planner.stage)?, planner.review) {
+        (Ok(plan), Some(review)) if plan.changes => hooks.review(review, &plan)?,
+        (planned, _) => planned,
+    };
+    let plan = match planned {
         Ok(plan) => plan,
         Err(code) => {
             return Ok(Worked {
@@ -88,7 +115,9 @@ pub fn around(
     if plan.changes {
         hooks.run_before(&plan)?;
     }
-    let worked = plan.open().and_then(|file| work(Some(file)));
+    let thinned = plan.thinned;
+    let given = plan.open().map(|file| Given { file, thinned });
+    let worked = given.and_then(|given| work(Some(given)));
     let after = match plan.changes {
         true => hooks.run_after(&plan, &worked),
         false => Exit::Done.code(),
@@ -133,13 +162,25 @@ impl<'s> Hooks<'s> {
         within
     }
 
-    /// Lets `planner` write the plan; the exit code when it fails, which it has said itself.
-    fn plan(&self, planner: Stage) -> Result<Result<Plan, u8>> {
+    /// Lets a person choose; the exit code when they leave.
+    fn review(&self, review: Stage, planned: &Plan) -> Result<Result<Plan, u8>> {
+        let mut plan = match self.plan(Some(planned.open()?), review)? {
+            Ok(plan) => plan,
+            Err(code) => return Ok(Err(code)),
+        };
+        let count = |plan: &Plan| changes(plan.open()?, u64::MAX);
+        plan.thinned = count(&plan)? != count(planned)?;
+        plan.code = planned.code;
+        Ok(Ok(plan))
+    }
+
+    /// Lets a stage write the plan, or thin out the one that it reads; the exit code when it fails, which it has said itself.
+    fn plan(&self, input: Option<File>, stage: Stage) -> Result<Result<Plan, u8>> {
         let lost = |e: std::io::Error| Error::io("cannot keep the plan", self.name(), e);
         let mut file = tempfile::tempfile().map_err(lost)?;
         let mut copy =
             |mut from: ChildStdout| std::io::copy(&mut from, &mut file).map(drop).map_err(lost);
-        let finish = self.session.plan(planner, &mut copy)?;
+        let finish = self.session.plan(input, stage, &mut copy)?;
         if finish.culprit().is_some() {
             finish.report(self.session.talk, Some("nothing was changed"));
             return Ok(Err(finish.code()));
@@ -148,9 +189,10 @@ impl<'s> Hooks<'s> {
         let mut plan = Plan {
             file,
             changes: false,
+            thinned: false,
             code: finish.code(),
         };
-        plan.changes = has_change(plan.open()?)?;
+        plan.changes = changes(plan.open()?, 1)? > 0;
         Ok(Ok(plan))
     }
 
@@ -289,21 +331,24 @@ impl Plan {
     }
 }
 
-/// Whether a plan holds a change. One that cannot be understood has none: those who perform it say what is wrong.
-fn has_change(plan: impl Read) -> Result<bool> {
+/// How many changes a plan holds, up to `most`. One that cannot be understood has no more: those who perform it say what is
+/// wrong.
+fn changes(plan: impl Read, most: u64) -> Result<u64> {
+    let mut count = 0;
     let mut reader = match Input::open(plan) {
         Ok(Input::Records(reader)) => reader,
-        _ => return Ok(false),
+        _ => return Ok(count),
     };
-    loop {
+    while count < most {
         match reader.next_record() {
-            Ok(Some(Record::Change(_))) => return Ok(true),
+            Ok(Some(Record::Change(_))) => count += 1,
             Ok(Some(_)) => {}
-            Ok(None) => return Ok(false),
-            Err(e) if e.kind() == ErrorKind::BadInput => return Ok(false),
+            Ok(None) => break,
+            Err(e) if e.kind() == ErrorKind::BadInput => break,
             Err(e) => return Err(e),
         }
     }
+    Ok(count)
 }
 
 #[cfg(test)]
@@ -332,6 +377,7 @@ mod tests {
         let plan = Plan {
             file,
             changes: true,
+            thinned: false,
             code: 0,
         };
         for _ in 0..2 {

@@ -34,6 +34,7 @@ pub mod pipeline;
 pub mod program;
 pub mod prune;
 pub mod repo;
+pub mod review;
 pub mod rv;
 pub mod session;
 pub mod setting;

@@ -1,20 +1,26 @@
 //! `fsync rv`: takes back.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::ChildStdout;
 
 use clap::Args;
 
 use crate::cli::ask::HANDFUL;
+use crate::cli::guard::homes;
 use crate::cli::trust::location;
 use crate::model::{Error, ErrorKind, Result};
+use crate::ops::guard;
 use crate::porcelain::cp::ask_by_itself;
+use crate::porcelain::hook::{Given, Planner};
 use crate::porcelain::pipeline::{Output, Stage};
 use crate::porcelain::session::Session;
 use crate::porcelain::summary::Summary;
 use crate::porcelain::verdict::Finish;
-use crate::porcelain::{aftermath, hook, prune};
+use crate::porcelain::{aftermath, hook, prune, review};
 use crate::repo::{Info, Repo};
 
 /// Arguments of `fsync rv`.
@@ -35,6 +41,12 @@ pub struct Rv {
     /// Print the plan and change nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+    /// Choose at the terminal what of the plan is done; fsync-review must be installed
+    ///
+    /// Where all of it is chosen this is the same revert as without -i, and refused if the plan is another one by then. A
+    /// part of it is done as with PATHs: a new state, which "fsync rv -d DIR" takes back. Nobody is asked about deletions.
+    #[arg(short, long, conflicts_with_all = ["dry_run", "to", "verify"])]
+    pub interactive: bool,
     /// In the end, read everything back and compare it with the snapshot
     #[arg(long, conflicts_with = "dry_run")]
     pub verify: bool,
@@ -73,18 +85,35 @@ impl Rv {
             .clone()
             .map_or_else(|| self.tagged(session), |d| Ok(Some(d)))?
         else {
-            let stage = self.stage(session, self.changing(HANDFUL))?;
+            // Nothing is done without the choice: this says what is wrong with the tag.
+            let stage = match self.interactive {
+                true => return session.run_one(self.planner(session)?),
+                false => self.stage(session, self.changing(HANDFUL))?,
+            };
             return Ok(self.run_stage(session, stage)?.code());
         };
         let its = session.of(&dir)?;
         let settings = its.settings()?;
         let with = (session, settings);
-        let work = |_| {
-            let stage = self.stage(session, self.changing(settings.ask()))?;
-            let finish = self.run_stage(session, stage)?;
+        let review = review::stage(session, self.interactive)?;
+        if review.is_some() && !self.allow_root {
+            guard::home_at_all(&guard::absolute(&dir)?, &homes())?;
+        }
+        let work = |given: Option<Given>| {
+            let finish = match given {
+                Some(given) if given.thinned => self.run_part(session, given.file, &dir)?,
+                given => {
+                    if let Some(given) = given.filter(|_| self.interactive) {
+                        self.hold(session, given.file, &dir)?;
+                    }
+                    let stage = self.stage(session, self.changing(settings.ask()))?;
+                    self.run_stage(session, stage)?
+                }
+            };
             Ok(hook::worked(with, &finish, &dir))
         };
-        let planner = self.planner(session)?;
+        let stage = self.planner(session)?;
+        let planner = Planner { stage, review };
         let worked = hook::around(with, ("rv", &dir), planner, work)?;
         Ok(prune::after(with, &worked, &dir))
     }
@@ -107,10 +136,60 @@ impl Rv {
         Ok(finish)
     }
 
+    /// Performs what is left of the plan, whose source is the snapshot; as of any plan that was thinned out, what is no longer
+    /// as it says is refused alone, and the state before is recorded.
+    fn run_part(&self, session: &Session, plan: File, dir: &Path) -> Result<Finish> {
+        let mut snap = session.stage("fsync-snap")?;
+        let mut apply = session.stage("fsync-apply")?;
+        snap.args.push("--through".into());
+        if self.allow_low_space {
+            snap.args.push("--allow-low-space".into());
+        }
+        // What a revert needs nobody's leave for.
+        let free = ["--max-delete=100%", "--allow-empty-source", "--json"];
+        apply.args.push("--require-snapshot".into());
+        apply.args.extend(free.map(OsString::from));
+        if self.allow_root {
+            apply.args.push("--allow-root".into());
+        }
+        let mut summary = Summary::new(session, None);
+        let mut read = |stdout| summary.read(stdout);
+        let finish = session.run_on(Some(plan), vec![snap, apply], Output::Read(&mut read))?;
+        let state = aftermath::after(session, &finish, dir);
+        finish.report(session.talk, state.as_deref());
+        if state.is_none() {
+            summary.print(finish.culprit().is_none(), dir)?;
+        }
+        Ok(finish)
+    }
+
+    /// Refuses when a plan made now is not the one that was chosen whole.
+    fn hold(&self, session: &Session, mut chosen: File, dir: &Path) -> Result<()> {
+        let mut same = false;
+        let mut compare = |mut now: ChildStdout| {
+            let failed = |e| Error::refused("cannot read the plan", e);
+            let (mut old, mut new) = (Vec::new(), Vec::new());
+            chosen.read_to_end(&mut old).map_err(failed)?;
+            now.read_to_end(&mut new).map_err(failed)?;
+            same = old == new;
+            Ok(())
+        };
+        session.run(vec![self.planner(session)?], Output::Read(&mut compare))?;
+        match same {
+            true => Ok(()),
+            false => {
+                let message =
+                    "changed while the plan was looked at; nothing was changed, try again";
+                let name = dir.as_os_str().as_bytes();
+                Err(Error::at(ErrorKind::Refused, name, message))
+            }
+        }
+    }
+
     /// The options of the stage that changes the directory.
     fn changing(&self, handful: u64) -> Vec<OsString> {
         let mut options = self.options();
-        let ask = ask_by_itself(self.yes, handful);
+        let ask = ask_by_itself(self.yes || self.interactive, handful);
         options.extend(ask.map(|most| OsString::from(format!("--ask={most}"))));
         options.push("--json".into());
         options
@@ -146,7 +225,7 @@ impl Rv {
         let Some(tag) = self.tag.as_ref().filter(|_| self.dir.is_none()) else {
             return Ok(None);
         };
-        if session.config()?.is_empty() {
+        if session.config()?.is_empty() && !self.interactive {
             return Ok(None);
         }
         let find = || {

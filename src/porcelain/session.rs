@@ -204,21 +204,25 @@ impl Session {
         pipeline.run(output)
     }
 
-    /// Runs the one stage whose output is a plan that `read` keeps.
+    /// Runs the one stage whose output is a plan that `read` keeps; `input` is one that it thins out.
     ///
     /// # Errors
     /// As [`Pipeline::run`].
     pub fn plan(
         &self,
+        input: Option<File>,
         stage: Stage,
         read: &mut dyn FnMut(ChildStdout) -> Result<()>,
     ) -> Result<Finish> {
-        let shown = format!("plan=$(mktemp) && {} >\"$plan\"", stage.shown());
-        self.trace(&shown);
+        let line = stage.shown();
+        self.trace(&match input {
+            None => format!("plan=$(mktemp) && {line} >\"$plan\""),
+            Some(_) => format!("{line} <\"$plan\" >\"$plan+\" && mv \"$plan+\" \"$plan\""),
+        });
         let pipeline = Pipeline {
             stages: vec![stage],
             variables: self.variables(),
-            input: None,
+            input,
         };
         pipeline.run(Output::Read(read))
     }

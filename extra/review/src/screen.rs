@@ -1,0 +1,262 @@
+//! The terminal. It is taken as it is needed and given back whatever happens: at the end, on signals, while the program is
+//! stopped, and when it fails.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::fd::AsFd;
+use std::panic;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fsync::cli::colour;
+use fsync::cli::stop::heeded;
+use fsync::model::{Error, ErrorKind, Exit, Result};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::cursor::{Hide, Show};
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyModifiers};
+use ratatui::crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode, size,
+};
+use ratatui::crossterm::{queue, style};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Signal, getpgrp, getsid, kill_current_process_group};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::{emulate_default_handler, exit};
+
+use crate::desk::{Answer, Desk};
+use crate::view;
+
+/// How often it is looked whether something else than a key has come.
+const TICK: Duration = Duration::from_millis(100);
+/// For how long somebody who draws is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Whether the terminal is ours.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+/// Whether all of it must be drawn again.
+static AGAIN: AtomicBool = AtomicBool::new(false);
+/// Held by whoever draws.
+static DRAWING: Mutex<()> = Mutex::new(());
+
+/// The terminal while it is ours.
+pub struct Screen {
+    terminal: Terminal<CrosstermBackend<BufWriter<File>>>,
+    input: File,
+    colour: bool,
+}
+
+fn device() -> io::Result<File> {
+    File::options().read(true).write(true).open("/dev/tty")
+}
+
+/// Takes the terminal.
+fn take() -> io::Result<()> {
+    // What it was changed to while we were stopped is not what it is to be in the end.
+    enable_raw_mode()?;
+    TAKEN.store(true, Ordering::SeqCst);
+    let mut out = device()?;
+    queue!(out, EnterAlternateScreen, Hide)?;
+    out.flush()
+}
+
+/// Gives it back, if it is ours. Nobody is left to be told that it is gone.
+fn give_back() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    if let Ok(mut out) = device() {
+        let _ = queue!(out, style::ResetColor, LeaveAlternateScreen, Show);
+        let _ = out.flush();
+    }
+    let _ = disable_raw_mode();
+}
+
+/// Waits until nobody draws, but not for ever.
+fn quiet() -> Option<MutexGuard<'static, ()>> {
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        match DRAWING.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(guard)) => return Some(guard.into_inner()),
+            Err(TryLockError::WouldBlock) => thread::sleep(TICK / 10),
+        }
+    }
+    None
+}
+
+/// A fault of ours is seen on a terminal that is as it was.
+fn outlive_panics() {
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        give_back();
+        before(info);
+        exit(Exit::Failed.code().into());
+    }));
+}
+
+/// Heeds signals on a thread of its own, so that they are heeded whatever else goes on.
+fn heed() -> Result<()> {
+    let wanted = heeded(&[SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP]);
+    let wanted = wanted.into_iter().chain([SIGCONT]);
+    let mut signals =
+        Signals::new(wanted).map_err(|e| Error::refused("cannot handle signals", e))?;
+    let work = move || {
+        for signal in signals.forever() {
+            let mine = TAKEN.load(Ordering::SeqCst);
+            let guard = quiet();
+            match signal {
+                SIGCONT if mine => {
+                    // Whoever went on in between may have set it otherwise.
+                    let _ = disable_raw_mode();
+                    let _ = take();
+                    AGAIN.store(true, Ordering::SeqCst);
+                }
+                SIGCONT => {}
+                SIGTSTP => {
+                    give_back();
+                    let _ = emulate_default_handler(SIGTSTP);
+                    if mine {
+                        let _ = take();
+                        AGAIN.store(true, Ordering::SeqCst);
+                    }
+                }
+                signal => {
+                    give_back();
+                    let _ = emulate_default_handler(signal);
+                }
+            }
+            drop(guard);
+        }
+    };
+    let thread = thread::Builder::new().spawn(work);
+    thread
+        .map(drop)
+        .map_err(|e| Error::refused("cannot start a thread", e))
+}
+
+/// Stops the whole job, as the key does where the terminal sees it; not where nobody could let it go on.
+fn stop_job() {
+    if getsid(None).is_ok_and(|session| session != getpgrp()) {
+        let _ = kill_current_process_group(Signal::TSTP);
+    }
+}
+
+impl Screen {
+    /// Takes the terminal.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] when there is none, or none that can be drawn on.
+    pub fn open() -> Result<Self> {
+        let refused = |why: &str| {
+            let message = format!("{why}, so nobody can choose; nothing was passed on");
+            Error::new(ErrorKind::Refused, message)
+        };
+        let input = device().map_err(|_| refused("there is no terminal"))?;
+        if std::env::var_os("TERM").is_none_or(|t| t.is_empty() || t == "dumb") {
+            return Err(refused("the terminal (TERM) cannot move its cursor"));
+        }
+        let failed = |e: io::Error| Error::io("cannot use the terminal", "/dev/tty", e);
+        let colour = colour::wanted(&input);
+        style::force_color_output(colour);
+        let backend = CrosstermBackend::new(BufWriter::new(device().map_err(failed)?));
+        outlive_panics();
+        heed()?;
+        let made = take().and_then(|()| Terminal::new(backend));
+        let mut terminal = made.inspect_err(|_| give_back()).map_err(failed)?;
+        let cleared = terminal.clear();
+        cleared.inspect_err(|_| give_back()).map_err(failed)?;
+        Ok(Screen {
+            terminal,
+            input,
+            colour,
+        })
+    }
+
+    /// Whether it is to be coloured.
+    pub fn colour(&self) -> bool {
+        self.colour
+    }
+
+    /// Shows the desk, and hands it keys, until there is an answer.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn run(&mut self, desk: &mut Desk<'_>) -> Result<Answer> {
+        let gone = |e: io::Error| Error::io("cannot use the terminal", "/dev/tty", e);
+        let mut seen = (0, 0);
+        let mut draw = true;
+        loop {
+            let again = AGAIN.swap(false, Ordering::SeqCst);
+            let now = size().map_err(gone)?;
+            if draw || again || now != seen {
+                self.draw(desk, again).map_err(gone)?;
+                seen = now;
+            }
+            draw = desk.hear();
+            if !self.wait().map_err(gone)? {
+                continue;
+            }
+            // All that was typed meanwhile, before it is drawn once.
+            while event::poll(Duration::ZERO).map_err(gone)? {
+                draw = true;
+                match event::read().map_err(gone)? {
+                    Event::Key(key) if is_stop(&key) => stop_job(),
+                    Event::Key(key) => {
+                        if let Some(answer) = desk.key(key) {
+                            return Ok(answer);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn draw(&mut self, desk: &mut Desk<'_>, again: bool) -> io::Result<()> {
+        let _guard = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
+        if !TAKEN.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        if again {
+            self.terminal.clear()?;
+        }
+        self.terminal.draw(|frame| view::draw(frame, desk))?;
+        Ok(())
+    }
+
+    /// Waits a moment for keys; whether there are any. What reads them would wait for ever for those of a terminal that is
+    /// gone.
+    fn wait(&self) -> io::Result<bool> {
+        let mut fds = [PollFd::from_borrowed_fd(self.input.as_fd(), PollFlags::IN)];
+        let time = Timespec {
+            tv_sec: 0,
+            tv_nsec: TICK.subsec_nanos().into(),
+        };
+        match poll(&mut fds, Some(&time)) {
+            Ok(0) | Err(Errno::INTR) => return Ok(false),
+            Ok(_) => {}
+            Err(e) => return Err(e.into()),
+        }
+        let come = fds[0].revents();
+        if come.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+            return Err(Errno::IO.into());
+        }
+        Ok(come.contains(PollFlags::IN))
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _guard = quiet();
+        give_back();
+    }
+}
+
+fn is_stop(key: &KeyEvent) -> bool {
+    key.modifiers.contains(KeyModifiers::CONTROL) && matches!(key.code, KeyCode::Char('z' | 'Z'))
+}
