@@ -89,6 +89,13 @@ fn completions() -> Vec<(String, String)> {
     files
 }
 
+/// The programs beside fsync, which say themselves what they take: their pages and completions are written by hand.
+fn extra() -> BTreeSet<String> {
+    let folders = fs::read_dir(top().join("extra")).unwrap();
+    let names = folders.map(|folder| folder.unwrap().file_name().into_string().unwrap());
+    names.map(|name| format!("fsync-{name}")).collect()
+}
+
 /// Whether files are written instead of compared; nothing else is tested then, for they are in the making.
 fn blessing() -> bool {
     std::env::var_os("FSYNC_BLESS").is_some()
@@ -135,7 +142,8 @@ fn found(folder: &str, ends: &[&str]) -> BTreeSet<String> {
 fn pages_are_as_the_arguments_say() {
     let pages = pages();
     settle(&pages);
-    let made: BTreeSet<_> = pages.into_iter().map(|(path, _)| path).collect();
+    let mut made: BTreeSet<_> = pages.into_iter().map(|(path, _)| path).collect();
+    made.extend(extra().iter().map(|name| format!("man/{name}.1")));
     assert_eq!(found("man", &[".1"]), made);
 }
 
@@ -143,7 +151,12 @@ fn pages_are_as_the_arguments_say() {
 fn completions_are_as_the_arguments_say() {
     let completions = completions();
     settle(&completions);
-    let made: BTreeSet<_> = completions.into_iter().map(|(path, _)| path).collect();
+    let mut made: BTreeSet<_> = completions.into_iter().map(|(path, _)| path).collect();
+    for name in extra() {
+        made.insert(format!("completions/bash/{name}"));
+        made.insert(format!("completions/zsh/_{name}"));
+        made.insert(format!("completions/fish/{name}.fish"));
+    }
     assert_eq!(found("completions", &[""]), made);
 }
 

@@ -1,5 +1,7 @@
 //! A person at a terminal: what is typed, and what is seen.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::sandbox::Sandbox;
@@ -30,10 +32,14 @@ impl Sandbox {
         script: &[(&str, &str)],
         variables: &[(&str, &str)],
     ) -> Screen {
-        let player = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/suite/support/terminal.py"
-        );
+        // Programs of their own, in extra/, use this too.
+        let mut tops = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        let player = tops.find_map(|top| {
+            let player = top.join("tests/suite/support/terminal.py");
+            player.exists().then_some(player)
+        });
+        let player = player.expect("terminal.py");
+        let player = player.to_str().expect("a path of text");
         let script = serde_json::to_string(script).expect("JSON");
         let output = self
             .plain("python3")
