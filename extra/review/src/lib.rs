@@ -9,11 +9,13 @@
 //! | [`text`] | what differs in a file, read on a thread of its own |
 //! | [`desk`] | what keys do |
 //! | [`view`] | what is seen |
+//! | [`device`] | where that is drawn |
 //! | [`screen`] | the terminal: taken, and always given back |
 
 pub mod bond;
 pub mod choice;
 pub mod desk;
+pub mod device;
 pub mod plan;
 pub mod screen;
 pub mod text;

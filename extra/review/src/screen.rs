@@ -2,7 +2,7 @@
 //! stopped, and when it fails.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,6 @@ use fsync::cli::colour;
 use fsync::cli::stop::heeded;
 use fsync::model::{Error, ErrorKind, Exit, Result};
 use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyModifiers};
 use ratatui::crossterm::terminal::{
@@ -29,6 +28,7 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::{emulate_default_handler, exit};
 
 use crate::desk::{Answer, Desk};
+use crate::device::Device;
 use crate::view;
 
 /// How often it is looked whether something else than a key has come.
@@ -45,7 +45,7 @@ static DRAWING: Mutex<()> = Mutex::new(());
 
 /// The terminal while it is ours.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<File>>>,
+    terminal: Terminal<Device>,
     input: File,
     colour: bool,
 }
@@ -163,7 +163,7 @@ impl Screen {
         let failed = |e: io::Error| Error::io("cannot use the terminal", "/dev/tty", e);
         let colour = colour::wanted(&input);
         style::force_color_output(colour);
-        let backend = CrosstermBackend::new(BufWriter::new(device().map_err(failed)?));
+        let backend = Device::new(device().map_err(failed)?);
         outlive_panics();
         heed()?;
         let made = take().and_then(|()| Terminal::new(backend));
