@@ -6,5 +6,6 @@ mod filter;
 mod page;
 mod pane;
 mod seen;
+#[allow(dead_code, unused_imports)]
 #[path = "../../../../tests/suite/support/mod.rs"]
 mod support;
