@@ -119,6 +119,14 @@ impl<'p> Desk<'p> {
             return Some(Answer::Leave);
         }
         self.message.clear();
+        // A terminal says the same of Alt with a key and of Esc with a key right behind it.
+        if key.modifiers.contains(KeyModifiers::ALT) {
+            if self.mode == Mode::Tree {
+                self.message = "? lists the keys".into();
+                return None;
+            }
+            self.mode = Mode::Tree;
+        }
         match std::mem::replace(&mut self.mode, Mode::Tree) {
             Mode::Help(top) => self.help(top, key.code),
             Mode::Pattern(typed) => self.type_pattern(typed, key.code, control),

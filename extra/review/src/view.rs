@@ -337,6 +337,7 @@ fn totals(desk: &Desk<'_>) -> String {
 fn last(buffer: &mut Buffer, area: Rect, desk: &Desk<'_>) {
     let keys = match area.width {
         ..60 => "Enter go  q leave  space choose  ? keys",
+        60..84 => "Enter go  q leave  space choose  / pattern  d text  ? keys",
         _ => "Enter go  q leave  space choose  / pattern  d text  h l fold  a all  n none  ? keys",
     };
     match &desk.mode {

@@ -45,7 +45,12 @@ fn leaving_changes_nothing_and_records_nothing() {
     let s = Sandbox::new();
     trees(&s);
     let before = Oracle::of(s.path("dst"));
-    let seen = s.terminal(90, "fsync cp -i --delete src dst", &[(READY, "q")]);
+    let seen = s.terminal_with(
+        90,
+        "fsync cp -i --delete src dst",
+        &[(READY, "q")],
+        &[("NO_COLOR", "1")],
+    );
     assert_eq!(seen.code, 4, "{}", seen.raw);
     let end = seen.raw.rsplit_once("\u{1b}[?25h").unwrap().1.trim();
     assert_eq!(

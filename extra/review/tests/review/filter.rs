@@ -28,7 +28,7 @@ fn plan(s: &Sandbox) -> Vec<u8> {
 
 /// Lets somebody type; what came out, and the exit code.
 fn typed(s: &Sandbox, keys: &str) -> (Vec<u8>, i64, String) {
-    let line = "fsync-review <plan >out 2>said";
+    let line = "sh -c 'fsync-review <plan >out 2>said; exit $?'";
     let seen = s.terminal(80, line, &[(READY, keys)]);
     let said = fs::read_to_string(s.path("said")).unwrap();
     assert!(seen.raw.contains("\u{1b}[?1049h"), "{:?}", seen.raw);
@@ -88,7 +88,7 @@ fn what_is_chosen_brings_along_what_it_needs() {
     plan(&s);
     let cases = [
         // By pattern.
-        ("n/deep/file\r+\r", ". new new/deep new/deep/file"),
+        ("n//new/deep/file\r+\r", ". new new/deep new/deep/file"),
         ("n/*.txt\r+\r", ". a.txt"),
         ("/new\r-\r", ". a.txt old old/x old/y"),
         // By letter: a deleted directory, and all in it.
@@ -204,7 +204,7 @@ fn without_a_terminal_nothing_goes_on() {
         "fsync-review",
         &["there is no terminal", "nothing was passed on"],
     );
-    let line = "sh -c 'TERM=dumb fsync-review <plan >out 2>said'";
+    let line = "sh -c 'TERM=dumb fsync-review <plan >out 2>said; exit $?'";
     assert_eq!(s.terminal(80, line, &[]).code, 4);
     assert!(
         fs::read_to_string(s.path("said"))
@@ -226,7 +226,7 @@ fn signals_leave_the_terminal_as_it_was() {
     let s = Sandbox::new();
     plan(&s);
     for (signal, number) in [("TERM", 15), ("HUP", 1), ("INT", 2), ("QUIT", 3)] {
-        let line = "fsync-review <plan >out 2>said";
+        let line = "fsync-review <plan >out";
         let seen = s.terminal(80, line, &[(READY, &format!("signal:{signal}"))]);
         assert_eq!(seen.code, -number, "{}", seen.raw);
         given_back(&seen.raw);
@@ -272,7 +272,7 @@ fn hostile_names_and_contents_stay_text() {
     s.tree("dst").settle();
     let plan = s.run("fsync-diff --json src dst").code(0).bytes();
     fs::write(s.path("plan"), plan).unwrap();
-    let line = "fsync-review <plan >out 2>said";
+    let line = "sh -c 'fsync-review <plan >out 2>said; exit $?'";
     // To the file, and its text; + is said when that is there.
     let seen = s.terminal(80, line, &[(READY, "Gd"), ("u{1b}]0;owned", "q")]);
     for bad in ["\u{1b}]0", "\u{7}", "\u{1b}[2Jx", "\u{202e}"] {
@@ -283,5 +283,19 @@ fn hostile_names_and_contents_stay_text() {
             .contains("evil\\033]0;owned\\a\\033[2J\\n\\377\\342\\200\\256"),
         "{:?}",
         seen.raw
+    );
+}
+
+#[test]
+fn a_fault_of_ours_leaves_the_terminal_as_it_was() {
+    let s = Sandbox::new();
+    let program = Sandbox::programs().join("examples/panic");
+    let seen = s.terminal(80, program.to_str().unwrap(), &[]);
+    assert_eq!(seen.code, 9, "{}", seen.raw);
+    given_back(&seen.raw);
+    let said = seen.raw.rsplit_once("\u{1b}[?25h").unwrap().1;
+    assert!(
+        said.contains("on purpose"),
+        "said when it can be read: {said:?}"
     );
 }

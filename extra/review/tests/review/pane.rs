@@ -35,7 +35,7 @@ impl<'s> Pane<'s> {
         let (columns, lines) = (columns.to_string(), lines.to_string());
         let size = ["-x", &columns, "-y", &lines];
         let words = ["-f", "/dev/null", "new-session", "-d"];
-        let script = format!("{script}\necho \"code $?\" >code; sleep 1000");
+        let script = format!("{script}\necho \"code $?\" >code; cat >/dev/null");
         let all: Vec<&str> = words
             .iter()
             .chain(&size)
@@ -69,11 +69,6 @@ impl<'s> Pane<'s> {
     /// What is seen, a line for each row.
     pub fn seen(&self) -> String {
         self.tmux(&["capture-pane", "-p"])
-    }
-
-    /// The same with colours and the like.
-    pub fn raw(&self) -> String {
-        self.tmux(&["capture-pane", "-p", "-e"])
     }
 
     /// Waits until what is seen is right.
