@@ -95,3 +95,104 @@ fn upwards(path: &[u8]) -> impl Iterator<Item = &[u8]> {
         Some(&path[..slash])
     })
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use fsync::model::Kind::{Directory, File};
+    use fsync::model::Status::{Added, Deleted, Modified, Renamed, Touched, TypeChanged};
+    use fsync::model::{RelPath, Time, Why};
+
+    /// A change of that status between these kinds.
+    pub(crate) fn change(
+        status: Status,
+        path: &str,
+        old: Option<Kind>,
+        new: Option<Kind>,
+    ) -> Change {
+        let state = |kind| {
+            Box::new(State {
+                kind,
+                mode: 0o644,
+                uid: 0,
+                gid: 0,
+                size: 1,
+                mtime: Time::now(),
+                rdev: 0,
+                target: None,
+                inode: None,
+            })
+        };
+        Change {
+            path: RelPath::parse(path.as_bytes()).unwrap(),
+            status,
+            kind: new.or(old).unwrap(),
+            source: 0,
+            old: old.map(state),
+            new: new.map(state),
+            why: Why::NONE,
+            from: None,
+            link_to: None,
+        }
+    }
+
+    fn renamed(from: &str, to: &str, kind: Kind) -> Change {
+        let mut change = change(Renamed, to, None, Some(kind));
+        let state = *change.new.clone().unwrap();
+        change.from = Some(Box::new((RelPath::parse(from.as_bytes()).unwrap(), state)));
+        change
+    }
+
+    /// `who>whom`, sorted.
+    fn told(changes: &[Change]) -> Vec<String> {
+        assert!(changes.is_sorted_by(|a, b| a.path < b.path));
+        let name = |at: u32| String::from_utf8_lossy(changes[at as usize].path.as_bytes());
+        let bonds = bonds(changes).into_iter();
+        let mut told: Vec<String> = bonds
+            .map(|(a, b)| format!("{}>{}", name(a), name(b)))
+            .collect();
+        told.sort();
+        told
+    }
+
+    #[test]
+    fn what_is_in_a_new_directory_needs_it() {
+        let changes = [
+            change(Touched, "d", Some(Directory), Some(Directory)),
+            change(Added, "d/e", None, Some(Directory)),
+            change(Added, "d/e/f", None, Some(Directory)),
+            change(Added, "d/e/f/g", None, Some(File)),
+            change(Modified, "d/h", Some(File), Some(File)),
+            change(TypeChanged, "t", Some(File), Some(Directory)),
+            change(Added, "t/u", None, Some(File)),
+        ];
+        assert_eq!(told(&changes), ["d/e/f/g>d/e/f", "d/e/f>d/e", "t/u>t"]);
+    }
+
+    #[test]
+    fn a_directory_goes_only_with_all_that_is_in_it() {
+        let changes = [
+            change(Deleted, "d", Some(Directory), None),
+            change(Deleted, "d/e", Some(Directory), None),
+            change(Deleted, "d/e/f", Some(File), None),
+            renamed("d/g", "h", File),
+            change(TypeChanged, "t", Some(Directory), Some(File)),
+            change(Deleted, "t/u", Some(File), None),
+        ];
+        assert_eq!(told(&changes), ["d/e>d/e/f", "d>d/e", "d>h", "t>t/u"]);
+    }
+
+    #[test]
+    fn names_that_are_freed_wait_for_that() {
+        let mut first = renamed("b", "a", File);
+        first.old = None;
+        let changes = [first, renamed("a", "b", File), renamed("d", "c", Directory)];
+        assert_eq!(told(&changes), ["a>b", "b>a"]);
+        let changes = [
+            renamed("d", "c", Directory),
+            change(Added, "d", None, Some(Directory)),
+            change(Added, "d/e", None, Some(File)),
+        ];
+        assert_eq!(told(&changes), ["d/e>c", "d/e>d", "d>c"]);
+    }
+}

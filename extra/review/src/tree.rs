@@ -230,3 +230,55 @@ fn is_within(path: &[u8], directory: &[u8]) -> bool {
 pub fn is_directory(change: &Change) -> bool {
     change.kind == Kind::Directory
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bond::tests::change;
+    use fsync::model::Status::{Added, Touched};
+
+    fn names(tree: &Tree, changes: &[Change]) -> Vec<String> {
+        let name = |node: &u32| String::from_utf8_lossy(tree.name(*node as usize, changes)).into();
+        tree.rows().iter().map(name).collect()
+    }
+
+    #[test]
+    fn directories_without_a_change_are_seen_too() {
+        let dir = Some(Kind::Directory);
+        let file = Some(Kind::File);
+        let changes = [
+            change(Touched, ".", dir, dir),
+            change(Added, "a/b/c", None, file),
+            change(Added, "a/b/d", None, file),
+            change(Added, "a-b", None, file),
+        ];
+        let mut tree = Tree::new(&changes);
+        assert_eq!(names(&tree, &changes), [".", "a", "b", "c", "d", "a-b"]);
+        assert_eq!(tree.changes(0), 0..4);
+        assert_eq!(tree.changes(1), 1..3);
+        assert_eq!(
+            (tree.own(0), tree.own(1), tree.own(5)),
+            (Some(0), None, Some(3))
+        );
+        assert_eq!(
+            (tree.parent(3), tree.depth(3), tree.path(3, &changes)),
+            (2, 3, &b"a/b/c"[..])
+        );
+        tree.open(1, false);
+        assert_eq!(names(&tree, &changes), [".", "a", "a-b"]);
+        assert_eq!(tree.row_of(4), 1, "the directory that hides it");
+        assert_eq!(tree.reveal(2), 4);
+        assert_eq!(tree.row_of(4), 4);
+        tree.open_all(false);
+        assert_eq!(names(&tree, &changes), [".", "a", "a-b"]);
+    }
+
+    #[test]
+    fn a_long_plan_begins_folded() {
+        let file = |n: usize| change(Added, &format!("d/{n:04}"), None, Some(Kind::File));
+        let changes: Vec<Change> = (0..FEW).map(file).collect();
+        let tree = Tree::new(&changes);
+        assert_eq!(names(&tree, &changes), [".", "d"]);
+        assert!(tree.has_more(1) && !tree.is_open(1));
+    }
+}

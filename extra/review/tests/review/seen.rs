@@ -215,9 +215,7 @@ fn stopped_and_gone_on_with() {
     pane.types("fg\n");
     pane.shows(READY);
     pane.types("G");
-    pane.until("keys work", |seen| {
-        lines(seen).iter().any(|l| *l == "logo.png")
-    });
+    pane.until("keys work", |seen| lines(seen).contains(&"logo.png"));
     pane.types("q");
     pane.until("the end", |seen| !seen.contains(READY));
     pane.types("stty -a >after; echo over\n");
