@@ -2,6 +2,7 @@
 
 #![no_main]
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -20,11 +21,18 @@ static PLACE: LazyLock<PathBuf> = LazyLock::new(|| {
 fuzz_target!(|data: &[u8]| {
     match sync::parse(data) {
         Ok(sources) => {
-            let text: Vec<u8> = sources.iter().flat_map(|s| [s, &b"\n"[..]].concat()).collect();
-            assert!(sources.iter().all(|s| s[0] == b'/' && !s.contains(&0) && !s.contains(&b'\n')));
+            let mut text = Vec::new();
+            for source in &sources {
+                let path = source.path.as_os_str().as_bytes();
+                assert!(path[0] == b'/' && !path.contains(&0) && !path.contains(&b'\n'));
+                text.extend([path, b"\n"].concat());
+                let exclude = source.exclude.iter().map(|p| format!("--exclude={p}\n"));
+                let include = source.include.iter().map(|p| format!("--include={p}\n"));
+                exclude.chain(include).for_each(|line| text.extend(line.into_bytes()));
+            }
             assert_eq!(sync::parse(&text), Ok(sources));
         }
-        Err(line) => assert!((1..=data.split(|b| *b == b'\n').count()).contains(&line)),
+        Err((line, _)) => assert!((1..=data.split(|b| *b == b'\n').count()).contains(&line)),
     }
     std::fs::create_dir(&*PLACE).expect("a directory");
     std::fs::write(PLACE.join(".fsync-backup"), data).expect("a file");

@@ -152,7 +152,7 @@ fn a_failing_one_before_stops_the_run() {
 
 #[test]
 fn a_signal_while_one_runs_reaches_it_and_stops_the_run() {
-    let d = Desk::with("hooks.before = \"kill -INT $PPID; sleep 60\"\n");
+    let d = Desk::with("hooks.before = \"kill -INT $PPID; exec sleep 60\"\n");
     d.s.tree("a").file("x", "1");
     d.s.tree("d").file("y", "1");
     d.run("cp a d")

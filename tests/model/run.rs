@@ -184,7 +184,7 @@ fn does_what_the_model_says() {
         .ok()
         .and_then(|s| s.parse().ok())
         .unwrap_or(1);
-    let count = quick_or_long(12, 400);
+    let count = quick_or_long(24, 400);
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
         for _ in 0..4 {

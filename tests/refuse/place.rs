@@ -122,6 +122,9 @@ fn without_proc_nothing_is_recorded_that_would_lack_attributes() {
 
 #[test]
 fn without_tmp() {
+    if Sandbox::programs().starts_with("/tmp") {
+        return eprintln!("skipped: without /tmp the programs are not there either");
+    }
     let p = Person::myself();
     trees(&p, |src, dst| {
         src.menagerie();

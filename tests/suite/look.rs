@@ -359,8 +359,9 @@ fn show_prints_some_changes_and_all_when_asked() {
 
 /// A history with a branch: two states of `d`, a revert, and another state. Their ids, oldest first.
 fn branched(s: &Sandbox) -> Vec<String> {
-    s.tree("src").file("f", "1");
-    s.tree("d");
+    // Both have the same time, whatever tick of the clock they were made in.
+    s.tree("src").file("f", "1").settle();
+    s.tree("d").settle();
     s.run("fsync -q cp src d").code(0);
     s.tree("src").edit("f", "22");
     s.run("fsync -q cp -t two src d").code(0);
