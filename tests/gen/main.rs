@@ -89,6 +89,13 @@ fn completions() -> Vec<(String, String)> {
     files
 }
 
+/// The programs in `extra/`, whose pages and completions are written by hand.
+fn extras() -> Vec<String> {
+    let list = fs::read_dir(top().join("extra")).into_iter().flatten();
+    list.map(|item| format!("fsync-{}", item.unwrap().file_name().to_str().unwrap()))
+        .collect()
+}
+
 /// Whether files are written instead of compared; nothing else is tested then, for they are in the making.
 fn blessing() -> bool {
     std::env::var_os("FSYNC_BLESS").is_some()
@@ -135,7 +142,8 @@ fn found(folder: &str, ends: &[&str]) -> BTreeSet<String> {
 fn pages_are_as_the_arguments_say() {
     let pages = pages();
     settle(&pages);
-    let made: BTreeSet<_> = pages.into_iter().map(|(path, _)| path).collect();
+    let mut made: BTreeSet<_> = pages.into_iter().map(|(path, _)| path).collect();
+    made.extend(extras().iter().map(|name| format!("man/{name}.1")));
     assert_eq!(found("man", &[".1"]), made);
 }
 
@@ -143,7 +151,12 @@ fn pages_are_as_the_arguments_say() {
 fn completions_are_as_the_arguments_say() {
     let completions = completions();
     settle(&completions);
-    let made: BTreeSet<_> = completions.into_iter().map(|(path, _)| path).collect();
+    let mut made: BTreeSet<_> = completions.into_iter().map(|(path, _)| path).collect();
+    for name in extras() {
+        made.insert(format!("completions/bash/{name}"));
+        made.insert(format!("completions/zsh/_{name}"));
+        made.insert(format!("completions/fish/{name}.fish"));
+    }
     assert_eq!(found("completions", &[""]), made);
 }
 
