@@ -51,7 +51,9 @@
 
   // Where things are.
   const count = all.length;
-  const step = count <= 12 ? 84 : count <= 48 ? 64 : count <= 240 ? 40 : 24;
+  const least = count <= 12 ? 84 : count <= 48 ? 64 : count <= 240 ? 40 : 24;
+  // A short history has room to spare.
+  const step = Math.max(least, Math.min(132, Math.floor((at('scroll').clientWidth - 60) / count)));
   const named = step >= 64;
   const radius = step >= 40 ? 8 : 6;
   const laneHeight = named ? 58 : 40;
@@ -247,13 +249,14 @@
   });
   let end = -Infinity;
   let day = '';
+  let minute = '';
   all.forEach((s, n) => {
-    if (x(n) - 6 < end) return;
-    const [date, clock] = s.time.split(' ');
-    const text = date === day ? (clock || '').slice(0, 5) : s.time.slice(0, 16);
-    day = date;
-    const label = draw(charts, 'text', { class: 'day', x: Math.max(4, x(n) - radius), y: axis + 12 }, text);
-    label.textContent = text;
+    const now = s.time.slice(0, 16);
+    if (x(n) - 6 < end || now === minute) return;
+    const date = now.slice(0, 10);
+    const text = date === day ? now.slice(11) : now;
+    [day, minute] = [date, now];
+    draw(charts, 'text', { class: 'day', x: Math.max(4, x(n) - radius), y: axis + 12 }, text);
     end = x(n) + text.length * 6.5 + 14;
   });
 
