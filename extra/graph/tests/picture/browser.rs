@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::support::{Sandbox, Told};
+use crate::support::Sandbox;
 use crate::world::{branched, chain, has, hostile};
 
 /// What a browser told.
