@@ -306,8 +306,11 @@ fn what_is_damaged_is_said_and_the_rest_is_drawn() {
     let archive = s.archive(&newest);
     fs::set_permissions(&archive, fs::Permissions::from_mode(0o600)).unwrap();
     let mut bytes = fs::read(&archive).unwrap();
-    // Its manifest nodes lie behind the contents; the directory at the end stays.
-    let at = bytes.windows(11).position(|w| w == b".fsync/tree").unwrap();
+    // Behind the contents lie the manifest's nodes, each after its name; the directory at the end stays.
+    let name = b".fsync/tree/";
+    let is_node =
+        |w: &[u8]| w.starts_with(name) && w[name.len()..].iter().all(u8::is_ascii_hexdigit);
+    let at = bytes.windows(name.len() + 8).position(is_node).unwrap();
     bytes[at + 80..at + 180].fill(0xa5);
     fs::write(&archive, bytes).unwrap();
     let told = s.run("fsync-graph --html - copy").code(3);
