@@ -1,7 +1,7 @@
 //! What a snapshot changed, no more of it than fits into a page.
 
-use fsync::model::{Change, Counts, Entry, Error, RelPath, Result, SnapshotId, Status};
-use fsync::ops::diff::{Plan, diff};
+use fsync::model::{Change, Counts, Entry, Error, ErrorKind, RelPath, Result, SnapshotId, Status};
+use fsync::ops::diff::{Item, Plan, diff};
 use fsync::ops::revert::options;
 use fsync::repo::{Repo, SnapshotTree};
 use fsync::tree::{Dir, Tree};
@@ -89,6 +89,7 @@ impl Changes {
         }
         // As a revert compares: in every respect.
         let plan = diff(&tree, Some(&before), &options(&node.info, true)?)?;
+        whole(&plan)?;
         Ok(listed(plan, base, budget))
     }
 
@@ -99,6 +100,18 @@ impl Changes {
             ..Changes::default()
         }
     }
+}
+
+/// A plan that damage has left incomplete says nothing.
+fn whole(plan: &Plan) -> Result<()> {
+    let damaged = plan.items.iter().find_map(|item| match item {
+        Item::Problem(problem) if problem.damaged => Some(problem),
+        _ => None,
+    });
+    damaged.map_or(Ok(()), |problem| {
+        let path = problem.path.as_bytes();
+        Err(Error::at(ErrorKind::Damaged, path, &*problem.message))
+    })
 }
 
 fn listed(plan: Plan, base: SnapshotId, budget: &mut Budget) -> Changes {

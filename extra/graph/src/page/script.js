@@ -80,7 +80,7 @@
   const trackCount = data.backs.reduce((most, b) => Math.max(most, b.track + 1), 0);
   const flagTop = 6;
   const trackTop = flagTop + rows.length * 24 + 6;
-  const laneTop = trackTop + trackCount * 15 + (trackCount ? 16 : 4);
+  const laneTop = trackTop + trackCount * 15 + (trackCount ? 18 : 4);
   const laneCount = all.reduce((most, s) => Math.max(most, s.lane + 1), 1);
   const y = (n) => laneTop + 16 + all[n].lane * laneHeight;
   const lanesEnd = laneTop + 16 + (laneCount - 1) * laneHeight + (named ? 40 : 28);
@@ -134,9 +134,10 @@
     } else {
       const bus = cy - laneHeight / 2 + (named ? 6 : 0);
       const turn = Math.min(8, step / 4);
-      const near = cx - step / 2 + 2;
-      const bend = `C${cx - step / 4},${bus} ${cx - step / 2},${cy} ${cx - radius - 2},${cy}`;
-      const d = `M${px},${py + radius} V${bus - turn} Q${px},${bus} ${px + turn},${bus} H${near} ${bend}`;
+      const way = `M${px},${py + radius} V${bus - turn} Q${px},${bus} ${px + turn},${bus}`;
+      const d = named
+        ? `${way} H${cx - step / 2 + 2} C${cx - step / 4},${bus} ${cx - step / 2},${cy} ${cx - radius - 2},${cy}`
+        : `${way} H${cx - turn} Q${cx},${bus} ${cx},${bus + turn} V${cy - radius - 2}`;
       path = edge(s.parent, n, d, gap);
     }
     if (s.gone > 0) {
@@ -147,7 +148,17 @@
 
   // Reverts, the other way.
   for (const back of data.backs) {
-    if (back.from === back.to) continue;
+    if (back.from === back.to) {
+      // Nothing had to change.
+      const [cx, top] = [x(back.from), y(back.from) - radius];
+      const loop = draw(ways, 'path', {
+        class: back.redo ? 'way redo' : 'way', d: `M${cx - 3},${top} C${cx - 13},${top - 22} ${cx + 13},${top - 22} ${cx + 4},${top - 2}`,
+        'marker-end': `url(#tip-${back.redo ? 'redo' : 'revert'})`,
+      });
+      draw(loop, 'title', {}, `${back.words}, ${back.time}: nothing had to change`);
+      edges.push({ from: back.from, to: back.to, path: loop });
+      continue;
+    }
     const side = back.from > back.to ? -1 : 1;
     const [fx, tx] = [x(back.from) + 3 * side, x(back.to) - 3 * side];
     const line = laneTop - 8 - back.track * 15;
