@@ -42,29 +42,7 @@ impl ExportArgs {
             }
             return self.write(repo, id, &mut Stdout(out), talk);
         };
-        let raw = path.as_os_str().as_bytes();
-        let cannot = |e| Error::io("cannot write", raw, e);
-        // The file appears by a rename, which would put a device or a fifo out of its place.
-        if path.metadata().is_ok_and(|m| !m.is_file()) {
-            let message = "is there and is no regular file; redirect standard output to it instead";
-            return Err(Error::at(ErrorKind::Refused, raw, message));
-        }
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(cannot)?;
-        let mut buffered = io::BufWriter::with_capacity(256 << 10, &mut file);
-        let exit = self.write(repo, id, &mut buffered, talk)?;
-        buffered.flush().map_err(cannot)?;
-        drop(buffered);
-        let handle = file.as_file();
-        handle
-            .set_permissions(Permissions::from_mode(0o644))
-            .map_err(cannot)?;
-        handle.sync_all().map_err(cannot)?;
-        file.persist(path).map_err(|e| cannot(e.error))?;
-        Ok(exit)
+        whole(path, |to| self.write(repo, id, to, talk))
     }
 
     fn write(&self, repo: &Repo, id: SnapshotId, to: &mut dyn Write, talk: Talk) -> Result<Exit> {
@@ -81,6 +59,36 @@ impl ExportArgs {
             false => Exit::Partial,
         })
     }
+}
+
+/// Writes a file that appears whole or not at all, and never through a link.
+///
+/// # Errors
+/// [`ErrorKind::Refused`] when something is there that is no regular file; whatever `write` gives; or when it cannot be written.
+pub fn whole<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
+    let raw = path.as_os_str().as_bytes();
+    let cannot = |e| Error::io("cannot write", raw, e);
+    // The file appears by a rename, which would put a device or a fifo out of its place.
+    if path.metadata().is_ok_and(|m| !m.is_file()) {
+        let message = "is there and is no regular file; redirect standard output to it instead";
+        return Err(Error::at(ErrorKind::Refused, raw, message));
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(cannot)?;
+    let mut buffered = io::BufWriter::with_capacity(256 << 10, &mut file);
+    let written = write(&mut buffered)?;
+    buffered.flush().map_err(cannot)?;
+    drop(buffered);
+    let handle = file.as_file();
+    handle
+        .set_permissions(Permissions::from_mode(0o644))
+        .map_err(cannot)?;
+    handle.sync_all().map_err(cannot)?;
+    file.persist(path).map_err(|e| cannot(e.error))?;
+    Ok(written)
 }
 
 /// Standard output, whose broken pipe is a quiet end.

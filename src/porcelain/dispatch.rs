@@ -73,6 +73,14 @@ pub fn become_program(
         None => external(session, name)?,
     };
     stage.args.extend_from_slice(args);
+    become_stage(session, &stage)
+}
+
+/// Becomes a stage's program; returns only if that fails.
+///
+/// # Errors
+/// When the system refuses.
+pub fn become_stage(session: &Session, stage: &Stage) -> Result<std::convert::Infallible> {
     session.trace(&stage.shown());
     let error = Command::new(&stage.program)
         .args(&stage.args)

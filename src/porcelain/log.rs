@@ -1,6 +1,8 @@
 //! `fsync log`: the snapshots of a directory.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,6 +10,7 @@ use clap::Args;
 use crate::cli::table::{Column, Table};
 use crate::model::quote::quote_if_hidden;
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
+use crate::porcelain::dispatch::become_stage;
 use crate::porcelain::graph::draw;
 use crate::porcelain::history::{Past, json, open, words};
 use crate::porcelain::session::Session;
@@ -37,6 +40,13 @@ pub struct Log {
     /// back, so work that is done after it is a branch of its own.
     #[arg(long, conflicts_with = "json")]
     pub graph: bool,
+    /// Print a graph of the snapshots and reverts in the language of Graphviz (fsync-graph)
+    #[arg(long, conflicts_with_all = ["json", "graph", "html"])]
+    pub dot: bool,
+    /// Write a page for browsers to FILE, - is standard output: the history, sizes over time, tags and what each snapshot
+    /// changed (fsync-graph) [default: none is written]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "graph"])]
+    pub html: Option<PathBuf>,
     /// Only the newest N [default: all]
     #[arg(short = 'n', long = "max-count", value_name = "N")]
     pub count: Option<usize>,
@@ -51,7 +61,9 @@ impl Log {
     /// # Errors
     /// When there is no repository, or no snapshot of the directory.
     pub fn run(self, session: &Session) -> Result<u8> {
-        use std::os::unix::ffi::OsStrExt;
+        if self.dot || self.html.is_some() {
+            return self.picture(session);
+        }
         let repo = open(session)?;
         let past = Past::new(&repo, &self.dir, session)?;
         let snapshots = repo.snapshots(Some(&past.path))?;
@@ -76,6 +88,21 @@ impl Log {
             }
         }
         table.end(&mut out).map(|()| 0)
+    }
+
+    /// Becomes the program that draws.
+    fn picture(&self, session: &Session) -> Result<u8> {
+        let missing = |e: Error| e.as_kind(ErrorKind::Usage);
+        let mut stage = session.stage("fsync-graph").map_err(missing)?;
+        let mut args: Vec<OsString> = vec!["--dot".into()];
+        if let Some(file) = &self.html {
+            let mut html = OsString::from("--html=");
+            html.push(file);
+            args = vec![html];
+        }
+        args.extend(self.count.map(|n| format!("--max-count={n}").into()));
+        stage.push(args, &[self.dir.clone().into()]);
+        become_stage(session, &stage).map(|never| match never {})
     }
 }
 

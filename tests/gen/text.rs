@@ -227,7 +227,9 @@ const STATUS: Text = Text {
 };
 
 const LOG: Text = Text {
-    more: &[],
+    more: &[
+        "--dot and --html are the work of fsync-graph(1), which may have been left out when fsync was installed.",
+    ],
     examples: &[
         ("The history of copy:", "fsync log copy"),
         (
@@ -239,7 +241,13 @@ const LOG: Text = Text {
             "fsync log --json copy | jq -r '[.id, .time.secs] | @tsv'",
         ),
     ],
-    see: &["fsync(1)", "fsync-show(1)", "fsync-rv(1)", "fsync-th(1)"],
+    see: &[
+        "fsync(1)",
+        "fsync-graph(1)",
+        "fsync-show(1)",
+        "fsync-rv(1)",
+        "fsync-th(1)",
+    ],
 };
 
 const SHOW: Text = Text {

@@ -1,0 +1,15 @@
+# Completion of fsync-graph for fish.
+
+complete -c fsync-graph -f -a '(__fish_complete_directories)'
+complete -c fsync-graph -l dot -d 'Print a graph in the language of Graphviz'
+complete -c fsync-graph -l html -rF -d 'Write a page for browsers to FILE; - is standard output'
+complete -c fsync-graph -l changes -x -d 'List at most N changes of each snapshot in the page'
+complete -c fsync-graph -s n -l max-count -x -d 'Only the newest N snapshots'
+complete -c fsync-graph -s C -x -a '(__fish_complete_directories)' -d 'Work as if started in DIR'
+complete -c fsync-graph -l repo -x -a '(__fish_complete_directories)' -d 'The repository'
+complete -c fsync-graph -s q -l quiet -d 'Say nothing but errors'
+complete -c fsync-graph -s v -l verbose -d 'Say more'
+complete -c fsync-graph -l progress -x -a 'auto never json' -d 'Show how far the work has come'
+complete -c fsync-graph -l color -x -a 'auto always never' -d 'Colour what is printed'
+complete -c fsync-graph -s h -l help -d 'Print help'
+complete -c fsync-graph -s V -l version -d 'Print version'

@@ -1,0 +1,5 @@
+//! The program `fsync-graph`.
+
+fn main() -> std::process::ExitCode {
+    fsync::cli::start::<fsync_graph::Args>()
+}
