@@ -1,5 +1,6 @@
 //! Snapshots shown as directories, looked at with the tools that people use.
 
+#[allow(dead_code, unused_imports)]
 #[path = "../../../tests/suite/support/mod.rs"]
 mod support;
 
@@ -103,11 +104,12 @@ impl Drop for Shown {
 fn menagerie(s: &Sandbox) -> String {
     let tree = s.tree("live");
     tree.menagerie();
-    tree.file("linked", "one inode").hard("sub/other", "linked");
-    tree.sparse("holes", 1 << 20, 600_000, b"data");
-    tree.file("large", vec![7; 9 << 20]);
-    tree.file(b"odd\xff\nname", "odd").dir("empty");
-    tree.link("dangling", "no where");
+    tree.file("twinned", "one inode")
+        .hard("branch/other", "twinned");
+    tree.sparse("cavern", 1 << 20, 600_000, b"data");
+    tree.file("bulk", vec![7; 9 << 20]);
+    tree.file(b"odd\xff\nname", "odd").dir("vacant");
+    tree.link("astray", "no where");
     tree.settle();
     s.run("fsync-snap -t v1 live").code(0).text()
 }
@@ -150,9 +152,9 @@ fn ls_cp_diff_and_rsync_agree_with_the_live_tree() {
             .code(0)
             .stdout("");
         // It can tell: one bit more, and it does.
-        s.tree("live").mode("linked", 0o600);
+        s.tree("live").mode("twinned", 0o600);
         let told = s.sh("rsync -aHAXnic --delete --exclude=/.fsync-backup live/ mnt/by-tag/v1/");
-        assert!(told.code(0).text().contains("linked"));
+        assert!(told.code(0).text().contains("twinned"));
     } else {
         eprintln!("skipped: no rsync");
     }
@@ -166,13 +168,13 @@ fn hard_links_holes_and_numbers_are_as_they_were() {
         return;
     };
     let top = s.path("mnt/by-tag/v1");
-    let (one, two) = (top.join("linked"), top.join("sub/other"));
+    let (one, two) = (top.join("twinned"), top.join("branch/other"));
     let (one, two) = (one.metadata().unwrap(), two.metadata().unwrap());
     assert_eq!((one.ino(), one.nlink()), (two.ino(), 2));
-    assert_ne!(one.ino(), top.join("holes").metadata().unwrap().ino());
-    let holes = top.join("holes").metadata().unwrap();
+    assert_ne!(one.ino(), top.join("cavern").metadata().unwrap().ino());
+    let holes = top.join("cavern").metadata().unwrap();
     assert!(holes.blocks() * 512 < holes.len());
-    s.sh("cp --sparse=auto mnt/by-tag/v1/holes back && cmp back live/holes")
+    s.sh("cp --sparse=auto mnt/by-tag/v1/cavern back && cmp back live/cavern")
         .code(0);
     assert!(s.path("back").metadata().unwrap().blocks() * 512 < 1 << 20);
 }
@@ -185,7 +187,7 @@ fn nothing_can_be_changed_and_nothing_is_setuid() {
         return;
     };
     assert!(fs::write(s.path("mnt/by-tag/v1/new"), "x").is_err());
-    assert!(fs::remove_file(s.path("mnt/by-tag/v1/linked")).is_err());
+    assert!(fs::remove_file(s.path("mnt/by-tag/v1/twinned")).is_err());
     let all = fs::read_to_string("/proc/self/mounts").unwrap();
     let point = shown.point.display().to_string();
     let line = all.lines().find(|line| line.contains(&point)).unwrap();
@@ -216,7 +218,7 @@ fn new_snapshots_and_tags_appear_and_pruned_ones_go() {
     let left: Vec<_> = fs::read_dir(s.path("mnt/by-id")).unwrap().collect();
     assert_eq!(left.len(), 1);
     assert!(!s.path("mnt/by-tag/v1").exists());
-    assert!(s.path("mnt/by-tag/v2/linked").exists());
+    assert!(s.path("mnt/by-tag/v2/twinned").exists());
 }
 
 #[test]
@@ -310,7 +312,7 @@ fn a_signal_unmounts_what_is_in_use() {
     let Some(mut shown) = Shown::new(&s, &["-d", "live"]) else {
         return;
     };
-    let open = fs::File::open(s.path("mnt/by-tag/v1/linked")).unwrap();
+    let open = fs::File::open(s.path("mnt/by-tag/v1/twinned")).unwrap();
     shown.signal("TERM");
     let (code, said) = shown.end();
     assert_eq!(code, Some(0));
