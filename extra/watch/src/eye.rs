@@ -12,7 +12,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use fsync::model::{Filter, RelPath, name};
+use fsync::model::{Filter, RelPath, State, Xattrs, name};
+use fsync::tree::Tree;
+use fsync::tree::local::Local;
 use rustix::fs::inotify::{
     CreateFlags, ReadFlags, Reader, WatchFlags, add_watch, init, remove_watch,
 };
@@ -76,8 +78,8 @@ pub struct Eye {
     grounds: Vec<Ground>,
     watches: HashMap<i32, (usize, RelPath)>,
     places: BTreeMap<(usize, RelPath), i32>,
-    /// The BACKUP file was just written, which sets the times of the directory.
-    own: bool,
+    /// What the grounds say of themselves: writing the BACKUP file sets their times to what they were.
+    states: Vec<Option<(State, Xattrs)>>,
     /// A directory could not be watched.
     blind: Option<Blind>,
 }
@@ -110,10 +112,11 @@ impl Eye {
             grounds,
             watches: HashMap::new(),
             places: BTreeMap::new(),
-            own: false,
+            states: Vec::new(),
             blind: None,
         };
         for at in 0..eye.grounds.len() {
+            eye.states.push(state(&eye.grounds[at].path));
             eye.add(at, RelPath::root());
         }
         match eye.blind {
@@ -270,10 +273,16 @@ impl Eye {
             (true, false) if flags.contains(ReadFlags::UNMOUNT) => Some(Seen::Path(ground, dir)),
             (true, false) => None,
             (false, true) if self.grounds[ground].only_sync => None,
-            (false, true) if std::mem::take(&mut self.own) => None,
-            (false, true) => Some(Seen::Whole(ground)),
+            (false, true) => self.changed(ground).then_some(Seen::Whole(ground)),
             (false, false) => Some(Seen::Path(ground, dir)),
         }
+    }
+
+    /// Whether a ground's own entry is another than before.
+    fn changed(&mut self, ground: usize) -> bool {
+        let now = state(&self.grounds[ground].path);
+        let before = std::mem::replace(&mut self.states[ground], now);
+        before != self.states[ground]
     }
 
     /// Something in a watched directory.
@@ -289,13 +298,15 @@ impl Eye {
             return (name == name::SYNC).then_some(Seen::Sync);
         }
         if dir.is_root() && name == name::BACKUP {
-            self.own = true;
             return None;
         }
         let (path, is_dir) = (dir.join(name), flags.contains(ReadFlags::ISDIR));
         if name.starts_with(name::TEMPORARY_PREFIX) || here.filter.excludes(&path, is_dir).is_some()
         {
             return None;
+        }
+        if dir.is_root() {
+            self.changed(ground);
         }
         let full = self.path(ground, &path);
         let come = flags.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO);
@@ -312,6 +323,15 @@ impl Eye {
         }
         Some(Seen::Path(ground, path))
     }
+}
+
+fn state(path: &Path) -> Option<(State, Xattrs)> {
+    let local = Local::open(path).ok()?;
+    let mut root = local.root().ok()?;
+    let xattrs = local.open().and_then(|dir| dir.xattrs(&root)).ok()?;
+    // Of which inode it is and when that changed, others are told, and the latter changes with every look.
+    root.state.inode = None;
+    Some((root.state, xattrs))
 }
 
 #[cfg(test)]
@@ -371,13 +391,15 @@ mod tests {
             top.path().join(".fsync-backup"),
         )
         .unwrap();
+        assert!(seen(&mut eye).is_empty());
         let handle = fs::File::open(top.path()).unwrap();
         let past = std::time::SystemTime::UNIX_EPOCH;
         let times = fs::FileTimes::new().set_accessed(past).set_modified(past);
         handle.set_times(times).unwrap();
-        assert!(seen(&mut eye).is_empty());
         handle.set_times(times).unwrap();
         assert_eq!(seen(&mut eye), ["Whole(0)"]);
+        handle.set_times(times).unwrap();
+        assert!(seen(&mut eye).is_empty());
     }
 
     #[test]

@@ -85,7 +85,11 @@ impl Pending {
     /// Everything may have changed.
     pub fn all(&mut self, cause: Cause, now: Instant) {
         self.touch(now);
-        self.work.all.get_or_insert(cause);
+        // Why events were lost says more than that paths are unknown.
+        let vague = matches!(self.work.all, None | Some(Cause::Unknown | Cause::Many));
+        if vague {
+            self.work.all = Some(cause);
+        }
         self.work.paths = BTreeSet::new();
         self.bytes = 0;
     }
