@@ -124,7 +124,7 @@ fn every_view_is_the_tree_that_was_recorded() {
     let oracle = Oracle::of(s.path("live"));
     oracle.assert_is(s.path("mnt/by-tag/v1"));
     oracle.assert_is(s.path(&format!("mnt/by-id/{id}")));
-    oracle.assert_is(s.path("mnt/by-time/latest"));
+    oracle.assert_is(s.path("mnt/by-time/latest").canonicalize().unwrap());
 }
 
 #[test]
@@ -408,4 +408,33 @@ fn without_fuse_it_says_what_to_do() {
     } else {
         eprintln!("skipped: no namespace of mounts: {told}");
     }
+}
+
+/// The lines of a page from `first` to the one that begins with `last`, as a shell or systemd reads them.
+fn example(page: &str, first: &str, last: &str) -> String {
+    let path = format!("{}/../../man/{page}", env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(path).unwrap().replace("\\-", "-");
+    let start = text.find(&format!("\n{first}")).unwrap() + 1;
+    let end = start + text[start..].find(last).unwrap();
+    let length = text[end..].find('\n').unwrap();
+    text[start..end + length].to_string() + "\n"
+}
+
+#[test]
+fn the_example_of_the_page_works() {
+    let s = Sandbox::new();
+    let copy = s.tree("copy");
+    copy.file("index.html", "hello")
+        .file("css/main.css", "body");
+    s.run("fsync-snap -t before copy").code(0);
+    let Some(shown) = Shown::new(&s, &[]) else {
+        return;
+    };
+    drop(shown);
+    fs::remove_dir(s.path("mnt")).unwrap();
+    let script = example("fsync-mount.1", "mkdir mnt", "fusermount3 -u");
+    let script = format!("trap 'umount -l mnt 2>/dev/null || :' EXIT; set -e\n{script}");
+    s.sh(&script).code(0).stdout("hello");
+    assert_eq!(fs::read(s.path("old.css")).unwrap(), b"body");
+    assert!(!is_mounted(&s.path("mnt")));
 }

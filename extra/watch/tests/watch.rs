@@ -397,3 +397,33 @@ fn busy_is_tried_again() {
     holder.wait().unwrap();
     assert!(has(&s, &watcher.until(|r| r["exit"] == 0), "b"));
 }
+
+/// The lines of a page from `first` to the one that begins with `last`, as a shell or systemd reads them.
+fn example(page: &str, first: &str, last: &str) -> String {
+    let path = format!("{}/../../man/{page}", env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(path).unwrap().replace("\\-", "-");
+    let start = text.find(&format!("\n{first}")).unwrap() + 1;
+    let end = start + text[start..].find(last).unwrap();
+    let length = text[end..].find('\n').unwrap();
+    text[start..end + length].to_string() + "\n"
+}
+
+#[test]
+fn the_examples_of_the_page_work() {
+    let s = Sandbox::new();
+    s.tree("copy").file("a", "a");
+    s.sh(&example("fsync-watch.1", "fsync watch --once", "copy"))
+        .code(0);
+    assert!(s.head("copy").is_some());
+    let unit = example("fsync-watch.1", "[Unit]", "WantedBy");
+    let unit = unit.replace("/usr/bin/fsync-watch", "/bin/true");
+    fs::write(s.path("fsync-watch.service"), unit).unwrap();
+    fs::create_dir(s.path("run")).unwrap();
+    let script = "command -v systemd-analyze >/dev/null || exit 99
+        XDG_RUNTIME_DIR=$PWD/run systemd-analyze verify --user ./fsync-watch.service";
+    let told = s.sh(script);
+    match told.get_output().status.code() {
+        Some(99) => eprintln!("skipped: no systemd-analyze"),
+        _ => assert!(!told.code(0).complaint().contains("fsync-watch.service:")),
+    }
+}
