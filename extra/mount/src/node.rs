@@ -162,14 +162,12 @@ impl Table {
             return;
         };
         known.lookups = known.lookups.saturating_sub(times);
-        if known.lookups == 0 {
-            if let Some(Known {
-                what: What::Entry(top, ..),
-                ..
-            }) = table.remove(&number)
-            {
-                top.known.fetch_sub(1, Ordering::Relaxed);
-            }
+        if known.lookups > 0 {
+            return;
+        }
+        let forgotten = table.remove(&number);
+        if let Some(What::Entry(top, ..)) = forgotten.map(|known| known.what) {
+            top.known.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }

@@ -260,7 +260,7 @@ fn directories_have_folders_and_names_do_no_harm() {
 #[test]
 fn damage_is_an_error_of_that_file_and_is_said() {
     let s = Sandbox::new();
-    let noise: Vec<u8> = (0..9000u32).map(|n| (n * n >> 7) as u8).collect();
+    let noise: Vec<u8> = (0..9000u32).map(|n| ((n * n) >> 7) as u8).collect();
     s.tree("live").file("bad", &noise).file("good", "good");
     let id = s.run("fsync-snap -t v1 live").code(0).text();
     let Some(mut shown) = Shown::new(&s, &["-d", "live"]) else {
