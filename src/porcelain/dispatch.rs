@@ -59,6 +59,16 @@ pub fn verbatim(args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     }
 }
 
+/// The command's name and all words behind it, as they were given.
+pub fn words(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    Front::try_parse_from(args).map_or_else(
+        |_| Vec::new(),
+        |front| match front.word {
+            Word::Any(words) => words,
+        },
+    )
+}
+
 /// Becomes `fsync-NAME`; returns only if that fails.
 ///
 /// # Errors

@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::cli::source::{Numbered, SourceFilterArgs};
-use crate::model::Result;
+use crate::model::{Error, ErrorKind, Result};
 use crate::ops;
 use crate::ops::guard;
 use crate::porcelain::cp::How;
+use crate::porcelain::dispatch;
 use crate::porcelain::session::Session;
+
+/// The program that `--watch` hands over to.
+const WATCH: &str = "fsync-watch";
 
 /// Arguments of `fsync sync`.
 #[derive(Args, Debug)]
@@ -18,6 +22,9 @@ pub struct Sync {
     /// How it is done.
     #[command(flatten)]
     pub how: How,
+    /// Do it now, and again whenever a source changes (fsync-watch), until interrupted
+    #[arg(long, conflicts_with = "dry_run")]
+    pub watch: bool,
     /// The directory that has the SYNC file, and changes
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
@@ -29,9 +36,29 @@ impl Sync {
     /// # Errors
     /// No SYNC file, one that is malformed, or as `cp`.
     pub fn run(self, session: &Session) -> Result<u8> {
+        if self.watch {
+            return watch(session, &self.dir);
+        }
         let (paths, filters) = paths(&self.dir)?;
         self.how.run(session, ("sync", &paths, &filters))
     }
+}
+
+/// Becomes the program that runs this whenever a source changes.
+fn watch(session: &Session, directory: &Path) -> Result<u8> {
+    if session.search().find(WATCH.as_ref()).is_none() {
+        let message = "this program is not installed beside fsync or on PATH, and --watch needs it";
+        return Err(Error::at(ErrorKind::Usage, WATCH, message));
+    }
+    let common = &session.global().common;
+    let said = [("--quiet", common.quiet), ("--verbose", common.verbose)];
+    let said = said.into_iter().filter(|(_, given)| *given);
+    let mut args: Vec<OsString> = said.map(|(option, _)| option.into()).collect();
+    args.extend(["--as-given".into(), directory.into(), "--".into()]);
+    // clap takes nothing that begins with a dash for an option's value: this is the option itself.
+    let words = dispatch::words(std::env::args_os());
+    args.extend(words.into_iter().skip(1).filter(|w| w != "--watch"));
+    dispatch::become_program(session, "watch".as_ref(), &args).map(|never| match never {})
 }
 
 /// The sources that `directory`'s SYNC file names, and then itself; and the filters of the sources.
