@@ -27,7 +27,8 @@ uninstall:
 	./install.sh take "$(DESTDIR)" "$(PREFIX)"
 
 deb:
-	$(CARGO) deb --locked --strip
+	$(CARGO) build --release --locked --bins
+	$(CARGO) deb --locked --strip --no-build
 
 check: lint test
 

@@ -13,7 +13,7 @@
 set -eu
 umask 022
 
-programs='fsync fsync-apply fsync-diff fsync-revert fsync-snap fsync-tag'
+programs='fsync fsync-apply fsync-diff fsync-graph fsync-mount fsync-revert fsync-review fsync-snap fsync-tag fsync-watch'
 
 usage() {
     sed -n 's/^#   /usage: /p' "$0" >&2

@@ -1,15 +1,26 @@
-# Completion of fsync-graph for fish.
+# Completion of fsync-graph for fish. "fsync complete" says what fits; it writes nothing and says nothing else.
 
-complete -c fsync-graph -f -a '(__fish_complete_directories)'
-complete -c fsync-graph -l dot -d 'Print a graph in the language of Graphviz'
-complete -c fsync-graph -l html -rF -d 'Write a page for browsers to FILE; - is standard output'
-complete -c fsync-graph -l changes -x -d 'List at most N changes of each snapshot in the page'
-complete -c fsync-graph -s n -l max-count -x -d 'Only the newest N snapshots'
-complete -c fsync-graph -s C -x -a '(__fish_complete_directories)' -d 'Work as if started in DIR'
-complete -c fsync-graph -l repo -x -a '(__fish_complete_directories)' -d 'The repository'
-complete -c fsync-graph -s q -l quiet -d 'Say nothing but errors'
-complete -c fsync-graph -s v -l verbose -d 'Say more'
-complete -c fsync-graph -l progress -x -a 'auto never json' -d 'Show how far the work has come'
-complete -c fsync-graph -l color -x -a 'auto always never' -d 'Colour what is printed'
-complete -c fsync-graph -s h -l help -d 'Print help'
-complete -c fsync-graph -s V -l version -d 'Print version'
+function __fsync_complete
+    set -l words (commandline -opc)
+    set -l program fsync
+    string match -q -- '/*' "$words[1]"; and set program (string replace -r '/[^/]*$' /fsync -- $words[1])
+    command -q -- $program; or return
+    # What is typed of the last word, without its quotes: one of them may still be open.
+    set -l typed (commandline -ct)
+    set -l last (string unescape -- "$typed"; or string unescape -- "$typed\""; or string unescape -- "$typed'")
+    set -l said ($program complete fish -- $words "$last" 2>/dev/null </dev/null)
+    # As it was typed: fish's own functions read it as a part of a command line.
+    set -l option (string match -r -- '^--[^=]*=' "$typed")
+    set -l value (string replace -r -- '^--[^=]*=' '' "$typed")
+    switch "$said[1]"
+        case directories
+            __fish_complete_directories "$value" | string replace -r '^' -- "$option"
+        case files
+            __fish_complete_path "$value" | string replace -r '^' -- "$option"
+    end
+    set -e said[1]
+    test -n "$said[1]"; and printf '%s\n' $said
+    return 0
+end
+
+complete -c fsync-graph -f -k -a '(__fsync_complete)'

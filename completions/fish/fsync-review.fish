@@ -1,12 +1,26 @@
-# Completion of fsync-review for fish.
+# Completion of fsync-review for fish. "fsync complete" says what fits; it writes nothing and says nothing else.
 
-complete -c fsync-review -f
-complete -c fsync-review -l none -d 'begin with nothing chosen'
-complete -c fsync-review -s C -x -a '(__fish_complete_directories)' -d 'work as if started in DIR'
-complete -c fsync-review -l repo -x -a '(__fish_complete_directories)' -d 'the repository'
-complete -c fsync-review -s q -l quiet -d 'say nothing but errors'
-complete -c fsync-review -s v -l verbose -d 'say more'
-complete -c fsync-review -l progress -x -a 'auto never json' -d 'show how far the work has come'
-complete -c fsync-review -l color -x -a 'auto always never' -d 'colour what is shown'
-complete -c fsync-review -s h -l help -d 'print help'
-complete -c fsync-review -s V -l version -d 'print version'
+function __fsync_complete
+    set -l words (commandline -opc)
+    set -l program fsync
+    string match -q -- '/*' "$words[1]"; and set program (string replace -r '/[^/]*$' /fsync -- $words[1])
+    command -q -- $program; or return
+    # What is typed of the last word, without its quotes: one of them may still be open.
+    set -l typed (commandline -ct)
+    set -l last (string unescape -- "$typed"; or string unescape -- "$typed\""; or string unescape -- "$typed'")
+    set -l said ($program complete fish -- $words "$last" 2>/dev/null </dev/null)
+    # As it was typed: fish's own functions read it as a part of a command line.
+    set -l option (string match -r -- '^--[^=]*=' "$typed")
+    set -l value (string replace -r -- '^--[^=]*=' '' "$typed")
+    switch "$said[1]"
+        case directories
+            __fish_complete_directories "$value" | string replace -r '^' -- "$option"
+        case files
+            __fish_complete_path "$value" | string replace -r '^' -- "$option"
+    end
+    set -e said[1]
+    test -n "$said[1]"; and printf '%s\n' $said
+    return 0
+end
+
+complete -c fsync-review -f -k -a '(__fsync_complete)'

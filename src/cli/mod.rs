@@ -20,6 +20,7 @@ pub mod result;
 pub mod revert;
 pub mod screen;
 pub mod setting;
+pub mod shape;
 pub mod snap;
 pub mod source;
 pub mod start;

@@ -10,6 +10,7 @@ use rustix::process::{Resource, getrlimit, setrlimit, umask};
 use crate::cli::memory;
 use crate::cli::option::Common;
 use crate::cli::screen::write;
+use crate::cli::shape;
 use crate::cli::talk::{Talk, shown};
 use crate::cli::thread;
 use crate::model::{Error, ErrorKind, Exit};
@@ -37,6 +38,11 @@ pub trait Program: Parser {
 /// Runs a program from the process's arguments. The whole of every `main`.
 pub fn start<P: Program>() -> ExitCode {
     prepare(P::NAME);
+    if std::env::args_os().skip(1).eq([shape::ASK]) {
+        let told = shape::tell(P::command());
+        let written = std::io::stdout().lock().write_all(told.as_bytes());
+        return ExitCode::from(written.map_or(Exit::Failed, |()| Exit::Done).code());
+    }
     let program: P = match parse(P::NAME) {
         Ok(program) => program,
         Err(exit) => return ExitCode::from(exit.code()),

@@ -24,8 +24,12 @@ use crate::porcelain::{
     arg_required_else_help = true,
     disable_help_subcommand = true,
     subcommand_required = true,
-    after_help = "Any program fsync-NAME on the exec path or on PATH runs as \"fsync NAME\".",
-    after_long_help = "Any program fsync-NAME on the exec path or on PATH runs as \"fsync NAME\".\n\n\
+    after_help = "Beside these stand programs of their own: review (choose at the terminal what of a plan goes on), graph (draw the history), \
+        watch (keep a directory in step, or recorded, as it changes) and mount (show snapshots as directories).\n\
+        Any program fsync-NAME on the exec path or on PATH runs as \"fsync NAME\".",
+    after_long_help = "Beside these stand programs of their own: review (choose at the terminal what of a plan goes on), graph (draw the history), \
+        watch (keep a directory in step, or recorded, as it changes) and mount (show snapshots as directories).\n\
+        Any program fsync-NAME on the exec path or on PATH runs as \"fsync NAME\".\n\n\
         Exit codes: 0 done, 1 differences, 2 usage, 3 finished but some entries failed, 4 refused by a guard, \
         5 bad input, 6 no such snapshot, tag, BACKUP or SYNC file, 7 busy, 8 damage found, 9 input, output or \
         internal failure, 128+n ended by signal n."

@@ -20,6 +20,9 @@ use crate::porcelain::session::Session;
 /// The commands that are plumbing programs of fsync's own.
 pub const PLUMBING: [&str; 5] = ["diff", "apply", "snap", "revert", "tag"];
 
+/// The programs of this project that stand beside the core: each says itself what it takes ([`crate::cli::shape`]).
+pub const BESIDE: [&str; 4] = ["graph", "mount", "review", "watch"];
+
 /// The options before a command's name, and the rest unread.
 #[derive(Parser)]
 #[command(

@@ -63,11 +63,11 @@ fn pages() -> Vec<(String, String)> {
 /// complete`.
 fn completions() -> Vec<(String, String)> {
     let mut files = Vec::new();
-    for command in [fsync::porcelain::Fsync::command()]
+    let core = [fsync::porcelain::Fsync::command()]
         .into_iter()
-        .chain(plumbing())
-    {
-        let name = command.get_name().to_string();
+        .chain(plumbing());
+    let core = core.map(|command| command.get_name().to_string());
+    for name in core.chain(extra()) {
         let scripts = [
             (
                 include_str!("complete.bash"),
@@ -89,7 +89,7 @@ fn completions() -> Vec<(String, String)> {
     files
 }
 
-/// The programs beside fsync, which say themselves what they take: their pages and completions are written by hand.
+/// The programs beside fsync, whose pages are written by hand.
 fn extra() -> BTreeSet<String> {
     let folders = fs::read_dir(top().join("extra")).unwrap();
     let names = folders.map(|folder| folder.unwrap().file_name().into_string().unwrap());
@@ -151,12 +151,7 @@ fn pages_are_as_the_arguments_say() {
 fn completions_are_as_the_arguments_say() {
     let completions = completions();
     settle(&completions);
-    let mut made: BTreeSet<_> = completions.into_iter().map(|(path, _)| path).collect();
-    for name in extra() {
-        made.insert(format!("completions/bash/{name}"));
-        made.insert(format!("completions/zsh/_{name}"));
-        made.insert(format!("completions/fish/{name}.fish"));
-    }
+    let made: BTreeSet<_> = completions.into_iter().map(|(path, _)| path).collect();
     assert_eq!(found("completions", &[""]), made);
 }
 
@@ -197,6 +192,37 @@ fn pages_are_clean() {
     silent("mandoc", &["-Tlint", "-Wwarning"], &pages);
     silent("mandoc", &["-Tlint"], &found("man", &[".1"]));
     silent("groff", &["-ww", "-man", "-z", "-Tutf8", "-k"], &pages);
+}
+
+/// The pages that are written by hand, against what the programs say they take.
+#[test]
+fn no_option_is_without_a_word() {
+    if blessing() {
+        return;
+    }
+    let programs = PathBuf::from(env!("CARGO_BIN_EXE_fsync"));
+    for name in extra() {
+        let asked = Command::new(programs.with_file_name(&name))
+            .arg(fsync::cli::shape::ASK)
+            .output();
+        let told = String::from_utf8(asked.unwrap().stdout).unwrap();
+        let page = fs::read_to_string(top().join(format!("man/{name}.1"))).unwrap();
+        let page = page.replace("\\-", "-");
+        assert!(page.lines().all(|line| line.len() <= 80), "{name}");
+        let mut seen = 0;
+        for line in told.lines() {
+            let fields: Vec<_> = line.split('\t').collect();
+            let dashes = [(fields[1], "--"), (fields[2], "-")];
+            for (option, dashes) in dashes.iter().filter(|(option, _)| !option.is_empty()) {
+                let typed = format!("{dashes}{option}");
+                let is_end = |c: char| !c.is_ascii_alphanumeric() && c != '-';
+                let mut after = page.split(&typed[..]).skip(1);
+                assert!(after.any(|rest| rest.starts_with(is_end)), "{name} {typed}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 5, "{told}");
+    }
 }
 
 #[test]

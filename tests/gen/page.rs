@@ -135,7 +135,24 @@ fn groups(fsync: &clap::Command) -> String {
             item(&mut page, &head, &format!("{}.", about.unwrap_or_default()));
         }
     }
+    page.push_str(".SS Beside them\n");
+    for program in crate::extra() {
+        let about = about(&program);
+        item(&mut page, &format!("{program}(1)"), &format!("{about}."));
+    }
     page
+}
+
+/// What the hand-written page of a program says of it, in the line of its name.
+fn about(program: &str) -> String {
+    let page = crate::top().join(format!("man/{program}.1"));
+    let text = std::fs::read_to_string(page).unwrap();
+    let mut lines = text.lines().skip_while(|line| *line != ".SH NAME");
+    let line = lines.nth(1).unwrap().replace("\\-", "-");
+    let (_, about) = line.split_once(" - ").unwrap();
+    let mut letters = about.chars();
+    let first = letters.next().unwrap().to_uppercase();
+    first.chain(letters).collect()
 }
 
 /// A program's own commands, with their arguments; those of fsync have pages.

@@ -125,6 +125,10 @@ const FSYNC: Text = Text {
         "fsync-snap(1)",
         "fsync-revert(1)",
         "fsync-tag(1)",
+        "fsync-review(1)",
+        "fsync-graph(1)",
+        "fsync-watch(1)",
+        "fsync-mount(1)",
     ],
 };
 

@@ -38,6 +38,32 @@ fn offered(s: &Sandbox, line: &str) -> Vec<String> {
 }
 
 #[test]
+fn programs_beside_the_core_say_what_they_take() {
+    let s = Sandbox::new();
+    history(&s);
+    for line in ["fsync graph --ht", "fsync-graph --ht"] {
+        let all = offered(&s, line);
+        assert!(all.contains(&"--html".into()), "{line}: {all:?}");
+        assert!(!all.contains(&"--delete".into()), "{line}: {all:?}");
+    }
+    let colours = ["--color=auto", "--color=always", "--color=never"];
+    assert_eq!(offered(&s, "fsync graph --color="), colours);
+    assert_eq!(told(&s, "fsync-graph --html ").0, "files");
+    assert_eq!(offered(&s, "fsync -C . mount -d c"), ["copy/"]);
+    assert!(offered(&s, "fsync-watch --sn").contains(&"--snap".into()));
+    assert!(offered(&s, "fsync review --").contains(&"--repo".into()));
+    // A stranger's program is not run for it.
+    s.tree("exec")
+        .file("fsync-odd", "#!/bin/sh\ntouch ran\n")
+        .mode("fsync-odd", 0o755);
+    s.sh("FSYNC_EXEC_PATH=exec fsync complete fish -- fsync odd --")
+        .code(0);
+    s.sh("PATH=$PWD/exec:$PATH fsync complete fish -- fsync odd --")
+        .code(0);
+    assert!(!s.path("ran").exists());
+}
+
+#[test]
 fn offers_what_fits() {
     let s = Sandbox::new();
     history(&s);

@@ -274,6 +274,9 @@ fn all_ways_put_the_same_programs() {
                 .to_string()
         })
         .collect();
+    let extra = fs::read_dir(top().join("extra")).unwrap();
+    let names = extra.map(|folder| folder.unwrap().file_name().into_string().unwrap());
+    sources.extend(names.map(|name| format!("fsync-{name}")));
     sources.sort();
     assert_eq!(sources, PROGRAMS);
     let script = fs::read_to_string(top().join("install.sh")).unwrap();

@@ -9,14 +9,18 @@ use assert_cmd::assert::Assert;
 
 use crate::support::Sandbox;
 
-/// The programs, sorted.
-pub const PROGRAMS: [&str; 6] = [
+/// The programs, sorted: those of `src/bin`, and those of `extra/`.
+pub const PROGRAMS: [&str; 10] = [
     "fsync",
     "fsync-apply",
     "fsync-diff",
+    "fsync-graph",
+    "fsync-mount",
     "fsync-revert",
+    "fsync-review",
     "fsync-snap",
     "fsync-tag",
+    "fsync-watch",
 ];
 
 /// The folder of the sources.

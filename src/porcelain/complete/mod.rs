@@ -15,11 +15,15 @@
 use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
+use std::process::Stdio;
 
 use clap::{Args, CommandFactory, ValueEnum};
 
+use crate::cli::shape;
 use crate::model::Result;
 use crate::porcelain::arguments::Fsync;
+use crate::porcelain::dispatch::BESIDE;
+use crate::porcelain::program::{PREFIX, Search};
 
 pub mod folder;
 pub mod line;
@@ -87,8 +91,22 @@ pub fn program(name: &str) -> Option<clap::Command> {
         "fsync-revert" => revert::Args::command(),
         "fsync-snap" => snap::Snap::command(),
         "fsync-tag" => tag::TagProgram::command(),
-        _ => return None,
+        _ => beside(name)?,
     };
     command.build();
     Some(command)
+}
+
+/// A program that stands beside the core, asked what it takes. One that is not of this project is never run for that: it
+/// might do something.
+fn beside(name: &str) -> Option<clap::Command> {
+    let known = |short: &str| BESIDE.contains(&short);
+    name.strip_prefix(PREFIX).filter(|short| known(short))?;
+    let path = Search::new(None).find(name.as_ref())?;
+    let mut ask = std::process::Command::new(path);
+    ask.arg(shape::ASK)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
+    let said = ask.output().ok().filter(|said| said.status.success())?;
+    Some(shape::read(name, std::str::from_utf8(&said.stdout).ok()?))
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgAction, Command};
 
 use crate::porcelain::complete::program;
-use crate::porcelain::dispatch::PLUMBING;
+use crate::porcelain::dispatch::{BESIDE, PLUMBING};
 use crate::porcelain::program::PREFIX;
 
 /// What was typed before the cursor.
@@ -188,7 +188,7 @@ impl Walk {
         }
         let top = self.command.get_name() == "fsync";
         let name = word.to_str().unwrap_or_default();
-        let next = match top && PLUMBING.contains(&name) {
+        let next = match top && (PLUMBING.contains(&name) || BESIDE.contains(&name)) {
             true => program(&format!("{PREFIX}{name}")),
             false => self.command.find_subcommand(name).cloned(),
         };

@@ -1,8 +1,6 @@
-//! The manual page and the completions say what the program takes.
+//! The manual page, its examples, and what fsync knows of the program.
 
 use std::path::PathBuf;
-
-use clap::CommandFactory;
 
 use crate::support::{Sandbox, Told};
 use crate::world::{branched, has};
@@ -13,46 +11,6 @@ fn top() -> PathBuf {
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(top().join(path)).unwrap()
-}
-
-/// The options, as they are typed.
-fn options() -> Vec<(Option<String>, Option<char>)> {
-    let mut command = fsync_graph::Args::command();
-    command.build();
-    let all = command.get_opts().filter(|o| !o.is_hide_set());
-    let mut all: Vec<_> = all
-        .map(|o| (o.get_long().map(String::from), o.get_short()))
-        .collect();
-    let flags = command.get_arguments().filter(|a| !a.is_positional());
-    for flag in flags {
-        let names = (flag.get_long().map(String::from), flag.get_short());
-        if !all.contains(&names) {
-            all.push(names);
-        }
-    }
-    assert!(all.len() > 10);
-    all
-}
-
-#[test]
-fn every_option_is_described_and_completed() {
-    let page = read("man/fsync-graph.1").replace("\\-", "-");
-    let bash = read("completions/bash/fsync-graph");
-    let zsh = read("completions/zsh/_fsync-graph");
-    let fish = read("completions/fish/fsync-graph.fish");
-    for (long, short) in options() {
-        if let Some(long) = long {
-            assert!(page.contains(&format!("\\fB--{long}\\fR")), "man: {long}");
-            assert!(bash.contains(&format!("--{long}")), "bash: {long}");
-            assert!(zsh.contains(&format!("--{long}")), "zsh: {long}");
-            assert!(fish.contains(&format!("-l {long}")), "fish: {long}");
-        }
-        if let Some(short) = short {
-            assert!(page.contains(&format!("\\fB-{short}\\fR")), "man: {short}");
-            assert!(bash.contains(&format!(" -{short}")), "bash: {short}");
-            assert!(fish.contains(&format!("-s {short}")), "fish: {short}");
-        }
-    }
 }
 
 #[test]
@@ -110,44 +68,6 @@ fn the_examples_are_run() {
             .text()
             .contains("--html <FILE>")
     );
-}
-
-#[test]
-fn the_shells_complete_it() {
-    let s = Sandbox::new();
-    s.tree("folder").file("x", "x");
-    let script = top().join("completions/bash/fsync-graph");
-    let ask = |words: &str, at: usize| {
-        let line = format!(
-            "compopt() {{ echo \"opt $*\"; }}; . {}; COMP_WORDS=({words}); COMP_CWORD={at}; _fsync_graph; echo \"${{COMPREPLY[@]}}\"",
-            script.display()
-        );
-        s.cmd("bash")
-            .args(["-c", &line])
-            .assert()
-            .code(0)
-            .stderr("")
-            .text()
-    };
-    assert_eq!(ask("fsync-graph --ht", 1), "--html");
-    assert_eq!(ask("fsync-graph --progress n", 2), "never");
-    assert_eq!(ask("fsync-graph --color = a", 3), "auto always");
-    assert_eq!(ask("fsync-graph --html ''", 2), "opt -o default\n");
-    assert_eq!(ask("fsync-graph ''", 1), "opt -o dirnames\n");
-    for (shell, flag, path) in [
-        ("zsh", "-n", "completions/zsh/_fsync-graph"),
-        ("fish", "--no-execute", "completions/fish/fsync-graph.fish"),
-    ] {
-        if has(shell) {
-            let mut command = s.cmd(shell);
-            command
-                .arg(flag)
-                .arg(top().join(path))
-                .assert()
-                .code(0)
-                .stderr("");
-        }
-    }
 }
 
 #[test]

@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory;
-
 use crate::support::Sandbox;
 
 fn page() -> String {
@@ -42,33 +40,4 @@ fn its_examples_work() {
         let seen = s.terminal(100, "sh script", &[("? keys", "\r")]);
         assert_eq!(seen.code, 0, "{script}\n{}", seen.raw);
     }
-}
-
-#[test]
-fn it_names_every_option() {
-    let page = plain(&page());
-    let mut command = fsync_review::Args::command();
-    command.build();
-    for option in command.get_opts() {
-        let long = option.get_long().map(|l| format!("--{l}"));
-        let name = long.unwrap_or_else(|| format!("-{}", option.get_short().unwrap()));
-        assert!(page.contains(&name), "{name} is not in the page");
-    }
-    let top: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    for shell in [
-        "bash/fsync-review",
-        "zsh/_fsync-review",
-        "fish/fsync-review.fish",
-    ] {
-        let text = fs::read_to_string(top.join("completions").join(shell)).unwrap();
-        for option in command.get_opts() {
-            let long = option.get_long().unwrap_or("C");
-            assert!(text.contains(long), "{long} is not in completions/{shell}");
-        }
-    }
-}
-
-#[test]
-fn its_lines_are_short() {
-    assert!(page().lines().all(|line| line.len() <= 80));
 }
