@@ -128,6 +128,12 @@ impl Program for Args {
     }
 }
 
+/// A directory is changed by a program on its own machine.
+fn elsewhere() -> Error {
+    let message = "the destination is on another machine; \"fsync cp SRC HOST:DIR\" has the fsync there change it";
+    Error::new(ErrorKind::Refused, message)
+}
+
 impl Args {
     fn prepare(&self, places: &Places, given: Given) -> Result<Ready> {
         let roots: Result<Vec<Place>> = match self.roots.split_last() {
@@ -146,6 +152,9 @@ impl Args {
 
     fn of_records(&self, mut plan: Plan, given: Vec<Place>) -> Result<Ready> {
         let sources: Vec<Place> = plan.header.sources.iter().map(Place::of).collect();
+        if let HeaderRoot::Far(_) = &plan.header.destination {
+            return Err(elsewhere());
+        }
         let HeaderRoot::Directory(_) = &plan.header.destination else {
             let message = "the plan's destination is a snapshot, and snapshots never change";
             return Err(Error::new(ErrorKind::Refused, message));
@@ -186,6 +195,7 @@ impl Args {
     ) -> Result<Ready> {
         let destination = match roots.pop() {
             Some(Place::Directory(path)) if !roots.is_empty() => path,
+            Some(Place::Far(_)) => return Err(elsewhere()),
             Some(Place::Snapshot(_)) => {
                 return Err(Error::new(
                     ErrorKind::Refused,

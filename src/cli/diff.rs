@@ -20,6 +20,7 @@ use crate::protocol::line;
 use crate::protocol::record::PROTOCOL;
 use crate::protocol::{self, End, Header, Record, Writer};
 use crate::tree::Tree;
+use crate::tree::far::Wish;
 use crate::tree::overlay::Overlay;
 use crate::tree::sieve::Sieve;
 
@@ -87,13 +88,18 @@ impl Program for Args {
 
     fn run(self) -> anyhow::Result<Exit> {
         self.common.enter()?;
-        let places = Places::new(&self.common)?.at(self.dir.clone());
+        let filter = self.filters.filter()?;
+        let wish = Wish {
+            patterns: filter.rules().iter().map(|rule| rule.pattern.clone()).collect(),
+            xattrs: self.compare.xattrs,
+        };
+        let places = Places::new(&self.common)?.at(self.dir.clone()).wishing(wish);
         let (sources, filters, destination) = self.places(&places)?;
         if self.compare.choose.reads_input() && self.filters.reads_input() {
             let message = "--files-from and --exclude-from cannot both read standard input";
             return Err(Error::new(ErrorKind::Usage, message).into());
         }
-        let mut options = options(&self.compare, self.filters.filter()?);
+        let mut options = options(&self.compare, filter);
         options.choice = self.compare.choose.choice()?;
         let source = sources_tree(&places, &sources, &filters)?;
         options.source_filters = filters;

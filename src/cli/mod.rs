@@ -5,6 +5,8 @@ pub mod ask;
 pub mod choose;
 pub mod colour;
 pub mod config;
+pub mod connect;
+pub mod desk;
 pub mod diff;
 pub mod export;
 pub mod guard;

@@ -167,6 +167,21 @@ impl FilterArgs {
         Filter::new(rules)
     }
 
+    /// The same where no file is here: what files hold, as patterns.
+    ///
+    /// # Errors
+    /// As [`Self::filter`].
+    pub fn here(&self) -> Result<FilterArgs> {
+        let mut here = FilterArgs::default();
+        for rule in self.filter()?.rules() {
+            match rule.pattern.strip_prefix('!') {
+                Some(pattern) => here.include.push(pattern.into()),
+                None => here.exclude.push(rule.pattern.clone()),
+            }
+        }
+        Ok(here)
+    }
+
     /// The same as arguments.
     pub fn to_args(&self) -> Vec<OsString> {
         let mut args = Vec::new();
@@ -316,7 +331,8 @@ impl GuardArgs {
     }
 }
 
-pub(super) fn flags(list: &[(&str, bool)]) -> Vec<OsString> {
+/// The names of those options that are on.
+pub fn flags(list: &[(&str, bool)]) -> Vec<OsString> {
     list.iter()
         .filter(|(_, on)| *on)
         .map(|(name, _)| OsString::from(name))

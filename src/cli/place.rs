@@ -5,14 +5,16 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::cli::connect::Links;
 use crate::cli::option::Common;
 use crate::cli::trust::location;
-use crate::model::{Error, ErrorKind, Result, SnapshotId};
+use crate::model::{Address, Error, ErrorKind, Result, SnapshotId};
 use crate::ops::guard::absolute;
 use crate::protocol::Root;
 use crate::repo::Repo;
 use crate::repo::resolve::directory_in;
 use crate::tree::Tree;
+use crate::tree::far::{Far, Wish};
 use crate::tree::local::{Local, identity};
 
 /// A place that a tree comes from.
@@ -22,6 +24,8 @@ pub enum Place {
     Directory(PathBuf),
     /// A snapshot in the repository.
     Snapshot(SnapshotId),
+    /// A directory or a snapshot on another machine.
+    Far(Address),
 }
 
 /// Opens places, and the repository only when one needs it.
@@ -29,6 +33,8 @@ pub struct Places {
     repository: PathBuf,
     here: PathBuf,
     repo: OnceCell<Repo>,
+    wish: Option<Wish>,
+    links: Links,
 }
 
 impl Places {
@@ -41,7 +47,18 @@ impl Places {
             repository: common.repository()?,
             here: PathBuf::from("."),
             repo: OnceCell::new(),
+            wish: None,
+            links: Links::default(),
         })
+    }
+
+    /// The same for who will list all of the trees that it opens.
+    #[must_use]
+    pub fn wishing(self, wish: Wish) -> Self {
+        Places {
+            wish: Some(wish),
+            ..self
+        }
     }
 
     /// The same, where `@` and tags are those of `dir` instead of the current directory.
@@ -70,7 +87,7 @@ impl Places {
 
     /// What `argument` names. An existing directory, or whatever holds a slash, is a directory, but for
     /// `DIR@` and `DIR@{…}` of a directory that is there; `snap:` in front forces a snapshot. `missing` allows a directory
-    /// that is not there yet.
+    /// that is not there yet. What is not there and looks like an address ([`Address`]) is one.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when it is neither.
@@ -79,6 +96,9 @@ impl Places {
         let forced = bytes.strip_prefix(b"snap:");
         let path = Path::new(argument);
         let past = path.symlink_metadata().is_err() && is_past(bytes);
+        if let Some(address) = far(argument)? {
+            return Ok(Place::Far(address));
+        }
         let slash = bytes.contains(&b'/') && !past;
         if forced.is_none() && (slash || path.is_dir()) {
             return Ok(Place::Directory(absolute(Path::new(argument))?));
@@ -110,6 +130,10 @@ impl Places {
         match place {
             Place::Directory(path) => Ok(Box::new(self.local(path)?)),
             Place::Snapshot(id) => Ok(Box::new(self.repo()?.tree(*id)?)),
+            Place::Far(address) => {
+                let link = self.links.to(address)?;
+                Ok(Box::new(Far::open(link, &address.path, self.wish.clone())?))
+            }
         }
     }
 
@@ -119,6 +143,17 @@ impl Places {
     /// As [`Local::open`].
     pub fn local(&self, path: &Path) -> Result<Local> {
         Ok(Local::open(path)?.hide(identity(&self.repository)))
+    }
+}
+
+/// The address that an argument is: what looks like one, and is no name of something here.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] for one that cannot be.
+pub fn far(argument: &OsStr) -> Result<Option<Address>> {
+    match Address::is_like(argument.as_bytes()) && Path::new(argument).symlink_metadata().is_err() {
+        true => Address::parse(argument.as_bytes()),
+        false => Ok(None),
     }
 }
 
@@ -134,6 +169,7 @@ impl Place {
         match self {
             Place::Directory(path) => Root::Directory(Box::from(path.as_os_str().as_bytes())),
             Place::Snapshot(id) => Root::Snapshot(*id),
+            Place::Far(address) => Root::Far(address.clone()),
         }
     }
 
@@ -142,6 +178,7 @@ impl Place {
         match root {
             Root::Directory(path) => Place::Directory(PathBuf::from(OsStr::from_bytes(path))),
             Root::Snapshot(id) => Place::Snapshot(*id),
+            Root::Far(address) => Place::Far(address.clone()),
         }
     }
 
@@ -149,7 +186,7 @@ impl Place {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Place::Directory(path) => Some(path),
-            Place::Snapshot(_) => None,
+            Place::Snapshot(_) | Place::Far(_) => None,
         }
     }
 }

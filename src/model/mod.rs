@@ -1,5 +1,6 @@
 //! Pure words: values without input, output or environment. Every other floor speaks in them.
 
+pub mod address;
 pub mod change;
 pub mod clock;
 pub mod digest;
@@ -16,6 +17,7 @@ pub mod path;
 pub mod quote;
 pub mod time;
 
+pub use address::Address;
 pub use change::{Change, Counts, Outcome, Problem, Skip, Status, Why};
 pub use clock::{Clock, Times};
 pub use digest::{ContentId, NodeId, SnapshotId};

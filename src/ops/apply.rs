@@ -239,12 +239,23 @@ pub(super) fn spread<'a, T: Send>(
     batches: &[&[usize]],
     work: impl Fn(&mut Worker<'a>, usize) -> Option<T> + Sync,
 ) -> Vec<(usize, T)> {
+    spread_with(shared, batches, |_, _| {}, work)
+}
+
+/// As [`spread`], with something that each thread does before a batch.
+pub(super) fn spread_with<'a, T: Send>(
+    shared: &'a Shared<'a>,
+    batches: &[&[usize]],
+    begin: impl Fn(&mut Worker<'a>, &[usize]) + Sync,
+    work: impl Fn(&mut Worker<'a>, usize) -> Option<T> + Sync,
+) -> Vec<(usize, T)> {
     let next = AtomicUsize::new(0);
     // One worker a thread, which keeps its directories open from one batch to the next.
     let turn = || {
         let mut worker = Worker::new(shared);
         let mut done = Vec::new();
         while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+            begin(&mut worker, batch);
             for at in *batch {
                 done.extend(work(&mut worker, *at).map(|made| (*at, made)));
             }

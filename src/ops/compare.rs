@@ -80,7 +80,8 @@ pub fn same_attributes(a: &Xattrs, b: &Xattrs, any_mode: bool) -> bool {
 /// # Errors
 /// When one cannot be read; the path in the error is the name, and the words say which side.
 pub fn contents(a: (&dyn Dir, &Entry), b: (&dyn Dir, &Entry)) -> Result<bool> {
-    match (a.1.content, b.1.content) {
+    let known = |side: (&dyn Dir, &Entry)| side.0.digest(side.1).transpose();
+    match (known(a)?, known(b)?) {
         (Some(x), Some(y)) => Ok(x == y),
         (Some(x), None) => Ok(x == digest(b)?),
         (None, Some(y)) => Ok(digest(a)? == y),
@@ -93,8 +94,8 @@ pub fn contents(a: (&dyn Dir, &Entry), b: (&dyn Dir, &Entry)) -> Result<bool> {
 /// # Errors
 /// When it cannot be read.
 pub fn digest((dir, entry): (&dyn Dir, &Entry)) -> Result<ContentId> {
-    if let Some(known) = entry.content {
-        return Ok(known);
+    if let Some(known) = dir.digest(entry) {
+        return known;
     }
     let mut file = dir.open_file(entry)?;
     let mut hash = Sha256::new();
@@ -102,7 +103,7 @@ pub fn digest((dir, entry): (&dyn Dir, &Entry)) -> Result<ContentId> {
         block.resize(BLOCK, 0);
         loop {
             match fill(&mut file, block, &entry.name)? {
-                0 => return Ok(()),
+                0 => return Ok::<_, Error>(()),
                 n => {
                     hash.update(&block[..n]);
                     meter::bytes(n as u64);

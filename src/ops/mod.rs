@@ -32,6 +32,7 @@ pub mod rehearse;
 pub mod rename;
 pub mod repair;
 pub mod revert;
+pub mod serve;
 pub mod settle;
 pub mod snap;
 pub mod space;

@@ -63,6 +63,24 @@ impl<'a> Worker<'a> {
         self.shared
     }
 
+    /// Says which changes this thread will make next, so that a source that is far away sends what they need.
+    pub(super) fn expect(&self, changes: &mut dyn Iterator<Item = &Change>) {
+        let sources = self.shared.job.sources;
+        let far: Vec<bool> = sources.iter().map(|tree| tree.is_far()).collect();
+        if !far.contains(&true) {
+            return;
+        }
+        let mut wanted = vec![Vec::new(); sources.len()];
+        for change in changes.filter(|change| change.new.is_some()) {
+            if let Some(paths) = wanted.get_mut(change.source as usize) {
+                paths.push(change.path.clone());
+            }
+        }
+        for (tree, paths) in sources.iter().zip(wanted) {
+            tree.expect(paths);
+        }
+    }
+
     /// Makes one change, if it still holds.
     pub fn perform(&mut self, change: &Change) -> Report {
         if self.shared.is_stopped() {

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use crate::disk::put::Temporary;
 use crate::model::{Change, Entry, Outcome, RelPath, Status};
-use crate::ops::apply::{Shared, batches, is_content, is_directory, spread};
+use crate::ops::apply::{Shared, batches, is_content, is_directory, spread, spread_with};
 use crate::ops::outcome::Report;
 use crate::ops::perform::{Made, Worker, stale};
 use crate::ops::settle::{Final, Settle};
@@ -134,7 +134,14 @@ fn round_of_directories(
         let planned = Settle::planned(change, &report, worker);
         (report, planned)
     };
-    let steps = spread(shared, round, |worker, at| {
+    let begin = |worker: &mut Worker<'_>, batch: &[usize]| {
+        let with_files = batch.iter().flat_map(|at| {
+            let files = fills.get(at).into_iter().flatten();
+            std::iter::once(at).chain(files)
+        });
+        worker.expect(&mut with_files.map(|at| &changes[*at]));
+    };
+    let steps = spread_with(shared, round, begin, |worker, at| {
         let files = fills.get(&at);
         let filled = files.and_then(|files| worker.fill(&changes[at], changes, files));
         Some(match filled {
@@ -237,7 +244,10 @@ fn round_of_contents(
     round: &[&[usize]],
     reports: &mut [Report],
 ) -> usize {
-    let steps = spread(shared, round, |worker, at| {
+    let begin = |worker: &mut Worker<'_>, batch: &[usize]| {
+        worker.expect(&mut batch.iter().map(|at| &changes[*at]));
+    };
+    let steps = spread_with(shared, round, begin, |worker, at| {
         match worker.stage(&changes[at]) {
             // Most are done; only the others are kept twice.
             Step::Told(report) if report.outcome == Outcome::Done => None,

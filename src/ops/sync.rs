@@ -1,6 +1,7 @@
 //! The SYNC file: the sources that are laid over a directory, one a line.
 //!
-//! A line that begins with `/` is a path, byte for byte to its newline. Lines `--exclude=PATTERN` and
+//! A line that begins with `/` is a path, byte for byte to its newline; one that is an address ([`Address`]) names a
+//! directory on another machine. Lines `--exclude=PATTERN` and
 //! `--include=PATTERN` behind it say what of that source alone is left out; they can only narrow what it supplies. Empty
 //! lines and lines that begin with `#` mean nothing; anything else is reserved.
 
@@ -8,7 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use crate::disk::mark;
-use crate::model::{Error, ErrorKind, Filter, Result, Rule, name};
+use crate::model::{Address, Error, ErrorKind, Filter, Result, Rule, name};
 use crate::tree::local::Local;
 
 /// The longest pattern, in bytes.
@@ -65,6 +66,11 @@ pub fn parse(text: &[u8]) -> Result<Vec<Source>, Fault> {
                 let path = std::ffi::OsString::from_vec(line.to_vec());
                 sources.push(Source::whole(path));
             }
+            (Some(_), None) if Address::is_like(line) && !line.contains(&0) => {
+                Address::parse(line).map_err(|e| fault(e.cause()))?;
+                let path = std::ffi::OsString::from_vec(line.to_vec());
+                sources.push(Source::whole(path));
+            }
             (_, Some((pattern, include))) => {
                 let pattern = pattern_of(pattern).map_err(fault)?;
                 let source = sources.last_mut().ok_or_else(|| {
@@ -85,7 +91,7 @@ pub fn parse(text: &[u8]) -> Result<Vec<Source>, Fault> {
     Ok(sources)
 }
 
-const RESERVED: &str = "neither a path from /, nor --exclude=PATTERN or --include=PATTERN for the path above, nor a \
+const RESERVED: &str = "neither a path from /, nor HOST:DIR, nor --exclude=PATTERN or --include=PATTERN for the path above, nor a \
                         comment that begins with #";
 
 fn pattern_of(bytes: &[u8]) -> Result<String, String> {
@@ -223,6 +229,10 @@ fn check(source: &Path, directory: &Path, allow_missing: bool) -> Result<()> {
             ErrorKind::Usage,
             "a path with a newline cannot stand in a SYNC file",
         );
+    }
+    // What is on another machine is looked at when it is asked for.
+    if Address::is_like(bytes) {
+        return Address::parse(bytes).map(drop);
     }
     let look = |real: PathBuf| real.metadata().map(|meta| (real, meta.is_dir()));
     let real = match source.canonicalize().and_then(look) {

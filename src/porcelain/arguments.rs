@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::cli::option::Common;
 use crate::porcelain::session::Session;
 use crate::porcelain::{
-    cat, complete, config, cp, dispatch, du, export, find, forget, help, import, log, ls, mksync,
-    prune, repo, rv, show, status, sync, th, verify,
+    cat, complete, config, cp, dispatch, du, export, far, find, forget, help, import, log, ls, mksync,
+    prune, repo, rv, serve, show, status, sync, th, verify,
 };
 
 /// Compare two directory trees, apply the difference, and take back whatever you did
@@ -180,6 +180,11 @@ pub enum Command {
     /// VALUE, sets it. The file is ${XDG_CONFIG_HOME:-~/.config}/fsync/config.toml, or $FSYNC_CONFIG;
     /// fsync-config(5) lists what may be set. Options win over settings.
     Config(config::Config),
+    /// Be the far end of a connection: ssh starts this on another machine
+    ///
+    /// It speaks to the fsync that started it on standard input and output, and does for it what is to be done here: lists and
+    /// opens directories, and runs commands that change them, with the repository and the settings of this machine.
+    Serve(serve::Serve),
     /// Show the help of a command, or of fsync itself
     Help(help::Help),
     /// Say what fits at the cursor of a command line, for the completions of shells
@@ -238,6 +243,7 @@ impl Command {
             Command::Config(config) => config.directory(),
             Command::Verify(_)
             | Command::Repo(_)
+            | Command::Serve(_)
             | Command::Help(_)
             | Command::Complete(_)
             | Command::Diff(_)
@@ -249,6 +255,25 @@ impl Command {
     }
 }
 
+impl Command {
+    /// Whether all that it is about is its directory, so that it can run on the machine that has it.
+    fn runs_elsewhere(&self) -> bool {
+        matches!(
+            self,
+            Command::Rv(_)
+                | Command::Sync(_)
+                | Command::Mksync(_)
+                | Command::Status(_)
+                | Command::Th(_)
+                | Command::Log(_)
+                | Command::Find(_)
+                | Command::Du(_)
+                | Command::Prune(_)
+                | Command::Forget(_)
+        )
+    }
+}
+
 impl Fsync {
     /// Runs the command; the exit code.
     ///
@@ -257,6 +282,11 @@ impl Fsync {
     pub fn run(self) -> anyhow::Result<u8> {
         let mut session = Session::new(self.global)?;
         if let Some(directory) = self.command.directory() {
+            if self.command.runs_elsewhere()
+                && let Some(code) = far::about(&session, directory.as_os_str())?
+            {
+                return Ok(code);
+            }
             session = session.of(&directory)?;
         }
         let plumbing = |name: &str, verbatim: Verbatim| {
@@ -283,6 +313,7 @@ impl Fsync {
             Command::Prune(prune) => prune.run(&session)?,
             Command::Forget(forget) => forget.run(&session)?,
             Command::Config(config) => config.run(&session)?,
+            Command::Serve(serve) => serve.run(&session)?,
             Command::Help(help) => help.run(&session)?,
             Command::Complete(complete) => complete.run()?,
             Command::Diff(args) => plumbing("diff", args)?,

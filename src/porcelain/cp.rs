@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::cli::ask;
-use crate::cli::option::{CompareArgs, FilterArgs, GuardArgs};
+use crate::cli::option::{CompareArgs, FilterArgs, GuardArgs, flags};
 use crate::cli::source::SourceFilterArgs;
-use crate::model::Result;
+use crate::model::{Error, ErrorKind, Result};
 use crate::model::quote::quote;
+use crate::porcelain::far::{self, Reach};
 use crate::porcelain::hook::{self, Given, Planner, Worked};
 use crate::porcelain::pipeline::{Output, Stage};
 use crate::porcelain::session::Session;
@@ -98,6 +99,16 @@ impl How {
         session: &Session,
         (command, paths, filters): (&'static str, &[OsString], &SourceFilterArgs),
     ) -> Result<u8> {
+        let (last, sources) = paths.split_last().unzip();
+        let destination = last.map_or(OsStr::new("."), OsString::as_os_str);
+        if !self.dry_run
+            && let Some(there) = far::elsewhere(destination, sources.unwrap_or_default())?
+        {
+            let args = self.to_args(command, filters, &there.paths)?;
+            return far::run(session, &there.address, args, there.near);
+        }
+        let reach = Reach::new(paths)?;
+        let session = &session.reaching(reach.as_ref());
         let settings = session.settings()?;
         let compare = settings.compare(&self.compare, &self.unset);
         let filter = settings.filter(&self.filter);
@@ -105,7 +116,7 @@ impl How {
         if self.dry_run {
             return session.run_one(diff(false)?);
         }
-        let destination = Path::new(paths.last().map_or(OsStr::new("."), OsString::as_os_str));
+        let destination = Path::new(destination);
         let planner = Planner {
             review: review::stage(session, self.interactive)?,
             stage: diff(true)?,
@@ -120,6 +131,42 @@ impl How {
         let with = (session, settings);
         let worked = hook::around(with, (command, destination), planner, work)?;
         Ok(prune::after(with, &worked, destination))
+    }
+
+    /// The same as words, for the fsync on another machine.
+    fn to_args(
+        &self,
+        command: &str,
+        sources: &SourceFilterArgs,
+        paths: &[OsString],
+    ) -> Result<Vec<OsString>> {
+        if self.interactive {
+            let message = "-i chooses at this terminal, and the directory is changed by the fsync on its own machine";
+            return Err(Error::new(ErrorKind::Usage, message));
+        }
+        let mut args = vec![OsString::from(command)];
+        args.extend(flags(&[
+            ("--no-snapshot", self.no_snapshot),
+            ("--yes", self.yes),
+            ("--allow-low-space", self.allow_low_space),
+            ("--full", self.full),
+            ("--thin", self.thin),
+        ]));
+        if let Some(tag) = &self.tag {
+            let mut option = OsString::from("--tag=");
+            option.push(tag);
+            args.push(option);
+        }
+        args.extend(self.compare.to_args());
+        args.extend(self.unset.to_args());
+        args.extend(self.filter.here()?.to_args());
+        args.extend(sources.to_args());
+        args.extend(self.guards.to_args());
+        args.push("--".into());
+        // sync has its sources from its SYNC file.
+        let first = if command == "sync" { paths.len() - 1 } else { 0 };
+        args.extend_from_slice(&paths[first..]);
+        Ok(args)
     }
 
     /// Runs what comes behind the stages that make the plan, or reads it.

@@ -8,10 +8,12 @@ use std::process::{Command, ExitCode};
 
 use clap::{CommandFactory, Parser};
 
+use crate::cli::place;
 use crate::cli::start::report;
 use crate::model::near;
 use crate::model::{Error, ErrorKind, Result};
 use crate::porcelain::NAME;
+use crate::porcelain::far;
 use crate::porcelain::arguments::{Fsync, Global};
 use crate::porcelain::pipeline::Stage;
 use crate::porcelain::program::PREFIX;
@@ -55,9 +57,17 @@ pub fn verbatim(args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
         return None;
     }
     let talk = global.common.talk(NAME);
-    let failed = Session::new(global).and_then(|session| become_program(&session, name, rest));
+    let failed = Session::new(global).and_then(|session| {
+        let far = rest.iter().find(|word| matches!(place::far(word), Ok(Some(_))));
+        if let Some(directory) = far.filter(|_| name == "snap")
+            && let Some(code) = far::about(&session, directory)?
+        {
+            return Ok(code);
+        }
+        become_program(&session, name, rest).map(|never| match never {})
+    });
     match failed {
-        Ok(never) => match never {},
+        Ok(code) => Some(ExitCode::from(code)),
         Err(error) => Some(ExitCode::from(report(talk, &error.into()).code())),
     }
 }

@@ -8,10 +8,11 @@ use std::process::ChildStdout;
 
 use crate::cli::config::{self, Config};
 use crate::cli::option::usual_repository;
-use crate::cli::{Talk, progress};
+use crate::cli::{Talk, connect, progress};
 use crate::model::{Error, Result};
 use crate::ops::guard;
 use crate::porcelain::arguments::Global;
+use crate::porcelain::far::Reach;
 use crate::porcelain::pipeline::{Output, Pipeline, Stage};
 use crate::porcelain::program::{self, Search};
 use crate::porcelain::setting::Settings;
@@ -29,6 +30,8 @@ pub struct Session {
     directory: Option<PathBuf>,
     /// Read when it is needed, so that what needs none works whatever it says.
     config: OnceCell<Config>,
+    /// Where programs find the connections to other machines.
+    links: Option<PathBuf>,
 }
 
 impl Session {
@@ -46,7 +49,18 @@ impl Session {
             global,
             directory: None,
             config: OnceCell::new(),
+            links: None,
         })
+    }
+
+    /// The same with connections that the programs share.
+    #[must_use]
+    pub fn reaching(&self, reach: Option<&Reach>) -> Session {
+        let links = reach.map(|reach| reach.folder().to_path_buf());
+        Session {
+            links: links.or_else(|| self.links.clone()),
+            ..self.clone()
+        }
     }
 
     /// Where programs are looked for.
@@ -158,7 +172,8 @@ impl Session {
             .then(|| (config::VARIABLE, OsString::new()));
         let shown = self.global.common.progress;
         let shown = shown.map(|wanted| (progress::VARIABLE, wanted.word().into()));
-        let all = exec_path.into_iter().chain(repo).chain(none);
+        let links = variable(connect::SOCKETS, &self.links);
+        let all = exec_path.into_iter().chain(repo).chain(none).chain(links);
         all.chain(shown).collect()
     }
 

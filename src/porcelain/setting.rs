@@ -1,11 +1,12 @@
 //! What the settings mean for a command: options that it was not given.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use clap::Args;
 
 use crate::cli::config::Config;
-use crate::cli::option::{CompareArgs, FilterArgs};
+use crate::cli::option::{CompareArgs, FilterArgs, flags};
 use crate::cli::setting::{Key, Value};
 use crate::repo::policy::{Period, Policy, parse_span};
 
@@ -18,6 +19,13 @@ pub struct UnsetArgs {
     /// Compare sizes and times, and contents only where these leave it open [the default without settings]
     #[arg(long, help_heading = "Comparing", conflicts_with_all = ["checksum", "size_only"])]
     pub quick: bool,
+}
+
+impl UnsetArgs {
+    /// The same as arguments.
+    pub fn to_args(&self) -> Vec<OsString> {
+        flags(&[("--no-delete", self.no_delete), ("--quick", self.quick)])
+    }
 }
 
 /// The settings that hold for a directory, or for none in particular.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::name;
 use crate::model::quote::escape_json;
 use crate::model::{
+    Address,
     Change, Counts, Inode, Kind, Outcome, Problem, RelPath, Rule, Skip, SnapshotId, SourceRule,
     State, Status, Time, Why,
 };
@@ -49,6 +50,8 @@ pub enum Root {
     Directory(Box<[u8]>),
     /// A snapshot in the repository.
     Snapshot(SnapshotId),
+    /// A directory on another machine.
+    Far(Address),
 }
 
 /// The record `header`.
@@ -348,6 +351,12 @@ impl<'a> From<&'a Root> for WireRoot<'a> {
                 (path, path_hex, None)
             }
             Root::Snapshot(id) => (None, None, Some(*id)),
+            Root::Far(address) => {
+                let url = address.url();
+                let (path, path_hex) = fields(&url);
+                let own = |text: Option<Text<'_>>| text.map(|t| Text::Owned(t.into_owned()));
+                (own(path), own(path_hex), None)
+            }
         };
         WireRoot {
             path,
@@ -363,6 +372,10 @@ impl WireRoot<'_> {
             (None, Some(id)) => Ok(Root::Snapshot(id)),
             (Some(raw), None) if raw.starts_with(b"/") && !raw.contains(&0) => {
                 Ok(Root::Directory(raw))
+            }
+            (Some(raw), None) if raw.starts_with(b"ssh://") || raw.starts_with(b"near://") => {
+                let address = Address::parse(&raw).map_err(|e| e.cause())?;
+                address.map(Root::Far).ok_or_else(|| "is no address".into())
             }
             (Some(_), None) => Err("a root must be an absolute path".into()),
             _ => Err("a root is either a path or a snapshot".into()),
@@ -738,7 +751,7 @@ fn parse_snapshot(wire: WireSnapshot<'_>) -> Result<Record, String> {
             directory,
             new: wire.new,
         })),
-        Root::Snapshot(_) => Err("directory: not a path".into()),
+        Root::Snapshot(_) | Root::Far(_) => Err("directory: not a path".into()),
     }
 }
 

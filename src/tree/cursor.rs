@@ -40,10 +40,9 @@ impl<'t> Cursor<'t> {
                     let Some(dir) = self.top() else {
                         return Ok(None);
                     };
-                    let Some(entry) = dir.entry(name)?.filter(Entry::is_dir) else {
+                    let Some(opened) = dir.enter(name)? else {
                         return Ok(None);
                     };
-                    let opened = dir.open_dir(&entry)?;
                     self.below.push((Box::from(name), opened));
                 }
             }

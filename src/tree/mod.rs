@@ -7,13 +7,14 @@ use std::io::{Cursor, Read};
 pub mod attribute;
 pub mod buffer;
 pub mod cursor;
+pub mod far;
 pub mod local;
 pub mod overlay;
 pub mod room;
 pub mod sieve;
 pub mod system;
 
-use crate::model::{Entry, Medium, NodeId, Problem, RelPath, Result, Skip, Xattrs};
+use crate::model::{ContentId, Entry, Medium, NodeId, Problem, RelPath, Result, Skip, Xattrs};
 use crate::tree::buffer::Buffer;
 
 /// A tree that can be walked from its root, by several threads at once.
@@ -33,6 +34,15 @@ pub trait Tree: Send + Sync {
     /// The device that a source's root lies on: what lies on another is another file system. A snapshot has none.
     fn device(&self, _source: u32) -> Option<u64> {
         None
+    }
+
+    /// Says that this thread will ask for these entries, about in this order, and for what short files hold; nothing, that
+    /// it will not. A tree that is far away has the answers sent before they are asked for.
+    fn expect(&self, _paths: Vec<RelPath>) {}
+
+    /// Whether every question takes the time that a message needs there and back.
+    fn is_far(&self) -> bool {
+        false
     }
 
     /// What its file system keeps of what it is given.
@@ -75,6 +85,23 @@ pub trait Dir: Send + Sync {
     /// # Errors
     /// When it cannot be examined.
     fn entry(&self, name: &[u8]) -> Result<Option<Entry>>;
+
+    /// Opens the directory of that name, never through a symbolic link; `None` when there is none. A tree that is far away
+    /// may leave it to the next question to find that out.
+    ///
+    /// # Errors
+    /// When it cannot be examined or opened.
+    fn enter(&self, name: &[u8]) -> Result<Option<Box<dyn Dir>>> {
+        match self.entry(name)?.filter(Entry::is_dir) {
+            Some(entry) => self.open_dir(&entry).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The digest of a regular file's bytes, where that is cheaper to have than the bytes.
+    fn digest(&self, entry: &Entry) -> Option<Result<ContentId>> {
+        entry.content.map(Ok)
+    }
 
     /// Opens a directory among its entries, never through a symbolic link.
     ///

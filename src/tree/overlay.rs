@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Entry, Problem, RelPath, Result, Skip, Xattrs};
+use crate::model::{ContentId, Entry, Problem, RelPath, Result, Skip, Xattrs};
 use crate::tree::{Contents, Dir, Listing, Tree};
 
 /// Trees, lowest first; at least one.
@@ -166,6 +166,10 @@ impl Dir for OverlayDir {
             false => self.layer(entry.source),
         };
         dir.ok_or_else(|| self.gone(entry))?.xattrs(entry)
+    }
+
+    fn digest(&self, entry: &Entry) -> Option<Result<ContentId>> {
+        self.layer(entry.source)?.digest(entry)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Entry, Filter, Medium, RelPath, Result, Skip, Xattrs};
+use crate::model::{ContentId, Entry, Filter, Medium, RelPath, Result, Skip, Xattrs};
 use crate::tree::{Contents, Dir, Listing, Tree};
 
 /// A tree behind a filter.
@@ -38,6 +38,14 @@ impl Tree for Sieve {
 
     fn medium(&self) -> Medium {
         self.tree.medium()
+    }
+
+    fn expect(&self, paths: Vec<RelPath>) {
+        self.tree.expect(paths);
+    }
+
+    fn is_far(&self) -> bool {
+        self.tree.is_far()
     }
 }
 
@@ -98,6 +106,10 @@ impl Dir for SieveDir {
 
     fn xattrs(&self, entry: &Entry) -> Result<Xattrs> {
         self.dir.xattrs(entry)
+    }
+
+    fn digest(&self, entry: &Entry) -> Option<Result<ContentId>> {
+        self.dir.digest(entry)
     }
 
     fn is_local(&self) -> bool {

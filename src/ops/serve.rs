@@ -1,0 +1,260 @@
+//! Answers what the other side of a connection asks of a tree ([`crate::tree::far`]).
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::AsFd;
+
+use crate::model::filter::Rule;
+use crate::model::{ContentId, Entry, Error, ErrorKind, Filter, Kind, RelPath, Result, State, Xattrs};
+use crate::ops::compare;
+use crate::tree::cursor::Cursor;
+use crate::tree::far::ask::Ask;
+use crate::tree::far::link::Channel;
+use crate::tree::far::talk::Mouth;
+use crate::tree::far::wire::Out;
+use crate::tree::local::state_of_handle;
+use crate::tree::{Contents, Dir, Listing, Tree};
+
+/// Files up to this length, in bytes, are said before they are asked for; longer ones one by one.
+const SHORT: u64 = 1 << 20;
+/// How much of a longer file is said at once.
+const BLOCK: usize = 128 << 10;
+/// How often a short file that changes while it is read is read.
+const TRIES: usize = 3;
+/// What is said of a file that does not hold still.
+const TORN: &str = "changed while it was read";
+
+/// Answers one question about `tree`.
+///
+/// # Errors
+/// When nobody hears the answer. What is wrong with the tree is an answer.
+pub fn answer(tree: &Result<Box<dyn Tree>>, ask: Ask, channel: &Channel) -> Result<()> {
+    let mut mouth = Mouth::new(channel);
+    match tree {
+        Ok(tree) => told(tree.as_ref(), ask, &mut mouth)?,
+        Err(error) => mouth.say(|out| {
+            out.number(0).error(error);
+        })?,
+    }
+    mouth.flush()?;
+    channel.end()
+}
+
+fn told(tree: &dyn Tree, ask: Ask, mouth: &mut Mouth<'_>) -> Result<()> {
+    let mut cursor = Cursor::new(tree);
+    match ask {
+        Ask::Root => root(tree, mouth),
+        Ask::Walk { patterns, xattrs } => walk(tree, patterns, xattrs, mouth),
+        Ask::List(path) => {
+            let listing = directory(&mut cursor, &path).and_then(Dir::list);
+            say_listing(mouth, listing)
+        }
+        Ask::Find(path, names) => {
+            let names: Vec<&[u8]> = names.iter().map(AsRef::as_ref).collect();
+            // What is no directory has nothing in it.
+            let listing = match cursor.dir(&path) {
+                Ok(Some(dir)) => dir.find(&names),
+                Ok(None) => Ok(Listing::default()),
+                Err(e) => Err(e),
+            };
+            say_listing(mouth, listing)
+        }
+        Ask::Xattrs(path) => {
+            let xattrs = place(&mut cursor, &path).and_then(|(dir, entry)| dir.xattrs(&entry));
+            mouth.say(|out| {
+                out.result(xattrs, |out, xattrs| {
+                    out.pairs(&xattrs);
+                });
+            })
+        }
+        Ask::Digest(path) => {
+            let digest = place(&mut cursor, &path).and_then(|(dir, entry)| digest(dir, &entry));
+            mouth.say(|out| {
+                out.result(digest, |out, id| out.0.extend_from_slice(&id.0));
+            })
+        }
+        Ask::Read(path) => read(&mut cursor, &path, mouth),
+        Ask::Ahead(paths) => paths.iter().try_for_each(|path| {
+            let slot = slot(&mut cursor, path);
+            mouth.say(|out| {
+                out.result(slot, |out, slot| say_slot(out, slot));
+            })
+        }),
+    }
+}
+
+fn root(tree: &dyn Tree, mouth: &mut Mouth<'_>) -> Result<()> {
+    let (medium, device) = (tree.medium(), tree.device(0));
+    mouth.say(|out| {
+        out.result(tree.root(), |out, entry| {
+            out.entry(&entry)
+                .option(device, |out, device| {
+                    out.number(device);
+                })
+                .number(medium.modes.into())
+                .number(medium.owners.into())
+                .number(medium.both_times.into())
+                .number(medium.tick_ns);
+        });
+    })
+}
+
+fn say_listing(mouth: &mut Mouth<'_>, listing: Result<Listing>) -> Result<()> {
+    mouth.say(|out| {
+        out.result(listing, |out, listing| {
+            out.listing(&listing);
+        });
+    })
+}
+
+fn directory<'c>(cursor: &'c mut Cursor<'_>, path: &RelPath) -> Result<&'c dyn Dir> {
+    let gone = || Error::at(ErrorKind::Failed, path.as_bytes(), "is no directory any more");
+    cursor.dir(path)?.ok_or_else(gone)
+}
+
+fn place<'c>(cursor: &'c mut Cursor<'_>, path: &RelPath) -> Result<(&'c dyn Dir, Entry)> {
+    let gone = || Error::at(ErrorKind::Failed, path.as_bytes(), "is not there any more");
+    let (dir, mut entry) = cursor.place(path)?.ok_or_else(gone)?;
+    if path.is_root() {
+        entry.name = Box::default();
+    }
+    Ok((dir, entry))
+}
+
+fn digest(dir: &dyn Dir, entry: &Entry) -> Result<ContentId> {
+    if entry.state.kind != Kind::File {
+        return Err(Error::at(ErrorKind::Failed, &entry.name, "is no regular file any more"));
+    }
+    compare::digest((dir, entry))
+}
+
+/// One directory after the other, as deep as it goes.
+fn walk(tree: &dyn Tree, patterns: Vec<String>, xattrs: bool, mouth: &mut Mouth<'_>) -> Result<()> {
+    let rule = |pattern| Rule {
+        pattern,
+        origin: String::new(),
+        line: 0,
+    };
+    // A pattern that is none leaves nothing out.
+    let filter = Filter::new(patterns.into_iter().map(rule).collect()).unwrap_or_default();
+    let mut cursor = Cursor::new(tree);
+    let mut waiting = match tree.root() {
+        Ok(root) => vec![(RelPath::root(), root)],
+        Err(_) => Vec::new(),
+    };
+    while let Some((path, own)) = waiting.pop() {
+        let listed = directory(&mut cursor, &path).and_then(|dir| {
+            let listing = dir.list()?;
+            let xattrs = if xattrs { attributes(dir, own, &listing) } else { Vec::new() };
+            Ok((listing, xattrs))
+        });
+        if let Ok((listing, _)) = &listed {
+            let below = listing.entries.iter().rev().filter(|entry| entry.is_dir());
+            let below = below.map(|entry| (path.join(&entry.name), entry.clone()));
+            waiting.extend(below.filter(|(path, _)| filter.excludes(path, true).is_none()));
+        }
+        mouth.say(|out| {
+            out.bytes(path.as_bytes());
+            out.result(listed, |out, (listing, xattrs)| {
+                out.listing(&listing);
+                out.list(&xattrs, |out, (name, pairs)| {
+                    out.bytes(name).pairs(pairs);
+                });
+            });
+        })?;
+    }
+    Ok(())
+}
+
+/// The extended attributes in a directory, its own under no name; only of those that have some.
+fn attributes(dir: &dyn Dir, own: Entry, listing: &Listing) -> Vec<(Box<[u8]>, Xattrs)> {
+    let name = Box::default();
+    let own = Entry { name, ..own };
+    let all = [&own].into_iter().chain(&listing.entries);
+    let found = all.filter_map(|entry| {
+        // Those that cannot be read now are asked for by whoever needs them, and then there is an answer.
+        let xattrs = dir.xattrs(entry).ok()?;
+        (!xattrs.is_empty()).then(|| (entry.name.clone(), xattrs))
+    });
+    found.collect()
+}
+
+/// What is said of an entry beforehand.
+type Slot = Option<(Entry, Xattrs, Option<Vec<u8>>)>;
+
+fn slot(cursor: &mut Cursor<'_>, path: &RelPath) -> Result<Slot> {
+    let Some((dir, mut entry)) = cursor.place(path)? else {
+        return Ok(None);
+    };
+    if path.is_root() {
+        entry.name = Box::default();
+    }
+    let xattrs = dir.xattrs(&entry).unwrap_or_default();
+    let short = entry.state.kind == Kind::File && entry.state.size <= SHORT;
+    let bytes = if short { short_file(dir, &entry) } else { None };
+    Ok(Some((entry, xattrs, bytes)))
+}
+
+fn say_slot(out: &mut Out, slot: Slot) {
+    out.option(slot, |out, (entry, xattrs, bytes)| {
+        out.entry(&entry);
+        out.pairs(&xattrs);
+        out.option(bytes, |out, bytes| {
+            out.bytes(&bytes);
+        });
+    });
+}
+
+/// The bytes of a short file that held still; otherwise whoever wants them asks again.
+fn short_file(dir: &dyn Dir, entry: &Entry) -> Option<Vec<u8>> {
+    for _ in 0..TRIES {
+        let mut contents = dir.open_file(entry).ok()?;
+        let before = state(&contents);
+        let mut bytes = Vec::with_capacity(entry.state.size as usize + 1);
+        (&mut contents).take(SHORT + 1).read_to_end(&mut bytes).ok()?;
+        let still = before == state(&contents) && before.is_none_or(|state| state == entry.state);
+        if still && bytes.len() as u64 == entry.state.size {
+            return Some(bytes);
+        }
+    }
+    None
+}
+
+/// What an open file is now; of one in a snapshot nothing, for that never changes.
+fn state(contents: &Contents) -> Option<State> {
+    match contents {
+        Contents::Local(file) => state_of_handle(File::as_fd(file)).ok(),
+        Contents::Bytes(_) | Contents::Stream(_) => None,
+    }
+}
+
+/// A file's bytes: that it could be opened, parts, an empty one behind the last, and whether it held still.
+fn read(cursor: &mut Cursor<'_>, path: &RelPath, mouth: &mut Mouth<'_>) -> Result<()> {
+    let opened = place(cursor, path).and_then(|(dir, entry)| dir.open_file(&entry));
+    let mut contents = match opened {
+        Ok(contents) => contents,
+        Err(error) => {
+            return mouth.say(|out| {
+                out.number(0).error(&error);
+            });
+        }
+    };
+    mouth.say(|out| {
+        out.number(1);
+    })?;
+    let before = state(&contents);
+    let mut block = vec![0; BLOCK];
+    let end = loop {
+        match contents.read(&mut block) {
+            Ok(0) if before == state(&contents) => break Ok(()),
+            Ok(0) => break Err(Error::at(ErrorKind::Failed, path.as_bytes(), TORN)),
+            Ok(n) => mouth.message(&block[..n])?,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => break Err(Error::io("cannot read", path.as_bytes(), e)),
+        }
+    };
+    mouth.message(&[])?;
+    mouth.say(|out| {
+        out.result(end, |_, ()| {});
+    })
+}

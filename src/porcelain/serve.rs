@@ -1,0 +1,164 @@
+//! `fsync serve`: the far end of a connection.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read, stdin, stdout};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStringExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use clap::Args;
+
+use crate::cli::connect::SOCKETS;
+use crate::cli::desk::Desk;
+use crate::model::{Error, ErrorKind, Result};
+use crate::porcelain::relay::Relay;
+use crate::porcelain::session::Session;
+use crate::tree::far::ask::Call;
+use crate::tree::far::greet;
+use crate::tree::far::link::{Channel, Link, Side};
+use crate::tree::far::talk::Mouth;
+use crate::tree::far::wire::Out;
+
+/// Arguments of `fsync serve`.
+#[derive(Args, Debug)]
+pub struct Serve {}
+
+/// What all channels share.
+struct Hall {
+    desk: Desk,
+    /// Where what is started here reaches the machine that started this.
+    relay: Relay,
+    variables: Vec<(&'static str, OsString)>,
+    running: Mutex<Vec<u32>>,
+}
+
+impl Serve {
+    /// Runs it until the other side ends; the exit code.
+    ///
+    /// # Errors
+    /// When the other side is no fsync.
+    pub fn run(self, session: &Session) -> Result<u8> {
+        let cannot = |e| Error::io("cannot write", "standard output", e);
+        let own = |handle: std::os::fd::BorrowedFd<'_>| handle.try_clone_to_owned().map(File::from);
+        let (mut from, mut to) = (own(stdin().as_fd()).map_err(cannot)?, own(stdout().as_fd()).map_err(cannot)?);
+        greet::say(&mut to).map_err(cannot)?;
+        if greet::hear(&mut from)?.is_none() {
+            let message = "nobody speaks on standard input; this is what ssh starts on another machine";
+            return Err(Error::new(ErrorKind::Usage, message));
+        }
+        let hall = Arc::new(Hall {
+            desk: Desk::new(session.global().common.clone(), None),
+            relay: Relay::new()?,
+            variables: session.variables(),
+            running: Mutex::default(),
+        });
+        let guest = hall.clone();
+        let accept = move |channel: Channel, request: Vec<u8>| guest.answer(&channel, &request);
+        let link = Link::start(Side::Far, from, to, Arc::new(accept));
+        hall.relay.add("", link.clone())?;
+        link.wait();
+        hall.end();
+        Ok(0)
+    }
+}
+
+impl Hall {
+    fn answer(&self, channel: &Channel, request: &[u8]) {
+        match Call::read(request) {
+            Ok(Call::Tree(request)) => self.desk.answer(channel, request),
+            Ok(Call::Run(args)) => {
+                // Nobody is left to be told that nobody hears it.
+                let _ = self.start(channel, args);
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn start(&self, channel: &Channel, args: Vec<Vec<u8>>) -> Result<()> {
+        let mut code = Out::default();
+        match self.spawn(args) {
+            Ok(child) => {
+                let status = self.pass_on(channel, child);
+                code.number(0).number(status.into());
+            }
+            Err(error) => {
+                let mut said = Out::default();
+                said.number(2).bytes(format!("fsync: {error}\n").as_bytes());
+                Mouth::say_once(channel, &said.0)?;
+                code.number(0).number(9);
+            }
+        }
+        Mouth::say_once(channel, &code.0)?;
+        channel.end()
+    }
+
+    fn spawn(&self, args: Vec<Vec<u8>>) -> Result<Child> {
+        let own = std::env::current_exe().map_err(|e| Error::refused("cannot find itself", e))?;
+        Command::new(own)
+            .args(args.into_iter().map(OsString::from_vec))
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .env(SOCKETS, self.relay.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|e| Error::refused("cannot be started", e))
+    }
+
+    /// Says what the program says, until it ends; its exit code.
+    fn pass_on(&self, channel: &Channel, mut child: Child) -> u8 {
+        let running = || self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running().push(child.id());
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        thread::scope(|scope| {
+            scope.spawn(|| say(channel, 1, out));
+            say(channel, 2, err);
+        });
+        let status = child.wait();
+        running().retain(|id| *id != child.id());
+        use std::os::unix::process::ExitStatusExt;
+        match status {
+            Ok(status) => match (status.code(), status.signal()) {
+                (Some(code), _) => u8::try_from(code).unwrap_or(9),
+                (None, signal) => 128 + u8::try_from(signal.unwrap_or(0)).unwrap_or(0),
+            },
+            Err(_) => 9,
+        }
+    }
+
+    /// The other side is gone: what it started ends in good order, as on a closed terminal.
+    fn end(&self) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        for id in running.iter() {
+            if let Some(pid) = i32::try_from(*id).ok().and_then(rustix::process::Pid::from_raw) {
+                // One that has ended by itself needs no signal.
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::HUP);
+            }
+        }
+    }
+}
+
+/// Says what comes out of a pipe, until its end.
+fn say(channel: &Channel, number: u64, pipe: Option<impl Read>) {
+    let Some(mut pipe) = pipe else {
+        return;
+    };
+    let mut block = vec![0; 64 << 10];
+    loop {
+        match pipe.read(&mut block) {
+            Ok(0) => return,
+            Ok(n) => {
+                let mut out = Out::default();
+                out.number(number).bytes(&block[..n]);
+                if Mouth::say_once(channel, &out.0).is_err() {
+                    return;
+                }
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! The tree, as everybody else sees it.
+
+use std::collections::HashMap;
+use std::io::{self, Cursor, Read};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, ThreadId};
+
+use crate::model::{ContentId, Entry, Error, ErrorKind, Medium, RelPath, Result, Xattrs};
+use crate::tree::buffer::Buffer;
+use crate::tree::far::ahead::{Ahead, Slot};
+use crate::tree::far::ask::{Ask, Call, Request};
+use crate::tree::far::link::Link;
+use crate::tree::far::talk::Ear;
+use crate::tree::far::wire::{In, Malformed};
+use crate::tree::{Contents, Dir, Listing, Tree};
+
+/// A tree on the other side of a connection.
+pub struct Far(Arc<Core>);
+
+struct Core {
+    link: Arc<Link>,
+    /// The tree, as its user named it.
+    name: Box<[u8]>,
+    /// Whether all of it will be listed.
+    wish: Option<Wish>,
+    top: OnceLock<Top>,
+    walk: Mutex<Walk>,
+    come: Condvar,
+    ahead: Mutex<HashMap<ThreadId, Ahead>>,
+}
+
+/// What somebody wants who will list all of a tree.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// What is below directories that these leave out, lines of a gitignore file, need not be walked.
+    pub patterns: Vec<String>,
+    /// Extended attributes will be asked for.
+    pub xattrs: bool,
+}
+
+/// What is known of the root.
+struct Top {
+    entry: Entry,
+    device: Option<u64>,
+    medium: Medium,
+}
+
+/// How far the walk has come.
+#[derive(Default)]
+struct Walk {
+    begun: bool,
+    over: bool,
+    /// The last directory that came.
+    last: Option<RelPath>,
+    /// Directories that nobody has taken yet.
+    come: HashMap<RelPath, Result<Found>>,
+}
+
+/// A directory that the walk found.
+struct Found {
+    listing: Listing,
+    xattrs: HashMap<Box<[u8]>, Xattrs>,
+}
+
+fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Far {
+    /// The tree that the other side knows by that name. With a wish the first listing makes the other side walk all of it.
+    ///
+    /// # Errors
+    /// When there is none, or the connection is broken.
+    pub fn open(link: Arc<Link>, name: &[u8], wish: Option<Wish>) -> Result<Self> {
+        let core = Core {
+            link,
+            name: Box::from(name),
+            wish,
+            top: OnceLock::new(),
+            walk: Mutex::default(),
+            come: Condvar::new(),
+            ahead: Mutex::default(),
+        };
+        core.top()?;
+        Ok(Far(Arc::new(core)))
+    }
+}
+
+impl Core {
+    fn ask(&self, ask: Ask) -> Result<Ear> {
+        let request = Request {
+            tree: self.name.clone(),
+            ask,
+        };
+        Ok(Ear::new(self.link.open(&Call::Tree(request).write())?))
+    }
+
+    /// A question with one answer.
+    fn one<T>(&self, ask: Ask, get: impl FnOnce(&mut In<'_>) -> Result<T, Malformed>) -> Result<T> {
+        let message = self.ask(ask)?.message()?;
+        let mut from = In(&message);
+        let answer = from.result(get)?;
+        from.end()?;
+        Ok(answer)
+    }
+
+    fn top(&self) -> Result<&Top> {
+        if let Some(top) = self.top.get() {
+            return Ok(top);
+        }
+        let top = self.one(Ask::Root, |from| {
+            Ok(Top {
+                entry: from.entry(true)?,
+                device: from.option(|from| from.number())?,
+                medium: Medium {
+                    modes: from.truth()?,
+                    owners: from.truth()?,
+                    both_times: from.truth()?,
+                    tick_ns: from.number()?,
+                },
+            })
+        })?;
+        Ok(self.top.get_or_init(|| top))
+    }
+
+    /// Has the other side walk the tree, once.
+    fn walk(self: &Arc<Self>) -> Result<()> {
+        let mut walk = hold(&self.walk);
+        let Some(wish) = self.wish.as_ref().filter(|_| !walk.begun) else {
+            walk.over |= self.wish.is_none();
+            return Ok(());
+        };
+        walk.begun = true;
+        let ear = self.ask(Ask::Walk {
+            patterns: wish.patterns.clone(),
+            xattrs: wish.xattrs,
+        })?;
+        let core = self.clone();
+        let hear = move || core.hear(ear);
+        // Without a thread each directory is asked for.
+        if thread::Builder::new().spawn(hear).is_err() {
+            walk.over = true;
+        }
+        Ok(())
+    }
+
+    /// Takes in what the walk finds. Where it ends early, the rest is asked for one by one.
+    fn hear(&self, mut ear: Ear) {
+        while let Ok(Some(message)) = ear.next() {
+            let Ok((path, found)) = directory(&message) else {
+                break;
+            };
+            let mut walk = hold(&self.walk);
+            walk.last = Some(path.clone());
+            walk.come.insert(path, found);
+            drop(walk);
+            self.come.notify_all();
+        }
+        hold(&self.walk).over = true;
+        self.come.notify_all();
+    }
+
+    /// A directory as the walk found it; `None` when it will not come.
+    fn walked(&self, path: &RelPath) -> Option<Result<Found>> {
+        let mut walk = hold(&self.walk);
+        loop {
+            if let Some(found) = walk.come.remove(path) {
+                return Some(found);
+            }
+            // It walks in the order of paths.
+            if walk.over || walk.last.as_ref().is_some_and(|last| last >= path) {
+                return None;
+            }
+            walk = self.come.wait(walk).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// What was said beforehand of an entry.
+    fn early<T>(&self, path: &RelPath, take: impl FnOnce(&mut Slot) -> T) -> Option<Result<T>> {
+        let mut ahead = hold(&self.ahead);
+        // Taken out, so that the other threads need not wait for what this one hears.
+        let own = thread::current().id();
+        let mut mine = ahead.remove(&own)?;
+        drop(ahead);
+        let taken = mine.slot(path).map(|slot| slot.map(take));
+        hold(&self.ahead).insert(own, mine);
+        taken
+    }
+}
+
+fn directory(message: &[u8]) -> Result<(RelPath, Result<Found>), Malformed> {
+    let mut from = In(message);
+    let path = from.path()?;
+    let mut sound = Ok(());
+    let found = from.result(|from| {
+        let read = found(from);
+        sound = read.as_ref().map(|_| ()).map_err(|e| *e);
+        read
+    });
+    sound?;
+    from.end()?;
+    Ok((path, found))
+}
+
+fn found(from: &mut In<'_>) -> Result<Found, Malformed> {
+    let listing = from.listing()?;
+    let xattrs = from.list(|from| Ok((Box::from(from.bytes()?), from.pairs()?)))?;
+    Ok(Found {
+        listing,
+        xattrs: xattrs.into_iter().collect(),
+    })
+}
+
+impl Tree for Far {
+    fn root(&self) -> Result<Entry> {
+        Ok(self.0.top()?.entry.clone())
+    }
+
+    fn open(&self) -> Result<Box<dyn Dir>> {
+        Ok(Box::new(FarDir::new(self.0.clone(), RelPath::root())))
+    }
+
+    fn device(&self, _source: u32) -> Option<u64> {
+        self.0.top().ok()?.device
+    }
+
+    fn medium(&self) -> Medium {
+        self.0.top().map(|top| top.medium).unwrap_or_default()
+    }
+
+    fn is_far(&self) -> bool {
+        true
+    }
+
+    fn expect(&self, paths: Vec<RelPath>) {
+        let own = thread::current().id();
+        if paths.is_empty() {
+            hold(&self.0.ahead).remove(&own);
+            return;
+        }
+        // Whoever cannot be told beforehand asks when it is time.
+        if let Ok(ear) = self.0.ask(Ask::Ahead(paths.clone())) {
+            hold(&self.0.ahead).insert(own, Ahead::new(ear, paths));
+        }
+    }
+}
+
+/// A directory, by its path.
+struct FarDir {
+    core: Arc<Core>,
+    path: RelPath,
+    xattrs: OnceLock<HashMap<Box<[u8]>, Xattrs>>,
+}
+
+impl FarDir {
+    fn new(core: Arc<Core>, path: RelPath) -> Self {
+        FarDir {
+            core,
+            path,
+            xattrs: OnceLock::new(),
+        }
+    }
+
+    fn at(&self, name: &[u8]) -> RelPath {
+        match name.is_empty() {
+            true => self.path.clone(),
+            false => self.path.join(name),
+        }
+    }
+}
+
+impl Dir for FarDir {
+    fn list(&self) -> Result<Listing> {
+        self.core.walk()?;
+        if let Some(found) = self.core.walked(&self.path) {
+            let Found { listing, xattrs } = found?;
+            // Where nobody asked for them, none came, which says nothing.
+            if self.core.wish.as_ref().is_some_and(|wish| wish.xattrs) {
+                let _ = self.xattrs.set(xattrs);
+            }
+            return Ok(listing);
+        }
+        self.core.one(Ask::List(self.path.clone()), |from| from.listing())
+    }
+
+    fn find(&self, names: &[&[u8]]) -> Result<Listing> {
+        let names = names.iter().map(|name| Box::from(*name)).collect();
+        self.core.one(Ask::Find(self.path.clone(), names), |from| from.listing())
+    }
+
+    fn entry(&self, name: &[u8]) -> Result<Option<Entry>> {
+        if let Some(entry) = self.core.early(&self.at(name), |slot| slot.entry.clone()) {
+            return entry;
+        }
+        let Listing { mut entries, problems, .. } = self.find(&[name])?;
+        match problems.into_iter().next() {
+            Some(problem) => Err(Error::at(ErrorKind::Failed, name, problem.message)),
+            None => Ok(entries.pop()),
+        }
+    }
+
+    fn enter(&self, name: &[u8]) -> Result<Option<Box<dyn Dir>>> {
+        // Whether it is a directory, the answer to the next question tells.
+        Ok(Some(Box::new(FarDir::new(self.core.clone(), self.at(name)))))
+    }
+
+    fn open_dir(&self, entry: &Entry) -> Result<Box<dyn Dir>> {
+        Ok(Box::new(FarDir::new(self.core.clone(), self.at(&entry.name))))
+    }
+
+    fn open_file(&self, entry: &Entry) -> Result<Contents> {
+        let path = self.at(&entry.name);
+        if let Some(Ok(Some(bytes))) = self.core.early(&path, |slot| slot.bytes.take()) {
+            return Ok(Contents::Bytes(Cursor::new(Buffer::from(bytes))));
+        }
+        let mut ear = self.core.ask(Ask::Read(path))?;
+        let message = ear.message()?;
+        let mut from = In(&message);
+        from.result(|_| Ok(()))?;
+        Ok(Contents::Stream(Box::new(Stream {
+            ear,
+            part: Cursor::default(),
+            over: false,
+        })))
+    }
+
+    fn xattrs(&self, entry: &Entry) -> Result<Xattrs> {
+        if let Some(known) = self.xattrs.get() {
+            return Ok(known.get(&entry.name).cloned().unwrap_or_default());
+        }
+        let path = self.at(&entry.name);
+        if let Some(Ok(xattrs)) = self.core.early(&path, |slot| slot.xattrs.clone()) {
+            return Ok(xattrs);
+        }
+        self.core.one(Ask::Xattrs(path), |from| from.pairs())
+    }
+
+    fn digest(&self, entry: &Entry) -> Option<Result<ContentId>> {
+        let path = self.at(&entry.name);
+        Some(self.core.one(Ask::Digest(path), |from| {
+            let (id, rest) = from.0.split_first_chunk().ok_or(Malformed)?;
+            from.0 = rest;
+            Ok(ContentId(*id))
+        }))
+    }
+}
+
+/// A file's bytes as they come: messages, an empty one behind the last, and whether the file held still.
+struct Stream {
+    ear: Ear,
+    part: Cursor<Vec<u8>>,
+    over: bool,
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let other = |e: Error| io::Error::other(e.cause());
+        loop {
+            let read = self.part.read(buffer)?;
+            if read > 0 || buffer.is_empty() || self.over {
+                return Ok(read);
+            }
+            let part = self.ear.message().map_err(other)?;
+            if part.is_empty() {
+                self.over = true;
+                let verdict = self.ear.message().map_err(other)?;
+                In(&verdict).result(|_| Ok(())).map_err(other)?;
+            }
+            self.part = Cursor::new(part);
+        }
+    }
+}
