@@ -88,7 +88,13 @@ pub fn start(address: &Address, accept: Arc<Accept>) -> Result<Started> {
     }
     let mut command = command(address);
     let program = command.get_program().to_os_string();
-    let failed = |e| Error::io("cannot be run", std::os::unix::ffi::OsStrExt::as_bytes(&*program), e);
+    let failed = |e| {
+        Error::io(
+            "cannot be run",
+            std::os::unix::ffi::OsStrExt::as_bytes(&*program),
+            e,
+        )
+    };
     let mut child = command.spawn().map_err(failed)?;
     let (Some(mut write), Some(mut read)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(Error::new(ErrorKind::Failed, "a pipe is missing"));
@@ -115,7 +121,9 @@ pub fn start(address: &Address, accept: Arc<Accept>) -> Result<Started> {
 
 fn command(address: &Address) -> Command {
     let words = |name: &str, usual: &str| -> Vec<String> {
-        let set = std::env::var(name).ok().filter(|text| !text.trim().is_empty());
+        let set = std::env::var(name)
+            .ok()
+            .filter(|text| !text.trim().is_empty());
         let text = set.unwrap_or_else(|| usual.into());
         text.split_whitespace().map(String::from).collect()
     };
@@ -134,7 +142,10 @@ fn command(address: &Address) -> Command {
 /// The program ended without a word on the connection; it may have said why on standard error.
 fn silent(machine: &str, child: &mut Child) -> Error {
     let why = match child.wait().ok().and_then(|status| status.code()) {
-        Some(127) => "there is no fsync on its PATH; FSYNC_SERVE='/path/to/fsync serve' says where it is".into(),
+        Some(127) => {
+            "there is no fsync on its PATH; FSYNC_SERVE='/path/to/fsync serve' says where it is"
+                .into()
+        }
         Some(255) => "cannot be reached; what ssh says stands above".into(),
         Some(code) => format!("the program that reaches it ended with {code}"),
         None => "the program that reaches it was killed".into(),

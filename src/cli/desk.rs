@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cli::option::Common;
 use crate::cli::place::Places;
 use crate::model::{Error, ErrorKind, Result};
+use crate::ops::guard::absolute;
 use crate::ops::serve::answer;
 use crate::tree::Tree;
 use crate::tree::far::ask::Request;
@@ -16,20 +18,29 @@ use crate::tree::far::link::Channel;
 /// A tree, or why there is none.
 type Opened = Arc<Result<Box<dyn Tree>>>;
 
+/// Which trees the other side may see.
+pub enum May {
+    /// Whatever this user may.
+    All,
+    /// Those of these names, as somebody gave them here.
+    Only(Vec<Vec<u8>>),
+    /// Directories in this one, an absolute path without links.
+    Inside(PathBuf),
+}
+
 /// Trees that were asked for, and which may be.
 pub struct Desk {
     common: Common,
-    /// Only these; any without it.
-    only: Option<Vec<Vec<u8>>>,
+    may: May,
     open: Mutex<HashMap<Box<[u8]>, Opened>>,
 }
 
 impl Desk {
-    /// Answers about these trees, by the names that somebody gave them here; about any tree, without such a list.
-    pub fn new(common: Common, only: Option<Vec<Vec<u8>>>) -> Self {
+    /// Answers about trees that the other side may see.
+    pub fn new(common: Common, may: May) -> Self {
         Desk {
             common,
-            only,
+            may,
             open: Mutex::default(),
         }
     }
@@ -55,13 +66,33 @@ impl Desk {
     }
 
     fn find(&self, name: &[u8]) -> Result<Box<dyn Tree>> {
-        let listed = |only: &Vec<Vec<u8>>| only.iter().any(|one| one == name);
-        if !self.only.as_ref().is_none_or(listed) {
-            let message = "the other side asks for a directory that it was not given";
-            return Err(Error::at(ErrorKind::Refused, name, message));
-        }
         let places = Places::new(&self.common)?;
+        match &self.may {
+            May::Only(names) if !names.iter().any(|one| one == name) => {
+                let message = "the other side asks for a directory that it was not given";
+                return Err(Error::at(ErrorKind::Refused, name, message));
+            }
+            May::Inside(top) => return Ok(Box::new(places.local(&inside(top, name)?)?)),
+            May::All | May::Only(_) => {}
+        }
         let place = places.find(OsStr::from_bytes(name), false)?;
         places.open(&place)
     }
 }
+
+/// The directory of that name, seen from `top`, if it lies in there.
+///
+/// # Errors
+/// [`ErrorKind::Refused`] when it does not.
+pub fn inside(top: &Path, name: &[u8]) -> Result<PathBuf> {
+    let path = absolute(&top.join(OsStr::from_bytes(name)))?;
+    // A name that goes up behind what is not there yet was not resolved.
+    let up = path.components().any(|part| part == Component::ParentDir);
+    match path.starts_with(top) && !up {
+        true => Ok(path),
+        false => Err(Error::at(ErrorKind::Refused, name, OUTSIDE)),
+    }
+}
+
+/// What is said of all that lies elsewhere.
+const OUTSIDE: &str = "lies outside of the directory that fsync serve --restrict names here";

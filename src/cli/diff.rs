@@ -90,10 +90,16 @@ impl Program for Args {
         self.common.enter()?;
         let filter = self.filters.filter()?;
         let wish = Wish {
-            patterns: filter.rules().iter().map(|rule| rule.pattern.clone()).collect(),
+            patterns: filter
+                .rules()
+                .iter()
+                .map(|rule| rule.pattern.clone())
+                .collect(),
             xattrs: self.compare.xattrs,
         };
-        let places = Places::new(&self.common)?.at(self.dir.clone()).wishing(wish);
+        let places = Places::new(&self.common)?
+            .at(self.dir.clone())
+            .wishing(wish);
         let (sources, filters, destination) = self.places(&places)?;
         if self.compare.choose.reads_input() && self.filters.reads_input() {
             let message = "--files-from and --exclude-from cannot both read standard input";

@@ -132,7 +132,9 @@ impl Places {
             Place::Snapshot(id) => Ok(Box::new(self.repo()?.tree(*id)?)),
             Place::Far(address) => {
                 let link = self.links.to(address)?;
-                Ok(Box::new(Far::open(link, &address.path, self.wish.clone())?))
+                let far = Far::open(link, &address.path, self.wish.clone());
+                let there = |e: Error| Error::at(e.kind(), address.url(), e.cause());
+                far.map(|far| Box::new(far) as Box<dyn Tree>).map_err(there)
             }
         }
     }

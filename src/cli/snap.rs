@@ -83,6 +83,19 @@ pub struct Snap {
     json: bool,
 }
 
+impl Snap {
+    /// The directory, where nothing but a tag is said beside it.
+    pub fn plain(&self) -> Option<&Path> {
+        let common = &self.common;
+        let odd =
+            self.through || self.stdin || self.export.is_some() || self.export_to.output.is_some();
+        let files = common.repo.is_some()
+            || common.directory.is_some()
+            || !self.filter.exclude_from.is_empty();
+        self.dir.as_deref().filter(|_| !odd && !files)
+    }
+}
+
 impl Program for Snap {
     const NAME: &'static str = "fsync-snap";
 

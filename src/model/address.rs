@@ -34,7 +34,8 @@ impl Address {
     /// # Errors
     /// [`ErrorKind::Usage`] for one that cannot be.
     pub fn parse(argument: &[u8]) -> Result<Option<Address>> {
-        let wrong = |why: &str| Error::at(ErrorKind::Usage, argument, format!("is no address: {why}"));
+        let wrong =
+            |why: &str| Error::at(ErrorKind::Usage, argument, format!("is no address: {why}"));
         if let Some(path) = argument.strip_prefix(NEAR).filter(|path| !path.is_empty()) {
             return Ok(Some(Address {
                 host: String::new(),
@@ -47,7 +48,9 @@ impl Address {
                 let at = rest.iter().position(|b| *b == b'/').unwrap_or(rest.len());
                 let (authority, path) = rest.split_at(at);
                 let (host, port) = authority_of(authority).map_err(wrong)?;
-                let home = path.strip_prefix(b"/~").filter(|p| p.is_empty() || p[0] == b'/');
+                let home = path
+                    .strip_prefix(b"/~")
+                    .filter(|p| p.is_empty() || p[0] == b'/');
                 let home = home.map(|p| p.strip_prefix(b"/").unwrap_or(p));
                 (host, port, home.unwrap_or(path))
             }
@@ -93,7 +96,11 @@ impl Address {
             Some((user, name)) => (format!("{user}@"), name),
             None => (String::new(), &*self.host),
         };
-        let name = if name.contains(':') { format!("[{name}]") } else { name.into() };
+        let name = if name.contains(':') {
+            format!("[{name}]")
+        } else {
+            name.into()
+        };
         let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
         let mut url = [SCHEME, user.as_bytes(), name.as_bytes(), port.as_bytes()].concat();
         if self.path[0] != b'/' {
@@ -124,7 +131,10 @@ fn split(argument: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Host and port of `[USER@]HOST[:PORT]`.
 fn authority_of(authority: &[u8]) -> Result<(&[u8], Option<u16>), &'static str> {
-    let name_from = authority.iter().rposition(|b| *b == b'@').map_or(0, |at| at + 1);
+    let name_from = authority
+        .iter()
+        .rposition(|b| *b == b'@')
+        .map_or(0, |at| at + 1);
     let name = &authority[name_from..];
     let (end, port) = match name.iter().rposition(|b| *b == b':') {
         Some(at) if !name[at..].contains(&b']') => (at, Some(&name[at + 1..])),
@@ -134,14 +144,23 @@ fn authority_of(authority: &[u8]) -> Result<(&[u8], Option<u16>), &'static str> 
         None | Some([]) => None,
         Some(digits) => {
             let text = std::str::from_utf8(digits).unwrap_or_default();
-            Some(text.parse().ok().filter(|port| *port > 0).ok_or("its port is no number")?)
+            Some(
+                text.parse()
+                    .ok()
+                    .filter(|port| *port > 0)
+                    .ok_or("its port is no number")?,
+            )
         }
     };
     let host = &authority[..name_from + end];
-    let bare = name[..end].strip_prefix(b"[").and_then(|n| n.strip_suffix(b"]"));
+    let bare = name[..end]
+        .strip_prefix(b"[")
+        .and_then(|n| n.strip_suffix(b"]"));
     match bare {
         Some(bare) if name_from == 0 => Ok((bare, port)),
-        Some(_) => Err("a user cannot be given with an address in brackets; set it in ssh's configuration"),
+        Some(_) => {
+            Err("a user cannot be given with an address in brackets; set it in ssh's configuration")
+        }
         None => Ok((host, port)),
     }
 }
@@ -186,16 +205,42 @@ mod tests {
 
     #[test]
     fn nothing_becomes_an_option_or_a_command() {
-        for text in ["-oProxyCommand=x:y", "me@-x:y", "ssh://-x/y", "ssh:///x", "a b:c", "a;b:c", "$(a):c", "me@:c", "ssh://h:0/x", "ssh://h:x/x"] {
-            assert!(told(text).contains("is no address"), "{text}: {}", told(text));
+        for text in [
+            "-oProxyCommand=x:y",
+            "me@-x:y",
+            "ssh://-x/y",
+            "ssh:///x",
+            "a b:c",
+            "a;b:c",
+            "$(a):c",
+            "me@:c",
+            "ssh://h:0/x",
+            "ssh://h:x/x",
+        ] {
+            assert!(
+                told(text).contains("is no address"),
+                "{text}: {}",
+                told(text)
+            );
         }
     }
 
     #[test]
     fn the_long_form_is_the_same_address() {
-        for text in ["host:dir", "me@host:/a", "[::1]:x", "ssh://host:22/x", "host:", "near:///x"] {
+        for text in [
+            "host:dir",
+            "me@host:/a",
+            "[::1]:x",
+            "ssh://host:22/x",
+            "host:",
+            "near:///x",
+        ] {
             let address = Address::parse(text.as_bytes()).unwrap().unwrap();
-            assert_eq!(Address::parse(&address.url()).unwrap().unwrap(), address, "{text}");
+            assert_eq!(
+                Address::parse(&address.url()).unwrap().unwrap(),
+                address,
+                "{text}"
+            );
         }
     }
 }

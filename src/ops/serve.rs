@@ -5,7 +5,9 @@ use std::io::Read;
 use std::os::fd::AsFd;
 
 use crate::model::filter::Rule;
-use crate::model::{ContentId, Entry, Error, ErrorKind, Filter, Kind, RelPath, Result, State, Xattrs};
+use crate::model::{
+    ContentId, Entry, Error, ErrorKind, Filter, Kind, RelPath, Result, State, Xattrs,
+};
 use crate::ops::compare;
 use crate::tree::cursor::Cursor;
 use crate::tree::far::ask::Ask;
@@ -108,7 +110,13 @@ fn say_listing(mouth: &mut Mouth<'_>, listing: Result<Listing>) -> Result<()> {
 }
 
 fn directory<'c>(cursor: &'c mut Cursor<'_>, path: &RelPath) -> Result<&'c dyn Dir> {
-    let gone = || Error::at(ErrorKind::Failed, path.as_bytes(), "is no directory any more");
+    let gone = || {
+        Error::at(
+            ErrorKind::Failed,
+            path.as_bytes(),
+            "is no directory any more",
+        )
+    };
     cursor.dir(path)?.ok_or_else(gone)
 }
 
@@ -123,7 +131,11 @@ fn place<'c>(cursor: &'c mut Cursor<'_>, path: &RelPath) -> Result<(&'c dyn Dir,
 
 fn digest(dir: &dyn Dir, entry: &Entry) -> Result<ContentId> {
     if entry.state.kind != Kind::File {
-        return Err(Error::at(ErrorKind::Failed, &entry.name, "is no regular file any more"));
+        return Err(Error::at(
+            ErrorKind::Failed,
+            &entry.name,
+            "is no regular file any more",
+        ));
     }
     compare::digest((dir, entry))
 }
@@ -145,7 +157,11 @@ fn walk(tree: &dyn Tree, patterns: Vec<String>, xattrs: bool, mouth: &mut Mouth<
     while let Some((path, own)) = waiting.pop() {
         let listed = directory(&mut cursor, &path).and_then(|dir| {
             let listing = dir.list()?;
-            let xattrs = if xattrs { attributes(dir, own, &listing) } else { Vec::new() };
+            let xattrs = if xattrs {
+                attributes(dir, own, &listing)
+            } else {
+                Vec::new()
+            };
             Ok((listing, xattrs))
         });
         if let Ok((listing, _)) = &listed {
@@ -211,7 +227,10 @@ fn short_file(dir: &dyn Dir, entry: &Entry) -> Option<Vec<u8>> {
         let mut contents = dir.open_file(entry).ok()?;
         let before = state(&contents);
         let mut bytes = Vec::with_capacity(entry.state.size as usize + 1);
-        (&mut contents).take(SHORT + 1).read_to_end(&mut bytes).ok()?;
+        (&mut contents)
+            .take(SHORT + 1)
+            .read_to_end(&mut bytes)
+            .ok()?;
         let still = before == state(&contents) && before.is_none_or(|state| state == entry.state);
         if still && bytes.len() as u64 == entry.state.size {
             return Some(bytes);

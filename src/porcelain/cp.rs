@@ -9,8 +9,8 @@ use clap::Args;
 use crate::cli::ask;
 use crate::cli::option::{CompareArgs, FilterArgs, GuardArgs, flags};
 use crate::cli::source::SourceFilterArgs;
-use crate::model::{Error, ErrorKind, Result};
 use crate::model::quote::quote;
+use crate::model::{Error, ErrorKind, Result};
 use crate::porcelain::far::{self, Reach};
 use crate::porcelain::hook::{self, Given, Planner, Worked};
 use crate::porcelain::pipeline::{Output, Stage};
@@ -164,7 +164,11 @@ impl How {
         args.extend(self.guards.to_args());
         args.push("--".into());
         // sync has its sources from its SYNC file.
-        let first = if command == "sync" { paths.len() - 1 } else { 0 };
+        let first = if command == "sync" {
+            paths.len() - 1
+        } else {
+            0
+        };
         args.extend_from_slice(&paths[first..]);
         Ok(args)
     }

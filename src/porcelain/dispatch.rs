@@ -13,8 +13,8 @@ use crate::cli::start::report;
 use crate::model::near;
 use crate::model::{Error, ErrorKind, Result};
 use crate::porcelain::NAME;
-use crate::porcelain::far;
 use crate::porcelain::arguments::{Fsync, Global};
+use crate::porcelain::far;
 use crate::porcelain::pipeline::Stage;
 use crate::porcelain::program::PREFIX;
 use crate::porcelain::session::Session;
@@ -58,7 +58,9 @@ pub fn verbatim(args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     }
     let talk = global.common.talk(NAME);
     let failed = Session::new(global).and_then(|session| {
-        let far = rest.iter().find(|word| matches!(place::far(word), Ok(Some(_))));
+        let far = rest
+            .iter()
+            .find(|word| matches!(place::far(word), Ok(Some(_))));
         if let Some(directory) = far.filter(|_| name == "snap")
             && let Some(code) = far::about(&session, directory)?
         {

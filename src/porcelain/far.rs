@@ -12,7 +12,7 @@ use std::process::Child;
 use std::sync::Arc;
 
 use crate::cli::connect::{self, Started};
-use crate::cli::desk::Desk;
+use crate::cli::desk::{Desk, May};
 use crate::cli::{place, progress};
 use crate::model::{Address, Error, ErrorKind, Result};
 use crate::porcelain::dispatch;
@@ -96,11 +96,15 @@ pub fn run(
     let mut all: Vec<OsString> = Vec::new();
     let common = &session.global().common;
     let said = [("--quiet", common.quiet), ("--verbose", common.verbose)];
-    all.extend(said.iter().filter(|(_, on)| *on).map(|(name, _)| (*name).into()));
+    all.extend(
+        said.iter()
+            .filter(|(_, on)| *on)
+            .map(|(name, _)| (*name).into()),
+    );
     all.push("--progress=json".into());
     all.extend(args);
     session.trace(&shown(address, &all));
-    let desk = Desk::new(common.clone(), Some(near));
+    let desk = Desk::new(common.clone(), May::Only(near));
     let accept = move |channel: Channel, request: Vec<u8>| {
         if let Ok(Call::Tree(request)) = Call::read(&request) {
             desk.answer(&channel, request);
@@ -116,7 +120,10 @@ pub fn run(
 
 /// The command that is run there, as somebody would type it.
 fn shown(address: &Address, args: &[OsString]) -> String {
-    let words: Vec<String> = args.iter().map(|arg| crate::porcelain::shell::word(arg)).collect();
+    let words: Vec<String> = args
+        .iter()
+        .map(|arg| crate::porcelain::shell::word(arg))
+        .collect();
     format!("ssh {} fsync {}", address.machine(), words.join(" "))
 }
 

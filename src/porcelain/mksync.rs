@@ -83,12 +83,14 @@ impl Mksync {
     /// The sources with their filters: those that the file has for them, and those that are given.
     fn sources(&self, session: &Session) -> Result<Vec<Source>> {
         self.filters.check(self.sources.len())?;
-        let paths = self.sources.iter().cloned().map(|source| {
-            match place::far(source.as_os_str())? {
-                Some(_) => Ok(source),
-                None => absolute(source),
-            }
-        });
+        let paths =
+            self.sources
+                .iter()
+                .cloned()
+                .map(|source| match place::far(source.as_os_str())? {
+                    Some(_) => Ok(source),
+                    None => absolute(source),
+                });
         let paths = paths.collect::<Result<Vec<_>>>()?;
         let mut sources: Vec<Source> = paths.into_iter().map(Source::whole).collect();
         if self.force && !self.drop_filters {

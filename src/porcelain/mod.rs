@@ -27,6 +27,7 @@ pub mod help;
 pub mod history;
 pub mod hook;
 pub mod import;
+pub mod leave;
 pub mod log;
 pub mod ls;
 pub mod mksync;

@@ -23,7 +23,8 @@ impl Relay {
     /// When the folder cannot be made.
     pub fn new() -> Result<Self> {
         let made = tempfile::Builder::new().prefix("fsync-").tempdir();
-        made.map(Relay).map_err(|e| Error::refused("cannot make a folder for sockets", e))
+        made.map(Relay)
+            .map_err(|e| Error::refused("cannot make a folder for sockets", e))
     }
 
     /// Its path.
@@ -45,7 +46,9 @@ impl Relay {
             }
         };
         let started = thread::Builder::new().spawn(listen);
-        started.map(drop).map_err(|e| Error::refused("cannot start a thread", e))
+        started
+            .map(drop)
+            .map_err(|e| Error::refused("cannot start a thread", e))
     }
 }
 

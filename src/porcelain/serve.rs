@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, stdin, stdout};
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -12,8 +13,9 @@ use std::thread;
 use clap::Args;
 
 use crate::cli::connect::SOCKETS;
-use crate::cli::desk::Desk;
-use crate::model::{Error, ErrorKind, Result};
+use crate::cli::desk::{Desk, May};
+use crate::model::{Error, ErrorKind, Exit, Result};
+use crate::porcelain::leave::Leave;
 use crate::porcelain::relay::Relay;
 use crate::porcelain::session::Session;
 use crate::tree::far::ask::Call;
@@ -24,11 +26,21 @@ use crate::tree::far::wire::Out;
 
 /// Arguments of `fsync serve`.
 #[derive(Args, Debug)]
-pub struct Serve {}
+pub struct Serve {
+    /// Keep to what lies in DIR, whatever the other side asks for [default: all that this user may]
+    ///
+    /// Directories are seen from there. The commands that may run are cp, rv, snap, th and log, with options that name no files.
+    #[arg(long, value_name = "DIR")]
+    pub restrict: Option<PathBuf>,
+    /// Change nothing: answer about directories, and run no command
+    #[arg(long)]
+    pub read_only: bool,
+}
 
 /// What all channels share.
 struct Hall {
     desk: Desk,
+    leave: Leave,
     /// Where what is started here reaches the machine that started this.
     relay: Relay,
     variables: Vec<(&'static str, OsString)>,
@@ -43,14 +55,36 @@ impl Serve {
     pub fn run(self, session: &Session) -> Result<u8> {
         let cannot = |e| Error::io("cannot write", "standard output", e);
         let own = |handle: std::os::fd::BorrowedFd<'_>| handle.try_clone_to_owned().map(File::from);
-        let (mut from, mut to) = (own(stdin().as_fd()).map_err(cannot)?, own(stdout().as_fd()).map_err(cannot)?);
+        let (mut from, mut to) = (
+            own(stdin().as_fd()).map_err(cannot)?,
+            own(stdout().as_fd()).map_err(cannot)?,
+        );
         greet::say(&mut to).map_err(cannot)?;
         if greet::hear(&mut from)?.is_none() {
-            let message = "nobody speaks on standard input; this is what ssh starts on another machine";
+            let message =
+                "nobody speaks on standard input; this is what ssh starts on another machine";
             return Err(Error::new(ErrorKind::Usage, message));
         }
+        let top = self.restrict.as_deref().map(Path::canonicalize);
+        let name = self
+            .restrict
+            .as_deref()
+            .unwrap_or(Path::new("."))
+            .as_os_str();
+        let top = top
+            .transpose()
+            .map_err(|e| Error::io("cannot open", name.as_bytes(), e))?;
+        if let Some(top) = &top {
+            let cannot = |e| Error::io("cannot enter", name.as_bytes(), e);
+            std::env::set_current_dir(top).map_err(cannot)?;
+        }
+        let may = top.clone().map_or(May::All, May::Inside);
         let hall = Arc::new(Hall {
-            desk: Desk::new(session.global().common.clone(), None),
+            desk: Desk::new(session.global().common.clone(), may),
+            leave: Leave {
+                read_only: self.read_only,
+                top,
+            },
             relay: Relay::new()?,
             variables: session.variables(),
             running: Mutex::default(),
@@ -88,7 +122,8 @@ impl Hall {
                 let mut said = Out::default();
                 said.number(2).bytes(format!("fsync: {error}\n").as_bytes());
                 Mouth::say_once(channel, &said.0)?;
-                code.number(0).number(9);
+                code.number(0)
+                    .number(Exit::from(error.kind()).code().into());
             }
         }
         Mouth::say_once(channel, &code.0)?;
@@ -96,6 +131,7 @@ impl Hall {
     }
 
     fn spawn(&self, args: Vec<Vec<u8>>) -> Result<Child> {
+        self.leave.check(&args)?;
         let own = std::env::current_exe().map_err(|e| Error::refused("cannot find itself", e))?;
         Command::new(own)
             .args(args.into_iter().map(OsString::from_vec))
@@ -133,7 +169,10 @@ impl Hall {
     fn end(&self) {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         for id in running.iter() {
-            if let Some(pid) = i32::try_from(*id).ok().and_then(rustix::process::Pid::from_raw) {
+            if let Some(pid) = i32::try_from(*id)
+                .ok()
+                .and_then(rustix::process::Pid::from_raw)
+            {
                 // One that has ended by itself needs no signal.
                 let _ = rustix::process::kill_process(pid, rustix::process::Signal::HUP);
             }

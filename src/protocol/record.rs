@@ -11,9 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::name;
 use crate::model::quote::escape_json;
 use crate::model::{
-    Address,
-    Change, Counts, Inode, Kind, Outcome, Problem, RelPath, Rule, Skip, SnapshotId, SourceRule,
-    State, Status, Time, Why,
+    Address, Change, Counts, Inode, Kind, Outcome, Problem, RelPath, Rule, Skip, SnapshotId,
+    SourceRule, State, Status, Time, Why,
 };
 use crate::repo::text::{Text, split as fields};
 

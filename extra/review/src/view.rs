@@ -133,6 +133,7 @@ fn root(root: &Root) -> String {
             plain(name.unwrap_or(path))
         }
         Root::Snapshot(id) => id.to_string()[..12].to_string(),
+        Root::Far(address) => plain(&address.url()),
     }
 }
 

@@ -51,7 +51,10 @@ impl Ahead {
         if matches!(self.come.get(path), Some(Err(_))) {
             return self.come.remove(path).and_then(Result::err).map(Err);
         }
-        self.come.get_mut(path).and_then(|slot| slot.as_mut().ok()).map(Ok)
+        self.come
+            .get_mut(path)
+            .and_then(|slot| slot.as_mut().ok())
+            .map(Ok)
     }
 }
 

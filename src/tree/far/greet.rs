@@ -52,7 +52,12 @@ pub fn hear(from: &mut impl Read) -> Result<Option<()>> {
         Some(PROTOCOL) => Ok(Some(())),
         other => {
             let theirs = other.map_or("none".into(), |number| number.to_string());
-            let version = words.next().unwrap_or("unknown").chars().take(20).collect::<String>();
+            let version = words
+                .next()
+                .unwrap_or("unknown")
+                .chars()
+                .take(20)
+                .collect::<String>();
             let message = format!(
                 "the fsync there ({version:?}) speaks link protocol {theirs}, this one {PROTOCOL}; bring the older one up to date"
             );
@@ -75,7 +80,10 @@ mod tests {
         assert_eq!(from, b"rest");
         assert_eq!(hear(&mut &b""[..]).unwrap(), None);
         for (said, wanted) in [
-            (&b"Welcome to \x1b[2Jhost\n"[..], "is no fsync: it says \"Welcome to \\u{1b}[2Jhost\""),
+            (
+                &b"Welcome to \x1b[2Jhost\n"[..],
+                "is no fsync: it says \"Welcome to \\u{1b}[2Jhost\"",
+            ),
             (b"fsync-link 2 9.9\n", "speaks link protocol 2, this one 1"),
             (b"fsync-link x\n", "speaks link protocol none"),
             (&[b'x'; 1000], "is no fsync"),

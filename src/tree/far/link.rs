@@ -201,9 +201,14 @@ impl Link {
         frame.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
         frame.push(kind as u8);
         frame.extend_from_slice(bytes);
-        self.out
-            .send(frame)
-            .map_err(|_| broken(hold(&self.state).broken.as_deref().unwrap_or("it was closed")))
+        self.out.send(frame).map_err(|_| {
+            broken(
+                hold(&self.state)
+                    .broken
+                    .as_deref()
+                    .unwrap_or("it was closed"),
+            )
+        })
     }
 
     fn write(&self, mut to: impl Write, queue: &Receiver<Vec<u8>>) {
@@ -282,7 +287,8 @@ impl Link {
         };
         match kind {
             Kind::Data => {
-                ends.room = (ends.room.checked_sub(bytes.len())).ok_or("more came than was asked for")?;
+                ends.room =
+                    (ends.room.checked_sub(bytes.len())).ok_or("more came than was asked for")?;
                 ends.inbox.push_back(bytes);
             }
             Kind::End => ends.ended = true,
@@ -354,7 +360,11 @@ impl Channel {
             };
             if let Some(bytes) = ends.inbox.pop_front() {
                 ends.taken += bytes.len();
-                let grant = if ends.taken >= WINDOW / 4 { std::mem::take(&mut ends.taken) } else { 0 };
+                let grant = if ends.taken >= WINDOW / 4 {
+                    std::mem::take(&mut ends.taken)
+                } else {
+                    0
+                };
                 ends.room += grant;
                 break (bytes, grant);
             }
@@ -373,7 +383,9 @@ impl Channel {
         drop(state);
         if grant > 0 {
             // Broken by now: what is there can be heard nevertheless.
-            let _ = self.link.send(Kind::Credit, self.id, &(grant as u32).to_le_bytes());
+            let _ = self
+                .link
+                .send(Kind::Credit, self.id, &(grant as u32).to_le_bytes());
         }
         Ok(Some(bytes))
     }
@@ -473,7 +485,11 @@ mod tests {
 
     #[test]
     fn what_is_no_frame_ends_it() {
-        for junk in [&b"Welcome to host!\n"[..], &[2, 0, 0, 0, 255, 255, 255, 255, 2], &[1, 0, 0, 0, 0, 0, 0, 0, 1]] {
+        for junk in [
+            &b"Welcome to host!\n"[..],
+            &[2, 0, 0, 0, 255, 255, 255, 255, 2],
+            &[1, 0, 0, 0, 0, 0, 0, 0, 1],
+        ] {
             let (a, mut b) = UnixStream::pair().unwrap();
             let link = Link::start(Side::Near, a.try_clone().unwrap(), a, Arc::new(|_, _| {}));
             b.write_all(junk).unwrap();

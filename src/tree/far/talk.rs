@@ -90,8 +90,7 @@ impl Ear {
     /// # Errors
     /// When the connection breaks, or there is none.
     pub fn message(&mut self) -> Result<Vec<u8>> {
-        self.next()?
-            .ok_or_else(|| Error::from(Malformed))
+        self.next()?.ok_or_else(|| Error::from(Malformed))
     }
 
     /// The next message; `None` at the end.
@@ -120,7 +119,11 @@ impl Ear {
             }
             if !self.more()? {
                 let rest = self.heard.len() - self.at;
-                return if rest == 0 { Ok(None) } else { Err(Malformed.into()) };
+                return if rest == 0 {
+                    Ok(None)
+                } else {
+                    Err(Malformed.into())
+                };
             }
         }
     }

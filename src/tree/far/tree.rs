@@ -280,19 +280,25 @@ impl Dir for FarDir {
             }
             return Ok(listing);
         }
-        self.core.one(Ask::List(self.path.clone()), |from| from.listing())
+        self.core
+            .one(Ask::List(self.path.clone()), |from| from.listing())
     }
 
     fn find(&self, names: &[&[u8]]) -> Result<Listing> {
         let names = names.iter().map(|name| Box::from(*name)).collect();
-        self.core.one(Ask::Find(self.path.clone(), names), |from| from.listing())
+        self.core
+            .one(Ask::Find(self.path.clone(), names), |from| from.listing())
     }
 
     fn entry(&self, name: &[u8]) -> Result<Option<Entry>> {
         if let Some(entry) = self.core.early(&self.at(name), |slot| slot.entry.clone()) {
             return entry;
         }
-        let Listing { mut entries, problems, .. } = self.find(&[name])?;
+        let Listing {
+            mut entries,
+            problems,
+            ..
+        } = self.find(&[name])?;
         match problems.into_iter().next() {
             Some(problem) => Err(Error::at(ErrorKind::Failed, name, problem.message)),
             None => Ok(entries.pop()),
@@ -301,11 +307,17 @@ impl Dir for FarDir {
 
     fn enter(&self, name: &[u8]) -> Result<Option<Box<dyn Dir>>> {
         // Whether it is a directory, the answer to the next question tells.
-        Ok(Some(Box::new(FarDir::new(self.core.clone(), self.at(name)))))
+        Ok(Some(Box::new(FarDir::new(
+            self.core.clone(),
+            self.at(name),
+        ))))
     }
 
     fn open_dir(&self, entry: &Entry) -> Result<Box<dyn Dir>> {
-        Ok(Box::new(FarDir::new(self.core.clone(), self.at(&entry.name))))
+        Ok(Box::new(FarDir::new(
+            self.core.clone(),
+            self.at(&entry.name),
+        )))
     }
 
     fn open_file(&self, entry: &Entry) -> Result<Contents> {

@@ -4,7 +4,9 @@
 
 use std::fmt;
 
-use crate::model::{ContentId, Entry, Error, ErrorKind, Inode, Kind, Problem, RelPath, State, Time};
+use crate::model::{
+    ContentId, Entry, Error, ErrorKind, Inode, Kind, Problem, RelPath, State, Time,
+};
 use crate::tree::Listing;
 
 /// What came is not what it should be.
@@ -112,7 +114,10 @@ impl Out {
     /// An entry; which manifest node it has does not matter to the other side.
     pub fn entry(&mut self, entry: &Entry) -> &mut Self {
         let marks = [entry.mount, entry.sparse];
-        let marks = marks.iter().rev().fold(0, |sum, mark| sum << 1 | u64::from(*mark));
+        let marks = marks
+            .iter()
+            .rev()
+            .fold(0, |sum, mark| sum << 1 | u64::from(*mark));
         self.bytes(&entry.name)
             .state(&entry.state)
             .number(marks)
@@ -155,7 +160,11 @@ impl Out {
     }
 
     /// What became of something.
-    pub fn result<T>(&mut self, result: Result<T, Error>, put: impl FnOnce(&mut Self, T)) -> &mut Self {
+    pub fn result<T>(
+        &mut self,
+        result: Result<T, Error>,
+        put: impl FnOnce(&mut Self, T),
+    ) -> &mut Self {
         match result {
             Ok(value) => {
                 self.number(1);
@@ -240,7 +249,9 @@ impl<'m> In<'m> {
         let secs = self.number()?;
         let nanos = self.small()?;
         let secs = (secs >> 1) as i64 ^ -((secs & 1) as i64);
-        (nanos < 1_000_000_000).then(|| Time::new(secs, nanos)).ok_or(Malformed)
+        (nanos < 1_000_000_000)
+            .then(|| Time::new(secs, nanos))
+            .ok_or(Malformed)
     }
 
     /// A path below the root.
@@ -251,7 +262,9 @@ impl<'m> In<'m> {
     /// The name of an entry: one component.
     pub fn name(&mut self) -> Result<&'m [u8], Malformed> {
         let name = self.bytes()?;
-        let odd = name.is_empty() || matches!(name, b"." | b"..") || name.iter().any(|b| matches!(b, b'/' | 0));
+        let odd = name.is_empty()
+            || matches!(name, b"." | b"..")
+            || name.iter().any(|b| matches!(b, b'/' | 0));
         (!odd).then_some(name).ok_or(Malformed)
     }
 
@@ -284,7 +297,9 @@ impl<'m> In<'m> {
     /// An entry; only that of a root has no name.
     pub fn entry(&mut self, root: bool) -> Result<Entry, Malformed> {
         let name = match root {
-            true => self.bytes().and_then(|name| name.is_empty().then_some(name).ok_or(Malformed))?,
+            true => self
+                .bytes()
+                .and_then(|name| name.is_empty().then_some(name).ok_or(Malformed))?,
             false => self.name()?,
         };
         let mut entry = Entry::new(name, self.state()?);
@@ -297,7 +312,9 @@ impl<'m> In<'m> {
             Ok(ContentId(*id))
         })?;
         let is_target = entry.state.kind == Kind::Symlink;
-        (entry.state.target.is_some() == is_target).then_some(entry).ok_or(Malformed)
+        (entry.state.target.is_some() == is_target)
+            .then_some(entry)
+            .ok_or(Malformed)
     }
 
     /// A listing, sorted, each name once.
@@ -419,12 +436,18 @@ mod tests {
     fn names_that_lead_elsewhere_are_refused() {
         for name in [&b""[..], b".", b"..", b"a/b", b"/", b"a\0"] {
             let mut out = Out::default();
-            out.entry(&Entry { name: Box::from(name), ..entry(b"x", Kind::File, 1) });
+            out.entry(&Entry {
+                name: Box::from(name),
+                ..entry(b"x", Kind::File, 1)
+            });
             assert_eq!(In(&out.0).entry(false).unwrap_err(), Malformed, "{name:?}");
         }
         let mut out = Out::default();
         let twice = [entry(b"a", Kind::File, 1), entry(b"a", Kind::File, 2)];
-        out.listing(&Listing { entries: twice.into(), ..Listing::default() });
+        out.listing(&Listing {
+            entries: twice.into(),
+            ..Listing::default()
+        });
         assert!(In(&out.0).listing().is_err());
     }
 }
