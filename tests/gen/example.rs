@@ -34,6 +34,9 @@ cp -r site elsewhere/
 /// A program that some system may lack, and that would wait for a minute.
 const WATCHER: &str = "#!/bin/sh\necho copy/css/main.css\n";
 
+/// Another machine: a home directory of its own.
+const SSH: &str = "#!/bin/sh\nshift\nunset FSYNC_LINKS\nexport HOME=$HOME/there\nmkdir -p $HOME && cd $HOME && exec \"$@\"\n";
+
 fn shell(world: &Path, script: &str) -> Output {
     let bin = Path::new(env!("CARGO_BIN_EXE_fsync")).parent().unwrap();
     let path = format!("{}:{}/bin:/usr/bin:/bin", bin.display(), world.display());
@@ -57,9 +60,11 @@ pub fn run_all(page: &str, faults: &mut Vec<String>) -> usize {
         for folder in ["here", "bin"] {
             fs::create_dir(world.join(folder)).unwrap();
         }
-        let watcher = world.join("bin/inotifywait");
-        fs::write(&watcher, WATCHER).unwrap();
-        fs::set_permissions(&watcher, PermissionsExt::from_mode(0o755)).unwrap();
+        for (name, script) in [("inotifywait", WATCHER), ("ssh", SSH)] {
+            let program = world.join("bin").join(name);
+            fs::write(&program, script).unwrap();
+            fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        }
         let made = shell(&world, WORLD);
         assert!(
             made.status.success(),

@@ -54,6 +54,7 @@ pub fn of(page: &str) -> Text {
         "fsync-snap" => SNAP,
         "fsync-revert" => REVERT,
         "fsync-tag" => TAG,
+        "fsync-serve" => SERVE,
         _ => panic!("{page} needs examples in tests/gen/text.rs"),
     }
 }
@@ -69,7 +70,10 @@ pub const GROUPS: [(&str, &[&str]); 5] = [
         "Repository and settings",
         &["config", "du", "verify", "prune", "forget", "repo"],
     ),
-    ("Plumbing", &["diff", "apply", "snap", "revert", "tag"]),
+    (
+        "Plumbing",
+        &["diff", "apply", "snap", "revert", "tag", "serve"],
+    ),
     ("Help", &[]),
 ];
 
@@ -125,6 +129,7 @@ const FSYNC: Text = Text {
         "fsync-snap(1)",
         "fsync-revert(1)",
         "fsync-tag(1)",
+        "fsync-serve(1)",
         "fsync-review(1)",
         "fsync-graph(1)",
         "fsync-watch(1)",
@@ -133,8 +138,12 @@ const FSYNC: Text = Text {
 };
 
 const CP: Text = Text {
-    more: &[],
+    more: &[ELSEWHERE],
     examples: &[
+        (
+            "Make a directory on another machine like site, and one here like that:",
+            "fsync cp site backup.example.org:site\nfsync cp backup.example.org:site restored",
+        ),
         (
             "Make copy like site, also deleting what site has not, and give the state before a name:",
             "fsync cp --delete -t before site copy",
@@ -580,6 +589,30 @@ const FORGET: Text = Text {
         "fsync-verify(1)",
         "fsync-repository(5)",
     ],
+};
+
+/// What is said where a directory may be on another machine.
+const ELSEWHERE: &str = "A directory on another machine is HOST:DIR, where DIR is seen from the home directory there unless it begins with a \
+    slash, or ssh://[USER@]HOST[:PORT]/DIR; whatever is here under that name is meant instead. ssh(1) is started once for a run, and \
+    starts \"fsync serve\" there: fsync must be installed on both machines. FSYNC_RSH is another command than ssh, FSYNC_SERVE \
+    another one than \"fsync serve\". The directory that changes is changed by the fsync on its own machine, which \
+    records its state in its own repository, with its own settings; questions are not asked there. A connection that \
+    breaks leaves whole files, and the next run goes on where it was.";
+
+const SERVE: Text = Text {
+    more: &[
+        "With a key of its own, a line of authorized_keys says what may be done with it (sshd(8)):",
+        "restrict,command=\"fsync serve --restrict /srv/copies\" ssh-ed25519 AAAA...",
+        "Then DIR of HOST:DIR is seen from /srv/copies, and nothing that lies elsewhere is read or changed, through links neither. \
+         With --read-only as well, nothing is changed at all.",
+        "Both sides say first that they are fsync, and which protocol they speak; where these differ, nothing is done. What \
+         the side that changes a directory may see of the other one are the sources that were named, and nothing else.",
+    ],
+    examples: &[(
+        "Keep a copy on another machine, and take it back:",
+        "fsync cp site backup.example.org:site\nfsync rv -d backup.example.org:site",
+    )],
+    see: &["fsync(1)", "fsync-cp(1)", "fsync-sync(1)", "ssh(1)", "sshd(8)"],
 };
 
 const TAG: Text = Text {
