@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -15,20 +14,20 @@ use fsync::cli::stop::heeded;
 use fsync::model::{Error, ErrorKind, Exit, Result};
 use ratatui::Terminal;
 use ratatui::crossterm::cursor::{Hide, Show};
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyModifiers};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode, size,
 };
 use ratatui::crossterm::{queue, style};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use rustix::process::{Signal, getpgrp, getsid, kill_current_process_group};
+use rustix::termios::{QueueSelector, tcflush};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::{emulate_default_handler, exit};
 
 use crate::desk::{Answer, Desk};
 use crate::device::Device;
+use crate::keys::Keys;
 use crate::view;
 
 /// How often it is looked whether something else than a key has come.
@@ -46,7 +45,7 @@ static DRAWING: Mutex<()> = Mutex::new(());
 /// The terminal while it is ours.
 pub struct Screen {
     terminal: Terminal<Device>,
-    input: File,
+    keys: Keys,
     colour: bool,
 }
 
@@ -170,9 +169,11 @@ impl Screen {
         let mut terminal = made.inspect_err(|_| give_back()).map_err(failed)?;
         let cleared = terminal.clear();
         cleared.inspect_err(|_| give_back()).map_err(failed)?;
+        // What was typed before anything was seen decides nothing: an Enter too many is soon pressed.
+        let _ = tcflush(&input, QueueSelector::IFlush);
         Ok(Screen {
             terminal,
-            input,
+            keys: Keys::new(input),
             colour,
         })
     }
@@ -198,20 +199,12 @@ impl Screen {
                 seen = now;
             }
             draw = desk.hear();
-            if !self.wait().map_err(gone)? {
-                continue;
-            }
-            // All that was typed meanwhile, before it is drawn once.
-            while event::poll(Duration::ZERO).map_err(gone)? {
+            for key in self.keys.wait(TICK).map_err(gone)? {
                 draw = true;
-                match event::read().map_err(gone)? {
-                    Event::Key(key) if is_stop(&key) => stop_job(),
-                    Event::Key(key) => {
-                        if let Some(answer) = desk.key(key) {
-                            return Ok(answer);
-                        }
-                    }
-                    _ => {}
+                if is_stop(&key) {
+                    stop_job();
+                } else if let Some(answer) = desk.key(key) {
+                    return Ok(answer);
                 }
             }
         }
@@ -227,26 +220,6 @@ impl Screen {
         }
         self.terminal.draw(|frame| view::draw(frame, desk))?;
         Ok(())
-    }
-
-    /// Waits a moment for keys; whether there are any. What reads them would wait for ever for those of a terminal that is
-    /// gone.
-    fn wait(&self) -> io::Result<bool> {
-        let mut fds = [PollFd::from_borrowed_fd(self.input.as_fd(), PollFlags::IN)];
-        let time = Timespec {
-            tv_sec: 0,
-            tv_nsec: TICK.subsec_nanos().into(),
-        };
-        match poll(&mut fds, Some(&time)) {
-            Ok(0) | Err(Errno::INTR) => return Ok(false),
-            Ok(_) => {}
-            Err(e) => return Err(e.into()),
-        }
-        let come = fds[0].revents();
-        if come.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
-            return Err(Errno::IO.into());
-        }
-        Ok(come.contains(PollFlags::IN))
     }
 }
 

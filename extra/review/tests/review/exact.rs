@@ -1,10 +1,11 @@
 //! What goes on is exactly what was chosen, and can be performed: of random trees, with random choices.
 
+use fsync::model::RelPath;
 use fsync_review::choice::Choice;
 use fsync_review::plan::Plan;
 use proptest::prelude::*;
 
-use crate::support::{Sandbox, Told, outcomes, records};
+use crate::support::{Sandbox, Told, outcomes, quick_or_long, records};
 
 /// A path below few names, what is there, and what is in it.
 type Thing = (usize, usize, usize, u8, u8);
@@ -41,6 +42,7 @@ fn build(s: &Sandbox, root: &str, things: &[Thing]) {
         match kind {
             0 => {
                 tree.dir(&path);
+                tree.mode(&path, [0o755, 0o700, 0o755, 0o750][usize::from(content)]);
             }
             1 => {
                 tree.link(&path, format!("to{content}"));
@@ -55,6 +57,9 @@ fn build(s: &Sandbox, root: &str, things: &[Thing]) {
                     _ => format!("{content}"),
                 };
                 tree.file(&path, text);
+                if content == 3 {
+                    tree.mode(&path, 0o600);
+                }
                 files.push(path);
             }
         }
@@ -62,12 +67,16 @@ fn build(s: &Sandbox, root: &str, things: &[Thing]) {
     tree.settle();
 }
 
+fn text(path: &RelPath) -> String {
+    String::from_utf8(path.as_bytes().to_vec()).unwrap()
+}
+
 fn is_there(s: &Sandbox, path: &str) -> bool {
     s.path("dst").join(path).symlink_metadata().is_ok()
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig { cases: quick_or_long(96, 3_000) as u32, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_plan_is_the_choice(
@@ -89,6 +98,7 @@ proptest! {
             choice.set([at], *chosen);
             prop_assert_eq!(choice.has(at), *chosen);
         }
+        let before: Vec<bool> = plan.changes.iter().map(|c| is_there(&s, &text(&c.path))).collect();
         let mut out = Vec::new();
         plan.pass(&choice, &mut out).unwrap();
 
@@ -119,13 +129,13 @@ proptest! {
         prop_assert_eq!(done.len(), chosen.len());
         prop_assert!(done.iter().all(|o| o.ends_with(" done")), "{:?}", done);
         for at in (0..count).filter(|at| !choice.has(*at)) {
-            let change = &plan.changes[at];
-            let path = std::str::from_utf8(change.path.as_bytes()).unwrap();
-            match change.status.letter() {
-                'A' => prop_assert!(!is_there(&s, path), "{} was made", path),
-                'D' => prop_assert!(is_there(&s, path), "{} was deleted", path),
-                _ => {}
-            }
+            // What is not chosen is as it was; but what a rename was to take away may have gone.
+            let path = &plan.changes[at].path;
+            let gone = chosen.iter().any(|at| {
+                let from = plan.changes[*at].from.as_deref();
+                from.is_some_and(|(from, _)| path == from || path.is_within(from))
+            });
+            prop_assert_eq!(is_there(&s, &text(path)), before[at] && !gone, "{}", path);
         }
     }
 }

@@ -98,9 +98,9 @@ fn choosing_is_seen_and_counted() {
         .unwrap()
         .to_string();
     assert!(drafts.starts_with("[-] D   v drafts/"), "{drafts}");
-    assert!(drafts.trim_end().ends_with("1/3 0 B"), "{drafts}");
+    assert!(drafts.trim_end().ends_with("1/3 -2 B"), "{drafts}");
     assert!(
-        lines(&seen)[28].starts_with("1/") && seen.contains(": 1D 0 B"),
+        lines(&seen)[28].starts_with("1/") && seen.contains(": 1D -2 B"),
         "{seen}"
     );
     // The directory alone: it brings along the other one.
@@ -180,6 +180,17 @@ fn it_can_be_made_larger_and_smaller() {
     trees(&s);
     let pane = Pane::open(&s, (40, 12), FILTER);
     pane.shows(READY);
+    pane.types("j");
+    pane.until("the next row", |seen| lines(seen)[9] == "css");
+    // A key that is pressed in the same moment counts too.
+    for (at, name) in ["css/main.css", "css/new.css", "drafts", "drafts/one"]
+        .into_iter()
+        .enumerate()
+    {
+        pane.resize(70 + at as u16, 20 + at as u16);
+        pane.types("j");
+        pane.until(name, |seen| lines(seen).contains(&name));
+    }
     pane.resize(100, 30);
     pane.until("the wide line of keys", |seen| {
         seen.contains("a all  n none") && lines(seen).len() == 30
