@@ -179,9 +179,8 @@ fn states(change: &Change) -> Vec<String> {
                 .collect()
         }
         (Some(one), None) | (None, Some(one)) => {
-            let all = facts(one)
-                .into_iter()
-                .filter(|(_, value)| !value.is_empty());
+            let all = facts(one).into_iter().skip(1);
+            let all = all.filter(|(_, value)| !value.is_empty());
             let all: Vec<String> = all.map(|(what, value)| format!("{what} {value}")).collect();
             vec![all.join(", ")]
         }

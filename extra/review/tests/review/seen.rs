@@ -237,6 +237,31 @@ fn stopped_and_gone_on_with() {
 }
 
 #[test]
+fn stopped_and_gone_on_with_as_a_part_of_fsync() {
+    if !tmux() {
+        return;
+    }
+    let s = Sandbox::new();
+    trees(&s);
+    fs::write(s.path("rc"), "PS1='ready> '\n").unwrap();
+    let pane = Pane::open(&s, (80, 24), "exec bash --noprofile --rcfile rc -i");
+    pane.shows("ready>");
+    pane.types("fsync cp -i --delete site copy; echo code $? >code\n");
+    // The shell has the terminal back as soon as fsync has stopped, which may be before fsync-review has.
+    for _ in 0..8 {
+        pane.shows(READY);
+        pane.press(&["C-z"]);
+        pane.until("the shell again", |seen| {
+            seen.contains("Stopped") && !seen.contains(READY)
+        });
+        pane.types("clear; fg\n");
+    }
+    pane.shows(READY);
+    pane.types("q");
+    pane.shows("nothing was passed on");
+}
+
+#[test]
 fn a_name_that_is_no_text_is_quoted() {
     if !tmux() {
         return;
