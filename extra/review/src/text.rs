@@ -173,7 +173,8 @@ fn states(change: &Change) -> Vec<String> {
     match (change.old.as_deref(), change.new.as_deref()) {
         (Some(old), Some(new)) => {
             let both = facts(old).into_iter().zip(facts(new));
-            let differ = both.filter(|(old, new)| old != new);
+            let differ = both
+                .filter(|((_, old), (_, new))| old != new && !old.is_empty() && !new.is_empty());
             differ
                 .map(|((what, old), (_, new))| format!("{what} {old} -> {new}"))
                 .collect()
