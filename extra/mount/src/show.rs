@@ -1,7 +1,7 @@
 //! What the kernel asks, answered.
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, ErrorKind::Unsupported};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -162,19 +162,19 @@ fn give(reply: ReplyXattr, size: u32, answer: Answer<Vec<u8>>) {
 
 impl Filesystem for Show {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        let mut wishes = vec![
+        for wish in [
             InitFlags::FUSE_DO_READDIRPLUS,
             InitFlags::FUSE_READDIRPLUS_AUTO,
             InitFlags::FUSE_PARALLEL_DIROPS,
             InitFlags::FUSE_CACHE_SYMLINKS,
-        ];
-        if self.allow_other {
-            // The mode of what has an ACL is not all: its group bits are the mask, and may say more than the group has.
-            wishes.push(InitFlags::FUSE_POSIX_ACL);
-        }
-        for wish in wishes {
+        ] {
             // An older kernel does without.
             let _ = config.add_capabilities(wish);
+        }
+        if self.allow_other {
+            // Of what has an ACL the mode is not all: its group bits are the mask, and may say more than the group has.
+            let added = config.add_capabilities(InitFlags::FUSE_POSIX_ACL);
+            added.map_err(|_| io::Error::from(Unsupported))?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use support::{Oracle, Person, Sandbox, Told, long};
+use support::{Oracle, Person, Sandbox, Told, example, long};
 
 /// A watcher that a test cannot leave behind.
 struct Watcher {
@@ -576,16 +576,6 @@ fn a_directory_that_somebody_is_at_work_on_is_waited_for() {
     drop(holder.stdin.take());
     holder.wait().unwrap();
     assert!(has(&s, &watcher.until(|r| r["exit"] == 0), "b"));
-}
-
-/// The lines of a page from `first` to the one that begins with `last`, as a shell or systemd reads them.
-fn example(page: &str, first: &str, last: &str) -> String {
-    let path = format!("{}/../../man/{page}", env!("CARGO_MANIFEST_DIR"));
-    let text = fs::read_to_string(path).unwrap().replace("\\-", "-");
-    let start = text.find(&format!("\n{first}")).unwrap() + 1;
-    let end = start + text[start..].find(last).unwrap();
-    let length = text[end..].find('\n').unwrap();
-    text[start..end + length].to_string() + "\n"
 }
 
 #[test]
