@@ -42,13 +42,14 @@ impl Leaver {
                 return;
             }
             if leave(&point) == Err(Errno::BUSY) {
+                // First of all: whoever could read the message may be gone, and this process with him.
+                detach(&point);
                 let message =
                     "is in use; it is gone for everybody else, and what is open in it ends";
                 talk.note(&format!(
                     "{}: {message}",
                     quote(point.as_os_str().as_bytes())
                 ));
-                detach(&point);
             }
             // What is open keeps the session alive: it ends with the process.
             std::process::exit(i32::from(Exit::Done.code()));
@@ -101,7 +102,9 @@ fn fusermounted(point: &Path, options: &[&str]) -> bool {
 /// Whether it is a mount that nobody answers for.
 fn is_dead(point: &Path) -> bool {
     let stat = fs::symlink_metadata(point);
-    stat.is_err_and(|e| Errno::from_io_error(&e) == Some(Errno::NOTCONN))
+    // Who asks while the other ends is told so in other words.
+    let dead = [Errno::NOTCONN, Errno::CONNABORTED];
+    stat.is_err_and(|e| Errno::from_io_error(&e).is_some_and(|errno| dead.contains(&errno)))
 }
 
 /// The one that outlives this process. It waits for the end of its standard input.

@@ -53,7 +53,7 @@ pub struct Mount {
     /// Show the snapshots of DIR alone, which may be gone [default: those of all directories]
     #[arg(short, long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Let other users in, as the modes of the entries say; needs user_allow_other in /etc/fuse.conf
+    /// Let other users in, as modes and ACLs say; who is not root needs user_allow_other in /etc/fuse.conf
     #[arg(long)]
     allow_other: bool,
     /// Return as soon as the snapshots are shown, and go on in the background
