@@ -364,8 +364,12 @@ impl Filesystem for Show {
     fn listxattr(&self, _: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
         let all = self.ask(ino, |what| self.scene.xattrs(what));
         let names = all.map(|all| {
-            let ended = |(name, _): (_, _)| [Vec::from(name), vec![0]].concat();
-            all.into_iter().flat_map(ended).collect()
+            let mut names = Vec::new();
+            for (name, _) in all {
+                names.extend(name);
+                names.push(0);
+            }
+            names
         });
         give(reply, size, names);
     }
