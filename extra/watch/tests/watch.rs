@@ -490,6 +490,11 @@ fn once_is_once_and_faults_at_the_start_end_it() {
     s.tree("live").file("a", "a");
     let told = s.run("fsync-watch --once --json --snap live").code(0);
     assert_eq!(told.records().len(), 1);
+    // What is said before the command's name holds for it, too.
+    s.run("fsync -q watch --once --snap --keep-last 9 live")
+        .code(0)
+        .stdout("")
+        .stderr("");
     s.run("fsync-watch live")
         .code(6)
         .one_line("fsync-watch", &[".fsync-sync"]);
