@@ -28,16 +28,33 @@ fn source() -> PathBuf {
 
 /// Every file below `src`, by its path from there, with its text.
 fn files() -> Vec<(String, String)> {
+    let files = files_below(&source(), &source());
+    assert!(files.len() > FLOORS.len());
+    files
+}
+
+/// Those of the programs in `extra`, by their paths from the root: `extra/watch/src/eye.rs`.
+fn extra() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let crates = fs::read_dir(root.join("extra")).unwrap();
+    let sources = crates.map(|entry| entry.unwrap().path().join("src"));
+    let files: Vec<_> = sources
+        .flat_map(|source| files_below(&source, root))
+        .collect();
+    assert!(files.iter().any(|(name, _)| name.ends_with("src/main.rs")));
+    files
+}
+
+fn files_below(folder: &Path, from: &Path) -> Vec<(String, String)> {
     let mut files = Vec::new();
-    for entry in walkdir::WalkDir::new(source()).sort_by_file_name() {
+    for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
         let entry = entry.unwrap();
         if entry.path().extension().is_some_and(|e| e == "rs") {
-            let name = entry.path().strip_prefix(source()).unwrap();
+            let name = entry.path().strip_prefix(from).unwrap();
             let text = fs::read_to_string(entry.path()).unwrap();
             files.push((name.to_str().unwrap().to_string(), text));
         }
     }
-    assert!(files.len() > FLOORS.len());
     files
 }
 
@@ -128,8 +145,8 @@ fn the_map_is_complete() {
 
 #[test]
 fn mains_are_five_lines() {
-    for (name, text) in files() {
-        if name.starts_with("bin/") {
+    for (name, text) in files().into_iter().chain(extra()) {
+        if name.starts_with("bin/") || name.ends_with("/src/main.rs") {
             let code = code(&text);
             let lines = code.lines().filter(|l| !l.trim().is_empty()).count();
             assert!(lines <= 5, "{name} has {lines} lines of code");
@@ -139,7 +156,7 @@ fn mains_are_five_lines() {
 
 #[test]
 fn files_are_short() {
-    for (name, text) in files() {
+    for (name, text) in files().into_iter().chain(extra()) {
         let lines = text.lines().take_while(|l| *l != "#[cfg(test)]").count();
         match LONG.iter().find(|(long, _)| *long == name) {
             Some((_, most)) => {

@@ -126,6 +126,10 @@ fn external(session: &Session, name: &OsStr) -> Result<Stage> {
         false => session.search().find(&full),
     };
     match found {
+        // They take the options of every program.
+        Some(_) if BESIDE.iter().any(|beside| name == *beside) => {
+            session.stage(&full.to_string_lossy())
+        }
         Some(program) => Ok(Stage {
             name: full.to_string_lossy().into_owned(),
             program,

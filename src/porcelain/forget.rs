@@ -11,7 +11,7 @@ use crate::model::{Error, ErrorKind, Exit, RelPath, Result};
 use crate::ops::guard::inside;
 use crate::porcelain::prune::{counted, freed, named, open};
 use crate::porcelain::session::Session;
-use crate::porcelain::signal::farewell;
+use crate::porcelain::signal::{Farewell, farewell};
 use crate::protocol::Writer;
 use crate::repo::forget::{Forget as Plan, Spot, Wish};
 use crate::repo::mend::ASIDE;
@@ -41,9 +41,10 @@ impl Forget {
     /// [`ErrorKind::Refused`] when other paths hold the same contents; as [`crate::repo::Repo::plan_forget`].
     pub fn run(self, session: &Session) -> Result<u8> {
         let repo = open(session, !self.dry_run)?;
-        if !self.dry_run {
-            farewell(session.talk, "forget", repo.path().into())?;
-        }
+        let farewell = match self.dry_run {
+            true => Farewell::default(),
+            false => farewell(session.talk, "forget", repo.path().into())?,
+        };
         let directory = named(&self.dir);
         let root = Path::new(OsStr::from_bytes(&directory.0));
         let paths: Result<Vec<RelPath>> = self.paths.iter().map(|p| inside(root, p)).collect();
@@ -73,6 +74,7 @@ impl Forget {
         let aside = repo.path().join(ASIDE);
         // Nothing below needs the others to wait.
         drop(repo);
+        farewell.obey();
         print(&spots)?;
         let code = tell(session, &sum, &spots, &done);
         if aside

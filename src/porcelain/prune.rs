@@ -16,7 +16,7 @@ use crate::porcelain::history::json;
 use crate::porcelain::hook::Worked;
 use crate::porcelain::session::Session;
 use crate::porcelain::setting::Settings;
-use crate::porcelain::signal::farewell;
+use crate::porcelain::signal::{Farewell, farewell};
 use crate::protocol::Writer;
 use crate::protocol::prune::{Judged, Pruned};
 use crate::repo::policy::{Period, Policy, parse_span};
@@ -85,12 +85,14 @@ impl Prune {
         if wishes.is_empty() {
             return Err(nothing());
         }
-        if !self.dry_run {
-            farewell(session.talk, "prune", repo.path().into())?;
-        }
+        let farewell = match self.dry_run {
+            true => Farewell::default(),
+            false => farewell(session.talk, "prune", repo.path().into())?,
+        };
         let (verdicts, freed) = self.perform(session, &repo, &wishes)?;
         // Nothing below needs the others to wait.
         drop(repo);
+        farewell.obey();
         let sum = sum(&verdicts, freed, self.dry_run);
         self.print(&verdicts, &sum)?;
         session.talk.note(&words(&sum));
@@ -223,7 +225,7 @@ fn thin_out(session: &Session, policy: Policy, directory: &Path) -> Result<()> {
         return Err(Error::new(ErrorKind::Usage, message));
     }
     let repo = open(session, true)?;
-    farewell(session.talk, "removing old snapshots", repo.path().into())?;
+    let farewell = farewell(session.talk, "removing old snapshots", repo.path().into())?;
     let plan = repo.plan_prune(&Wish {
         policy,
         directory: Some(named(directory)),
@@ -231,6 +233,7 @@ fn thin_out(session: &Session, policy: Policy, directory: &Path) -> Result<()> {
     })?;
     let sum = sum(&plan.verdicts, 0, false);
     let freed_bytes = plan.run(&repo)?;
+    farewell.obey();
     if sum.dropped > 0 {
         let name = quote(directory.as_os_str().as_bytes());
         let sum = Pruned { freed_bytes, ..sum };

@@ -59,8 +59,9 @@ impl Copy {
         use std::os::unix::ffi::OsStrExt;
         let repo = open(session)?;
         let other = location(&self.other);
-        farewell(session.talk, "the copy", other.path.clone())?;
+        let farewell = farewell(session.talk, "the copy", other.path.clone())?;
         let done = copy(&repo, &other)?;
+        farewell.obey();
         for damage in &done.damaged {
             session.talk.error(&format!("{damage}; it was not copied"));
         }

@@ -7,8 +7,10 @@
 //! handled back as it was at first.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
@@ -16,7 +18,7 @@ use signal_hook::iterator::Handle;
 use signal_hook::low_level::{emulate_default_handler, signal_name};
 
 use crate::cli::Talk;
-use crate::cli::stop::signals;
+use crate::cli::stop::{heeded, signals};
 use crate::model::{Error, Result};
 use crate::repo::leftover::abandon;
 
@@ -126,7 +128,7 @@ impl Drop for Relay {
 ///
 /// # Errors
 /// When the system refuses the handlers.
-pub fn farewell(talk: Talk, what: &'static str, repository: PathBuf) -> Result<()> {
+pub fn farewell(talk: Talk, what: &'static str, repository: PathBuf) -> Result<Farewell> {
     let mut signals = signals(&ENDING.map(|(n, _)| n))?;
     let listen = move || {
         for number in signals.forever() {
@@ -139,7 +141,28 @@ pub fn farewell(talk: Talk, what: &'static str, repository: PathBuf) -> Result<(
             let _ = emulate_default_handler(number);
         }
     };
+    let farewell = Farewell::default();
     // Where no thread can be had, a signal ends it without a word.
-    let _ = std::thread::Builder::new().spawn(listen);
-    Ok(())
+    if std::thread::Builder::new().spawn(listen).is_ok() {
+        for number in heeded(&ENDING.map(|(n, _)| n)) {
+            // The handler itself raises the flag: the thread may hear of it late.
+            let _ = signal_hook::flag::register(number, Arc::clone(&farewell.asked));
+        }
+    }
+    Ok(farewell)
+}
+
+/// Whether a signal has come that is about to end the run.
+#[derive(Default)]
+pub struct Farewell {
+    asked: Arc<AtomicBool>,
+}
+
+impl Farewell {
+    /// Before the run says how it went: a signal that has come ends it here.
+    pub fn obey(&self) {
+        while self.asked.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::cli::option::FilterArgs;
 use crate::cli::source::{Numbered, SourceFilterArgs};
 use crate::model::{Error, ErrorKind, Result};
 use crate::ops;
@@ -23,7 +24,7 @@ pub struct Sync {
     #[command(flatten)]
     pub how: How,
     /// Do it now, and again whenever a source changes (fsync-watch), until interrupted
-    #[arg(long, conflicts_with = "dry_run")]
+    #[arg(long, conflicts_with_all = ["dry_run", "interactive"])]
     pub watch: bool,
     /// The directory that has the SYNC file, and changes
     #[arg(value_name = "DIR")]
@@ -37,7 +38,7 @@ impl Sync {
     /// No SYNC file, one that is malformed, or as `cp`.
     pub fn run(self, session: &Session) -> Result<u8> {
         if self.watch {
-            return watch(session, &self.dir);
+            return watch(session, &self.dir, &self.how.filter);
         }
         let (paths, filters) = paths(&self.dir)?;
         self.how.run(session, ("sync", &paths, &filters))
@@ -45,7 +46,7 @@ impl Sync {
 }
 
 /// Becomes the program that runs this whenever a source changes.
-fn watch(session: &Session, directory: &Path) -> Result<u8> {
+fn watch(session: &Session, directory: &Path, filter: &FilterArgs) -> Result<u8> {
     if session.search().find(WATCH.as_ref()).is_none() {
         let message = "this program is not installed beside fsync or on PATH, and --watch needs it";
         return Err(Error::at(ErrorKind::Usage, WATCH, message));
@@ -54,6 +55,8 @@ fn watch(session: &Session, directory: &Path) -> Result<u8> {
     let said = [("--quiet", common.quiet), ("--verbose", common.verbose)];
     let said = said.into_iter().filter(|(_, given)| *given);
     let mut args: Vec<OsString> = said.map(|(option, _)| option.into()).collect();
+    // So that it knows what is of no interest.
+    args.extend(filter.to_args());
     args.extend(["--as-given".into(), directory.into(), "--".into()]);
     // clap takes nothing that begins with a dash for an option's value: this is the option itself.
     let words = dispatch::words(std::env::args_os());

@@ -6,9 +6,14 @@
 //! | [`stock`] | which snapshots there are, and what they are called |
 //! | [`shelf`] | the repository, opened when it is asked and let go when it is idle |
 //! | [`node`] | what is behind an inode number |
+//! | [`scene`] | what is where, and what it has to show |
+//! | [`attribute`] | an entry as the kernel's protocol has it |
 //! | [`body`] | the bytes of an open file |
+//! | [`handle`] | what is open |
+//! | [`voice`] | what went wrong, said once |
 //! | [`show`] | what the kernel asks, answered |
-//! | [`point`] | the mount point: checked, mounted, unmounted, and never left dead |
+//! | [`point`] | the mount point: checked, mounted, shown |
+//! | [`leave`] | unmounted by signals, and never left dead |
 
 use std::path::PathBuf;
 
@@ -17,13 +22,18 @@ use fsync::cli::option::Common;
 use fsync::cli::{Program, Talk};
 use fsync::model::Exit;
 
+pub mod attribute;
 pub mod body;
+pub mod handle;
+pub mod leave;
 pub mod name;
 pub mod node;
 pub mod point;
+pub mod scene;
 pub mod shelf;
 pub mod show;
 pub mod stock;
+pub mod voice;
 
 /// Show snapshots as read-only directories
 ///
@@ -43,7 +53,7 @@ pub struct Mount {
     /// Show the snapshots of DIR alone, which may be gone [default: those of all directories]
     #[arg(short, long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Let other users in, as the modes of the entries say; needs user_allow_other in /etc/fuse.conf
+    /// Let other users in, as modes and ACLs say; who is not root needs user_allow_other in /etc/fuse.conf
     #[arg(long)]
     allow_other: bool,
     /// Return as soon as the snapshots are shown, and go on in the background
@@ -66,7 +76,7 @@ impl Program for Mount {
         self.common.enter()?;
         let talk: Talk = self.talk();
         match self.part {
-            Some(point::Part::Keeper) => Ok(point::keep(&self.mountpoint)),
+            Some(point::Part::Keeper) => Ok(leave::keep(&self.mountpoint)),
             part => Ok(point::run(self.wish(part, here)?, talk)?),
         }
     }

@@ -1,15 +1,11 @@
-//! The mount point: checked, mounted, unmounted, and never left dead.
-//!
-//! A keeper, this program once more, outlives it: when it ends in whatever way, even killed, the keeper takes a mount
-//! away that nobody answers for.
+//! The mount point: checked, mounted, and shown in front or in the background.
 
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use clap::ValueEnum;
 use fsync::cli::Talk;
@@ -19,11 +15,13 @@ use fsync::model::{Error, ErrorKind, Exit, Result};
 use fsync::repo::PathText;
 use fuser::{Config, MountOption, Session, SessionACL};
 use rustix::io::Errno;
-use rustix::mount::{UnmountFlags, unmount};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use crate::leave::{Keeper, Leaver};
+use crate::scene::Scene;
 use crate::shelf::Shelf;
 use crate::show::Show;
+use crate::voice::Voice;
 
 /// The device of FUSE.
 const DEVICE: &str = "/dev/fuse";
@@ -82,7 +80,8 @@ pub fn run(wish: Wish, talk: Talk) -> Result<Exit> {
     let asked = signals(&[SIGINT, SIGTERM, SIGHUP])?;
     let count = shelf.stock()?.len();
     shelf.rest()?;
-    let show = Show::new(shelf, talk);
+    let voice = Arc::new(Voice::new(talk));
+    let show = Show::new(Scene::new(shelf, voice.clone()), wish.allow_other, voice);
     let session = Session::new(show, &point, &options(&wish)).map_err(|e| refused(&point, e))?;
     let keeper = Keeper::start(&point);
     if keeper.is_none() {
@@ -180,18 +179,22 @@ fn fusermount() -> bool {
     folders.any(|folder| folder.join("fusermount3").is_file())
 }
 
-/// Why it could not be mounted.
+/// Why it could not be mounted: the system's reason, or what fusermount3 has said.
 fn refused(point: &Path, e: io::Error) -> Error {
     let text = e.to_string();
-    let why = match e.kind() {
-        io::ErrorKind::PermissionDenied if text.contains("user_allow_other") => {
+    let text = text.trim_end().trim_start_matches("fusermount3: ");
+    let denied = e.kind() == io::ErrorKind::PermissionDenied
+        || text.contains("mount failed: Operation not permitted");
+    let why = match denied {
+        true if text.contains("user_allow_other") => {
             "--allow-other is for root, unless user_allow_other stands in /etc/fuse.conf"
         }
-        io::ErrorKind::PermissionDenied => {
+        true => {
             "mounting is not permitted here (a container needs --cap-add SYS_ADMIN); \"fsync export\" writes a snapshot \
              without it"
         }
-        _ => return Error::io("cannot be mounted on", raw(point), e),
+        false if e.raw_os_error().is_none() => text,
+        false => return Error::io("cannot be mounted on", raw(point), e),
     };
     Error::at(ErrorKind::Failed, raw(point), why)
 }
@@ -244,122 +247,6 @@ fn go_behind(here: &Path) -> Result<Exit> {
     Ok(known.unwrap_or(Exit::Failed))
 }
 
-/// Takes the mount away when a signal asks for it, and when it is dropped.
-struct Leaver {
-    point: PathBuf,
-    talk: Talk,
-}
-
-impl Leaver {
-    fn new(point: PathBuf, talk: Talk) -> Self {
-        Leaver { point, talk }
-    }
-
-    fn listen(&self, mut asked: signal_hook::iterator::Signals) -> Result<()> {
-        let (point, talk) = (self.point.clone(), self.talk);
-        let listen = move || {
-            if asked.forever().next().is_none() {
-                return;
-            }
-            if leave(&point) == Err(Errno::BUSY) {
-                let message =
-                    "is in use; it is gone for everybody else, and what is open in it ends";
-                talk.note(&format!("{}: {message}", quote(raw(&point))));
-                detach(&point);
-            }
-            // What is open keeps the session alive: it ends with the process.
-            std::process::exit(i32::from(Exit::Done.code()));
-        };
-        thread::Builder::new()
-            .spawn(listen)
-            .map(drop)
-            .map_err(|e| Error::refused("cannot start a thread", e))
-    }
-}
-
-impl Drop for Leaver {
-    fn drop(&mut self) {
-        if is_dead(&self.point) {
-            detach(&self.point);
-        }
-    }
-}
-
-/// Unmounts unless it is in use.
-fn leave(point: &Path) -> std::result::Result<(), Errno> {
-    match unmount(point, UnmountFlags::NOFOLLOW) {
-        // Only root may; for others there is a program.
-        Err(Errno::PERM) => match fusermounted(point, &["-u", "-q"]) {
-            true => Ok(()),
-            false => Err(Errno::BUSY),
-        },
-        other => other,
-    }
-}
-
-/// Takes the mount away, in use or not.
-fn detach(point: &Path) {
-    if unmount(point, UnmountFlags::NOFOLLOW | UnmountFlags::DETACH) == Err(Errno::PERM) {
-        fusermounted(point, &["-u", "-q", "-z"]);
-    }
-}
-
-fn fusermounted(point: &Path, options: &[&str]) -> bool {
-    let ran = Command::new("fusermount3")
-        .args(options)
-        .arg("--")
-        .arg(point)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    ran.is_ok_and(|status| status.success())
-}
-
-/// Whether it is a mount that nobody answers for.
-fn is_dead(point: &Path) -> bool {
-    let stat = fs::symlink_metadata(point);
-    stat.is_err_and(|e| Errno::from_io_error(&e) == Some(Errno::NOTCONN))
-}
-
-/// The one that outlives this process. It waits for the end of its standard input.
-struct Keeper {
-    child: Child,
-}
-
-impl Keeper {
-    fn start(point: &Path) -> Option<Keeper> {
-        let child = Command::new(std::env::current_exe().ok()?)
-            .args(["--part=keeper", "--"])
-            .arg(point)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .current_dir("/")
-            .process_group(0)
-            .spawn();
-        child.ok().map(|child| Keeper { child })
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        // It ends by itself now.
-        let _ = self.child.wait();
-    }
-}
-
-/// The keeper's whole life.
-pub fn keep(point: &Path) -> Exit {
-    // What asks the other to end may be sent to both.
-    let _heard = signals(&[SIGINT, SIGTERM, SIGHUP]);
-    let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
-    if is_dead(point) {
-        detach(point);
-    }
-    Exit::Done
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -375,5 +262,11 @@ mod tests {
         let denied = io::Error::from_raw_os_error(1);
         let said = refused(Path::new("/m"), denied).to_string();
         assert!(said.contains("SYS_ADMIN"), "{said}");
+        let told = "fusermount3: user has no write access to mountpoint /m\n";
+        let said = refused(Path::new("/m"), io::Error::other(told)).to_string();
+        assert!(
+            said.ends_with("user has no write access to mountpoint /m"),
+            "{said}"
+        );
     }
 }

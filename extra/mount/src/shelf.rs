@@ -224,7 +224,7 @@ impl Shelf {
     /// How many names an entry has: hard links of a file, subdirectories of a directory and two more.
     ///
     /// # Errors
-    /// When the manifest is damaged.
+    /// When the snapshot is gone, or its hard links are damaged.
     pub fn links(&self, id: SnapshotId, entry: &Entry) -> Result<u32> {
         match (entry.links, entry.node) {
             (Some((_, group)), _) => self.ask(false, |open| {
@@ -232,7 +232,11 @@ impl Shelf {
                 let at = usize::try_from(group).unwrap_or(usize::MAX);
                 Ok(links.get(at).copied().unwrap_or(1))
             }),
-            (None, Some(node)) => self.ask(false, |open| open.subdirectories(node)),
+            // What is damaged is damaged when it is looked into; its own entry is as it was recorded.
+            (None, Some(node)) => match self.ask(false, |open| open.subdirectories(node)) {
+                Err(e) if e.kind() == ErrorKind::Damaged => Ok(1),
+                count => count,
+            },
             (None, None) => Ok(if entry.is_dir() { 2 } else { 1 }),
         }
     }

@@ -5,13 +5,13 @@
 mod support;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Stdio};
 
-use support::{Oracle, Sandbox, Told, as_root};
+use support::{Oracle, Person, Sandbox, Told, as_root, example};
 
 /// A mount that a test cannot leave behind.
 struct Shown {
@@ -26,7 +26,7 @@ impl Shown {
         let point = s.path("mnt");
         fs::create_dir_all(&point).unwrap();
         let mut child = s
-            .plain("fsync-mount")
+            .lasting("fsync-mount")
             .arg("mnt")
             .args(args)
             .stderr(Stdio::piped())
@@ -289,6 +289,200 @@ fn damage_is_an_error_of_that_file_and_is_said() {
     assert_eq!(fs::read(s.path("mnt/by-tag/v1/good")).unwrap(), b"good");
 }
 
+/// Spoils the archive's entry `name`: its compressed bytes, not its headers.
+fn spoil(s: &Sandbox, id: &str, name: &str) {
+    let path = s.archive(id);
+    let mut bytes = fs::read(&path).unwrap();
+    let mut archive = zip::ZipArchive::new(io::Cursor::new(bytes.clone())).unwrap();
+    let entry = archive.by_name(name).unwrap();
+    let start = entry.data_start().unwrap() as usize;
+    let end = start + entry.compressed_size() as usize;
+    for byte in &mut bytes[start + 4..end] {
+        *byte ^= 0x55;
+    }
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(&path, &bytes).unwrap();
+}
+
+#[test]
+fn a_damaged_directory_is_shown_and_cannot_be_opened() {
+    let s = Sandbox::new();
+    s.tree("live").file("good", "good");
+    s.snap("live");
+    for n in 0..50 {
+        s.tree("live").file(format!("good{n}"), "good");
+    }
+    s.tree("live").file("sub/x", "x");
+    let id = s.run("fsync-snap -t v1 live").code(0).text();
+    let bytes = fs::read(s.archive(&id)).unwrap();
+    let mut archive = zip::ZipArchive::new(io::Cursor::new(bytes)).unwrap();
+    // Nodes of the root, of `sub`, and of the tree: the root's is the longest; that of the tree names it.
+    let nodes: Vec<String> = (0..archive.len())
+        .filter_map(|at| {
+            let mut entry = archive.by_index(at).unwrap();
+            let name = entry.name().unwrap().to_string();
+            let mut text = Vec::new();
+            entry.read_to_end(&mut text).unwrap();
+            let sub =
+                text.windows(3).any(|w| w == b"\"x\"") && !text.windows(6).any(|w| w == b"good10");
+            (name.starts_with(".fsync/tree/") && sub).then_some(name)
+        })
+        .collect();
+    assert_eq!(nodes.len(), 1, "{nodes:?}");
+    spoil(&s, &id, &nodes[0]);
+    let Some(mut shown) = Shown::new(&s, &["-d", "live"]) else {
+        return;
+    };
+    let list = s.sh("ls -l mnt/by-tag/v1").code(0).text();
+    assert!(list.contains(" sub") && list.contains(" good49"), "{list}");
+    let error = fs::read_dir(s.path("mnt/by-tag/v1/sub")).unwrap_err();
+    let errno = rustix::io::Errno::from_io_error(&error);
+    assert_eq!(errno, Some(rustix::io::Errno::IO));
+    let line = shown.line();
+    assert!(
+        line.starts_with("fsync-mount: \"sub\" of snapshot "),
+        "{line}"
+    );
+    assert_eq!(fs::read(s.path("mnt/by-tag/v1/good7")).unwrap(), b"good");
+    // It is said once, however often it is looked at.
+    assert!(fs::read_dir(s.path("mnt/by-tag/v1/sub")).is_err());
+    shown.signal("TERM");
+    assert_eq!(shown.end(), (Some(0), String::new()));
+}
+
+#[test]
+fn what_is_forgotten_while_it_is_shown_is_gone() {
+    let s = Sandbox::new();
+    s.tree("live").file("secret", "secret").file("kept", "kept");
+    s.run("fsync-snap -t v1 live").code(0);
+    fs::remove_file(s.path("live/secret")).unwrap();
+    s.run("fsync-snap -t v2 live").code(0);
+    let Some(mut shown) = Shown::new(&s, &["-d", "live"]) else {
+        return;
+    };
+    assert_eq!(fs::read(s.path("mnt/by-tag/v1/secret")).unwrap(), b"secret");
+    let held = fs::File::open(s.path("mnt/by-tag/v1")).unwrap();
+    s.run("fsync forget -d live secret").code(0);
+    // The name stays; what it held does not, whatever the kernel has kept.
+    let error = fs::read(s.path("mnt/by-tag/v1/secret")).unwrap_err();
+    eprintln!("{error}");
+    let line = shown.line();
+    assert!(
+        line.starts_with("fsync-mount: \"secret\" of snapshot "),
+        "{line}"
+    );
+    assert_eq!(fs::read(s.path("mnt/by-tag/v1/kept")).unwrap(), b"kept");
+    assert!(held.metadata().unwrap().is_dir());
+    shown.signal("TERM");
+    assert_eq!(shown.end().0, Some(0));
+}
+
+/// A device that everybody may use, and a fuse.conf that says so.
+const OPEN_DEVICE: &str = "mkdir dev && mount -t tmpfs none dev && mknod -m 666 dev/fuse c 10 229
+    mount --bind dev/fuse /dev/fuse && : </dev/fuse";
+
+/// The beginning of a script that ends with 50 when it fails, and leaves no mount.
+const GUARDED: &str = "set -e; mkdir mnt
+    trap 'code=$?; fusermount3 -uz mnt 2>/dev/null || :; test $code = 0 || exit 50' EXIT";
+
+#[test]
+fn an_ordinary_user_mounts_too() {
+    if !as_root() {
+        return;
+    }
+    let person = Person::nobody();
+    let live = person.s.tree("live");
+    live.file("a", "a").hard("sub/b", "a").link("l", "a");
+    live.sparse("hole", 1 << 20, 5000, b"data");
+    person.own();
+    let script = format!(
+        "{GUARDED}
+        setfattr -n user.x -v y live/a; setfacl -m u:1:r,g:2:rw live/a
+        fsync-snap -q -t v1 live; fsync mount -b -d live mnt
+        getfacl -n live/a >one; getfacl -n mnt/by-tag/v1/a | sed s:mnt/by-tag/v1:live: >two; cmp one two
+        diff -r -x .fsync-backup live mnt/by-tag/v1
+        rsync -aHAXnic --delete --exclude=/.fsync-backup live/ mnt/by-tag/v1/ >told
+        test ! -s told
+        grep fuse.fsync /proc/mounts | grep -q user_id=65534
+        fusermount3 -u mnt; test $(grep -c fuse.fsync /proc/mounts) = 0
+        fsync-mount -d live mnt 2>said & pid=$!
+        while ! grep -q 'until this' said; do kill -0 $pid; done
+        exec 3<mnt/by-tag/v1/a; kill -TERM $pid; wait $pid
+        grep -q 'in use' said; test $(grep -c fuse.fsync /proc/mounts) = 0"
+    );
+    let tools = "for tool in fusermount3 setfattr setfacl getfacl rsync; do command -v $tool || exit 99; done";
+    let _ = person.mounted(&format!("{tools} && {OPEN_DEVICE}"), &[&script]);
+}
+
+#[test]
+fn what_an_ordinary_user_lacks_is_said() {
+    if !as_root() {
+        return;
+    }
+    let person = Person::nobody();
+    person.s.tree("live").file("a", "a");
+    person.own();
+    let script = format!(
+        "{GUARDED}
+        fsync-snap -q live; fsync mount --allow-other mnt 2>said || test $? = 9
+        grep -q 'user_allow_other stands in /etc/fuse.conf' said && test $(wc -l <said) = 1
+        mkdir closed; chmod 500 closed; fsync mount closed 2>said || test $? = 9
+        grep -q 'no write access' said && test $(wc -l <said) = 1"
+    );
+    let mount = format!("{OPEN_DEVICE} && : >conf && mount --bind conf /etc/fuse.conf");
+    let _ = person.mounted(&mount, &[&script]);
+    let script = "fsync mount mnt 2>said; test $? = 9 && grep -q 'package fuse3' said && test $(wc -l <said) = 1 || exit 50";
+    let mount = format!(
+        "rm -r dev; {OPEN_DEVICE} && mount --bind /dev/null $(readlink -f $(command -v fusermount3))"
+    );
+    let _ = person.mounted(&mount, &[script]);
+    let mount = "rm -r dev; mkdir dev && mount -t tmpfs none dev && mknod -m 600 dev/fuse c 10 229
+        mount --bind dev/fuse /dev/fuse";
+    let script = "fsync mount mnt 2>said; test $? = 9 && grep -q 'may not use FUSE' said && test $(wc -l <said) = 1 || exit 50";
+    let _ = person.mounted(mount, &[script]);
+}
+
+#[test]
+fn others_are_let_in_as_modes_and_acls_say() {
+    if !as_root() {
+        return;
+    }
+    let person = Person::nobody();
+    let s = &person.s;
+    let live = s.tree("live");
+    live.mode(".", 0o755).file("open", "o").mode("open", 0o644);
+    live.file("secret", "s").mode("secret", 0o600);
+    live.file("listed", "l").mode("listed", 0o600);
+    live.file("masked", "m").mode("masked", 0o640);
+    live.file("closed/f", "f").mode("closed", 0o700);
+    let acls = s.sh("chgrp 65534 live/masked && setfacl -m u:65534:r live/listed && setfacl -m g::-,u:1:r live/masked");
+    if !acls.get_output().status.success() {
+        eprintln!("skipped: no ACLs here: {acls}");
+        return;
+    }
+    s.run("fsync-snap -t v1 live").code(0);
+    let Some(shown) = Shown::new(s, &["-d", "live", "--allow-other"]) else {
+        return;
+    };
+    let may = |name: &str, expected: bool| {
+        let live = person.sh(&format!("cat live/{name}"));
+        let seen = person.sh(&format!("cat mnt/by-tag/v1/{name}"));
+        let codes = [&live, &seen].map(|told| told.get_output().status.success());
+        assert_eq!(codes, [expected; 2], "{name}: {seen}");
+    };
+    for (name, expected) in [("open", true), ("listed", true), ("secret", false)] {
+        may(name, expected);
+    }
+    // The mode says that the group may read, but that is the mask; the group may not.
+    may("masked", false);
+    may("closed/f", false);
+    drop(shown);
+    let Some(_shown) = Shown::new(s, &["-d", "live"]) else {
+        return;
+    };
+    person.sh("ls mnt").code(2);
+}
+
 #[test]
 fn signals_unmount_it() {
     for signal in ["TERM", "INT", "HUP"] {
@@ -353,12 +547,12 @@ fn in_the_background_it_returns_when_all_is_shown() {
         return;
     };
     drop(shown);
-    fs::create_dir(s.path("other")).unwrap();
-    s.run("fsync mount -C . --background other -d live")
-        .code(0)
-        .nothing();
-    Oracle::of(s.path("live")).assert_is(s.path("other/by-tag/v1"));
-    s.sh("fusermount3 -u other || umount other").code(0);
+    // One script, which clears up whatever becomes of this test.
+    let script = "trap 'umount -l other 2>/dev/null || fusermount3 -uzq other' EXIT; mkdir other
+        fsync mount -C . --background other -d live 2>said; code=$?; cp -a other/by-tag/v1 copy; exit $code";
+    s.sh(script).code(0).nothing();
+    assert_eq!(fs::read(s.path("said")).unwrap(), b"");
+    Oracle::of(s.path("live")).assert_is(s.path("copy"));
     assert!(!is_mounted(&s.path("other")));
 }
 
@@ -398,7 +592,10 @@ fn without_fuse_it_says_what_to_do() {
     s.tree("mnt");
     s.tree("live").file("a", "a");
     s.snap("live");
-    let hidden = "mount -t tmpfs none /dev || exit 99; exec fsync-mount mnt";
+    // The sandbox may be below /dev itself.
+    let hidden = "{ mkdir old && mount --rbind /dev old && mount -t tmpfs none /dev && mkdir /dev/shm
+        mount --bind old/shm /dev/shm && touch /dev/null && mount --bind old/null /dev/null; } 2>/dev/null || exit 99
+        cd $PWD && exec fsync-mount mnt";
     let told = s.cmd("unshare").args(["-m", "sh", "-c", hidden]).assert();
     if told.get_output().status.code() == Some(9) {
         told.one_line(
@@ -408,16 +605,6 @@ fn without_fuse_it_says_what_to_do() {
     } else {
         eprintln!("skipped: no namespace of mounts: {told}");
     }
-}
-
-/// The lines of a page from `first` to the one that begins with `last`, as a shell or systemd reads them.
-fn example(page: &str, first: &str, last: &str) -> String {
-    let path = format!("{}/../../man/{page}", env!("CARGO_MANIFEST_DIR"));
-    let text = fs::read_to_string(path).unwrap().replace("\\-", "-");
-    let start = text.find(&format!("\n{first}")).unwrap() + 1;
-    let end = start + text[start..].find(last).unwrap();
-    let length = text[end..].find('\n').unwrap();
-    text[start..end + length].to_string() + "\n"
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What is chosen, and what that comes to. A choice can always be performed: what is chosen brings along what it needs, and
 //! what is not takes along what needs it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ops::Range;
 
 use fsync::model::{Change, Counts, Status};
@@ -40,6 +40,7 @@ impl Ways {
 struct Weight {
     status: Status,
     bytes: u64,
+    gone: u64,
     /// The first name of its inode, if that is in the plan too, and how many bytes that has.
     first: Option<(u32, u64)>,
 }
@@ -51,6 +52,8 @@ pub struct Sum {
     pub changes: u32,
     /// They bring so many bytes.
     pub bytes: u64,
+    /// So many are deleted.
+    pub gone: u64,
 }
 
 /// A choice among the changes of a plan.
@@ -100,37 +103,47 @@ impl Choice {
         &self.all
     }
 
+    /// All that is chosen.
+    pub fn total(&self) -> Sum {
+        self.sum(0..self.weights.len())
+    }
+
     /// What is chosen of a part of the plan.
     pub fn sum(&self, part: Range<usize>) -> Sum {
         let (before, after) = (self.sums[part.start], self.sums[part.end]);
         Sum {
             changes: after.changes - before.changes,
-            bytes: after.bytes.saturating_sub(before.bytes),
+            bytes: after.bytes - before.bytes,
+            gone: after.gone - before.gone,
         }
     }
 
     /// Chooses changes, with all that they need; or gives them up, with all that needs them. How many others went along.
     pub fn set(&mut self, which: impl IntoIterator<Item = usize>, chosen: bool) -> usize {
-        let which: HashSet<usize> = which.into_iter().collect();
-        let mut others = 0;
-        let mut open: Vec<usize> = which.iter().copied().collect();
-        while let Some(at) = open.pop() {
-            if self.chosen[at] == chosen {
-                continue;
+        let mut open: Vec<usize> = Vec::new();
+        for at in which {
+            if std::mem::replace(&mut self.chosen[at], chosen) != chosen {
+                open.push(at);
             }
-            self.chosen[at] = chosen;
-            others += usize::from(!which.contains(&at));
-            let ways = if chosen { &self.needs } else { &self.needed };
-            open.extend(ways.of(at).iter().map(|next| *next as usize));
+        }
+        let ways = if chosen { &self.needs } else { &self.needed };
+        let mut others = 0;
+        while let Some(at) = open.pop() {
+            for next in ways.of(at).iter().map(|next| *next as usize) {
+                if std::mem::replace(&mut self.chosen[next], chosen) != chosen {
+                    others += 1;
+                    open.push(next);
+                }
+            }
         }
         self.sum_up();
         others
     }
 
     /// Chooses them, or gives them up if all of them are chosen.
-    pub fn turn(&mut self, which: &[usize]) -> usize {
-        let whole = which.iter().all(|at| self.chosen[*at]);
-        self.set(which.iter().copied(), !whole)
+    pub fn turn(&mut self, which: impl Iterator<Item = usize> + Clone) -> usize {
+        let whole = which.clone().all(|at| self.chosen[at]);
+        self.set(which, !whole)
     }
 
     /// What is chosen and must be said otherwise: further names of an inode whose first name is not chosen.
@@ -159,14 +172,15 @@ impl Choice {
     /// Counts anew.
     fn sum_up(&mut self) {
         let mut sum = Sum::default();
-        let mut by_status: HashMap<Status, u64> = HashMap::new();
         let mut given: HashSet<u32> = HashSet::new();
+        self.counts = Counts::default();
         self.sums.clear();
         self.sums.push(sum);
         for (at, weight) in self.weights.iter().enumerate() {
             if self.chosen[at] {
                 sum.changes += 1;
-                *by_status.entry(weight.status).or_default() += 1;
+                let status = weight.status;
+                self.counts.set(status, self.counts.of(status) + 1);
                 let bytes = match weight.first {
                     Some((first, bytes)) if !self.chosen[first as usize] && given.insert(first) => {
                         bytes
@@ -174,12 +188,9 @@ impl Choice {
                     _ => weight.bytes,
                 };
                 sum.bytes = sum.bytes.saturating_add(bytes);
+                sum.gone = sum.gone.saturating_add(weight.gone);
             }
             self.sums.push(sum);
-        }
-        self.counts = Counts::default();
-        for (status, count) in by_status {
-            self.counts.set(status, count);
         }
         self.counts.bytes = sum.bytes;
     }
@@ -191,8 +202,11 @@ fn weight(change: &Change, changes: &[Change]) -> Weight {
         let bytes = change.new.as_ref().map_or(0, |new| new.size);
         Some((at as u32, bytes))
     });
+    let old = change.old.as_ref().map_or(0, |old| old.size);
+    let deleted = change.status == Status::Deleted;
     Weight {
         status: change.status,
+        gone: if deleted { old } else { 0 },
         bytes: change.bytes(),
         first,
     }

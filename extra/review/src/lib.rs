@@ -10,12 +10,14 @@
 //! | [`desk`] | what keys do |
 //! | [`view`] | what is seen |
 //! | [`device`] | where that is drawn |
+//! | [`keys`] | what is typed |
 //! | [`screen`] | the terminal: taken, and always given back |
 
 pub mod bond;
 pub mod choice;
 pub mod desk;
 pub mod device;
+pub mod keys;
 pub mod plan;
 pub mod screen;
 pub mod text;

@@ -3,10 +3,9 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,20 +14,21 @@ use fsync::cli::stop::heeded;
 use fsync::model::{Error, ErrorKind, Exit, Result};
 use ratatui::Terminal;
 use ratatui::crossterm::cursor::{Hide, Show};
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyModifiers};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode, size,
 };
 use ratatui::crossterm::{queue, style};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use rustix::process::{Signal, getpgrp, getsid, kill_current_process_group};
+use rustix::termios::{QueueSelector, tcflush};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::{emulate_default_handler, exit};
 
 use crate::desk::{Answer, Desk};
 use crate::device::Device;
+use crate::keys::Keys;
 use crate::view;
 
 /// How often it is looked whether something else than a key has come.
@@ -36,7 +36,9 @@ const TICK: Duration = Duration::from_millis(100);
 /// For how long somebody who draws is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Whether the terminal is ours.
+/// Whether the terminal is to be ours while we run.
+static WANTED: AtomicBool = AtomicBool::new(false);
+/// Whether it is.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 /// Whether all of it must be drawn again.
 static AGAIN: AtomicBool = AtomicBool::new(false);
@@ -46,7 +48,7 @@ static DRAWING: Mutex<()> = Mutex::new(());
 /// The terminal while it is ours.
 pub struct Screen {
     terminal: Terminal<Device>,
-    input: File,
+    keys: Keys,
     colour: bool,
 }
 
@@ -103,26 +105,21 @@ fn outlive_panics() {
 fn heed() -> Result<()> {
     let wanted = heeded(&[SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP]);
     let wanted = wanted.into_iter().chain([SIGCONT]);
-    let mut signals =
-        Signals::new(wanted).map_err(|e| Error::refused("cannot handle signals", e))?;
+    let refused = |e| Error::refused("cannot handle signals", e);
+    let gone_on = Arc::new(AtomicBool::new(false));
+    flag::register(SIGCONT, Arc::clone(&gone_on)).map_err(refused)?;
+    let mut signals = Signals::new(wanted).map_err(refused)?;
     let work = move || {
         for signal in signals.forever() {
-            let mine = TAKEN.load(Ordering::SeqCst);
-            let guard = quiet();
+            let _guard = quiet();
             match signal {
-                SIGCONT if mine => {
-                    // Whoever went on in between may have set it otherwise.
-                    let _ = disable_raw_mode();
-                    let _ = take();
-                    AGAIN.store(true, Ordering::SeqCst);
-                }
-                SIGCONT => {}
+                SIGCONT => take_again(),
                 SIGTSTP => {
+                    gone_on.store(false, Ordering::SeqCst);
                     give_back();
-                    let _ = emulate_default_handler(SIGTSTP);
-                    if mine {
-                        let _ = take();
-                        AGAIN.store(true, Ordering::SeqCst);
+                    // Who gives back a terminal that the shell has already is stopped by that.
+                    if !gone_on.load(Ordering::SeqCst) {
+                        let _ = emulate_default_handler(SIGTSTP);
                     }
                 }
                 signal => {
@@ -130,7 +127,6 @@ fn heed() -> Result<()> {
                     let _ = emulate_default_handler(signal);
                 }
             }
-            drop(guard);
         }
     };
     let thread = thread::Builder::new().spawn(work);
@@ -139,10 +135,28 @@ fn heed() -> Result<()> {
         .map_err(|e| Error::refused("cannot start a thread", e))
 }
 
-/// Stops the whole job, as the key does where the terminal sees it; not where nobody could let it go on.
+/// Takes the terminal when the job goes on, if it is wanted still.
+fn take_again() {
+    if WANTED.load(Ordering::SeqCst) {
+        // Whoever went on in between may have set it otherwise.
+        let _ = disable_raw_mode();
+        let _ = take();
+        AGAIN.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Stops the whole job, as the key does where the terminal sees it, until it goes on; not where nobody could let it. The
+/// terminal is given back first: the shell takes it as soon as the first of the job has stopped.
 fn stop_job() {
-    if getsid(None).is_ok_and(|session| session != getpgrp()) {
-        let _ = kill_current_process_group(Signal::TSTP);
+    if !getsid(None).is_ok_and(|session| session != getpgrp()) {
+        return;
+    }
+    let guard = quiet();
+    give_back();
+    drop(guard);
+    let _ = kill_current_process_group(Signal::TSTP);
+    while !AGAIN.load(Ordering::SeqCst) {
+        thread::sleep(TICK / 10);
     }
 }
 
@@ -166,13 +180,16 @@ impl Screen {
         let backend = Device::new(device().map_err(failed)?);
         outlive_panics();
         heed()?;
+        WANTED.store(true, Ordering::SeqCst);
         let made = take().and_then(|()| Terminal::new(backend));
         let mut terminal = made.inspect_err(|_| give_back()).map_err(failed)?;
         let cleared = terminal.clear();
         cleared.inspect_err(|_| give_back()).map_err(failed)?;
+        // What was typed before anything was seen decides nothing: an Enter too many is soon pressed.
+        let _ = tcflush(&input, QueueSelector::IFlush);
         Ok(Screen {
             terminal,
-            input,
+            keys: Keys::new(input),
             colour,
         })
     }
@@ -198,20 +215,12 @@ impl Screen {
                 seen = now;
             }
             draw = desk.hear();
-            if !self.wait().map_err(gone)? {
-                continue;
-            }
-            // All that was typed meanwhile, before it is drawn once.
-            while event::poll(Duration::ZERO).map_err(gone)? {
+            for key in self.keys.wait(TICK).map_err(gone)? {
                 draw = true;
-                match event::read().map_err(gone)? {
-                    Event::Key(key) if is_stop(&key) => stop_job(),
-                    Event::Key(key) => {
-                        if let Some(answer) = desk.key(key) {
-                            return Ok(answer);
-                        }
-                    }
-                    _ => {}
+                if is_stop(&key) {
+                    stop_job();
+                } else if let Some(answer) = desk.key(key) {
+                    return Ok(answer);
                 }
             }
         }
@@ -228,30 +237,11 @@ impl Screen {
         self.terminal.draw(|frame| view::draw(frame, desk))?;
         Ok(())
     }
-
-    /// Waits a moment for keys; whether there are any. What reads them would wait for ever for those of a terminal that is
-    /// gone.
-    fn wait(&self) -> io::Result<bool> {
-        let mut fds = [PollFd::from_borrowed_fd(self.input.as_fd(), PollFlags::IN)];
-        let time = Timespec {
-            tv_sec: 0,
-            tv_nsec: TICK.subsec_nanos().into(),
-        };
-        match poll(&mut fds, Some(&time)) {
-            Ok(0) | Err(Errno::INTR) => return Ok(false),
-            Ok(_) => {}
-            Err(e) => return Err(e.into()),
-        }
-        let come = fds[0].revents();
-        if come.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
-            return Err(Errno::IO.into());
-        }
-        Ok(come.contains(PollFlags::IN))
-    }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
+        WANTED.store(false, Ordering::SeqCst);
         let _guard = quiet();
         give_back();
     }

@@ -144,7 +144,6 @@ impl Trees {
 
 /// What the plan itself says.
 fn about(change: &Change) -> Lines {
-    let mut said: Vec<String> = Vec::new();
     let status = match change.status {
         Status::Added => "is added",
         Status::Modified => "is modified",
@@ -153,35 +152,41 @@ fn about(change: &Change) -> Lines {
         Status::Renamed => "is renamed",
         Status::Touched => "gets new metadata",
     };
-    said.push(format!("{} {status}", change.kind.word()));
+    let mut first = format!("{} {status}", change.kind.word());
     if let Some((from, _)) = change.from.as_deref() {
-        said.push(format!("from {from}"));
-    }
-    if let Some(first) = &change.link_to {
-        said.push(format!("another name of {first}"));
+        first += &format!(" from {from}");
     }
     let words: Vec<&str> = change.why.words().collect();
     if !words.is_empty() {
-        said.push(format!("differs in {}", words.join(", ")));
+        first += &format!(": {}", words.join(", "));
     }
+    let linked = change
+        .link_to
+        .as_ref()
+        .map(|first| format!("another name of {first}"));
+    let said = [first].into_iter().chain(linked).chain(states(change));
+    said.map(|s| (Tone::About, shown(&s))).collect()
+}
+
+/// What is, or becomes other.
+fn states(change: &Change) -> Vec<String> {
     match (change.old.as_deref(), change.new.as_deref()) {
         (Some(old), Some(new)) => {
-            let told = facts(old).into_iter().zip(facts(new));
-            let differ = told.filter(|(old, new)| old != new);
-            said.extend(differ.map(|((what, old), (_, new))| format!("{what} {old} -> {new}")));
+            let both = facts(old).into_iter().zip(facts(new));
+            let differ = both
+                .filter(|((_, old), (_, new))| old != new && !old.is_empty() && !new.is_empty());
+            differ
+                .map(|((what, old), (_, new))| format!("{what} {old} -> {new}"))
+                .collect()
         }
         (Some(one), None) | (None, Some(one)) => {
-            let told = facts(one)
-                .into_iter()
-                .filter(|(_, value)| !value.is_empty());
-            let told: Vec<String> = told
-                .map(|(what, value)| format!("{what} {value}"))
-                .collect();
-            said.push(told.join(", "));
+            let all = facts(one).into_iter().skip(1);
+            let all = all.filter(|(_, value)| !value.is_empty());
+            let all: Vec<String> = all.map(|(what, value)| format!("{what} {value}")).collect();
+            vec![all.join(", ")]
         }
-        (None, None) => {}
+        (None, None) => Vec::new(),
     }
-    said.into_iter().map(|s| (Tone::About, shown(&s))).collect()
 }
 
 fn facts(state: &State) -> [(&'static str, String); 6] {
@@ -200,6 +205,9 @@ fn facts(state: &State) -> [(&'static str, String); 6] {
     ]
 }
 
+/// How the lines of a patch begin that only name what it is about.
+const NAMES: [&[u8]; 4] = [b"diff ", b"index ", b"--- ", b"+++ "];
+
 /// A patch in lines.
 fn put(text: &[u8], lines: &mut Lines) {
     let mut body = false;
@@ -213,7 +221,8 @@ fn put(text: &[u8], lines: &mut Lines) {
             _ => body,
         };
         let tone = match line.first() {
-            _ if line.starts_with(b"index ") && !body => continue,
+            // The path is seen elsewhere, and room is dear.
+            _ if !body && NAMES.iter().any(|name| line.starts_with(name)) => continue,
             Some(b'@') if line.starts_with(b"@@ ") => Tone::Mark,
             _ if !body => Tone::Mark,
             Some(b'+') => Tone::New,
@@ -263,13 +272,16 @@ mod tests {
     fn lines_have_tones_and_an_end() {
         let mut lines = Lines::new();
         put(
-            b"diff --git a/x b/x\nindex 1..2\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n c\n--- d\n",
+            b"diff --git a/x b/x\nold mode 1\nindex 1..2\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n c\n--- d\n",
             &mut lines,
         );
         let tones: Vec<Tone> = lines.iter().map(|(tone, _)| *tone).collect();
-        let head = [Tone::Mark; 4];
-        assert_eq!(tones[..4], head);
-        assert_eq!(tones[4..], [Tone::Old, Tone::New, Tone::Both, Tone::Old]);
+        assert_eq!(
+            tones[..2],
+            [Tone::Mark; 2],
+            "the mode, and where the part begins"
+        );
+        assert_eq!(tones[2..], [Tone::Old, Tone::New, Tone::Both, Tone::Old]);
         let mut lines = Lines::new();
         put(&b"+x\n".repeat(LINES + 5), &mut lines);
         assert_eq!(lines.len(), LINES + 1);

@@ -226,11 +226,6 @@ fn is_within(path: &[u8], directory: &[u8]) -> bool {
             .is_some_and(|rest| rest.starts_with(b"/"))
 }
 
-/// The path of a change as a directory's, for patterns.
-pub fn is_directory(change: &Change) -> bool {
-    change.kind == Kind::Directory
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

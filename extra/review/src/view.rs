@@ -1,53 +1,24 @@
 //! What is seen: the roots, the tree, the text of the change under the cursor, what is chosen, and what keys do.
 
+mod entry;
+mod help;
+
 use fsync::cli::human::{number, size};
 use fsync::cli::talk::shown;
+use fsync::model::Status;
 use fsync::model::quote::quote_if_odd;
-use fsync::model::{Counts, Status};
 use fsync::protocol::Root;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::Span;
 
+use self::entry::entry;
+use self::help::help;
+use crate::choice::Sum;
 use crate::desk::{Desk, Mode, Shown};
 use crate::text::Tone;
-
-/// What the keys do.
-const HELP: &[&str] = &[
-    "Enter       pass the choice on",
-    "q Esc ^C    leave: nothing is passed on",
-    "",
-    "up k        up",
-    "down j      down",
-    "PgUp PgDn   a page up, down",
-    "Home g      to the top",
-    "End G       to the end",
-    "left h      fold; to what holds it",
-    "right l     unfold; to what is in it",
-    "e c         unfold, fold everything",
-    "",
-    "space       choose or give up;",
-    "            of a directory, all in it",
-    ".           this entry alone",
-    "a n         all; none",
-    "A M D R T t all of that letter",
-    "",
-    "/           a pattern as in .gitignore",
-    "f F         next, previous match",
-    "+ -         choose, give up matches",
-    "            (no pattern: at the cursor)",
-    "Backspace   forget the pattern",
-    "",
-    "d Tab       show or hide the text",
-    "J K ^D ^U   scroll it",
-    "< >         move it sideways",
-    "^Z          stop; fg goes on",
-    "",
-    "What is chosen brings along what it",
-    "needs: a new file its new directory,",
-    "a deleted directory all that is in it.",
-];
 
 /// The bytes of a name as they may be seen.
 fn plain(name: &[u8]) -> String {
@@ -59,19 +30,6 @@ fn tone(desk: &Desk<'_>, colour: Color) -> Style {
         true => Style::new().fg(colour),
         false => Style::new(),
     }
-}
-
-fn style_of(desk: &Desk<'_>, status: Status) -> Style {
-    tone(
-        desk,
-        match status {
-            Status::Added => Color::Green,
-            Status::Deleted => Color::Red,
-            Status::Modified | Status::TypeChanged => Color::Yellow,
-            Status::Renamed => Color::Cyan,
-            Status::Touched => Color::Blue,
-        },
-    )
 }
 
 /// Text in one row, as much of it as has room.
@@ -100,7 +58,7 @@ pub fn draw(frame: &mut Frame<'_>, desk: &mut Desk<'_>) {
     put(
         buffer,
         row_of(area, 0),
-        &title(desk),
+        &title(desk, area.width),
         Style::new().add_modifier(Modifier::BOLD),
     );
     let body = Rect {
@@ -123,28 +81,36 @@ pub fn draw(frame: &mut Frame<'_>, desk: &mut Desk<'_>) {
     last(buffer, row_of(area, area.height - 1), desk);
 }
 
-fn root(root: &Root) -> String {
+/// Where from and where to: the whole paths if there is room, else the last names.
+fn title(desk: &Desk<'_>, width: u16) -> String {
+    let header = &desk.plan.header;
+    let said = |whole: bool| {
+        let sources: Vec<String> = header.sources.iter().map(|r| root(r, whole)).collect();
+        let destination = root(&header.destination, whole);
+        format!("{} -> {destination}{}", sources.join(" + "), troubles(desk))
+    };
+    Some(said(true))
+        .filter(|title| wide(title) <= width.into())
+        .unwrap_or_else(|| said(false))
+}
+
+fn root(root: &Root, whole: bool) -> String {
     match root {
+        Root::Directory(path) if whole => plain(path),
         Root::Directory(path) => {
-            let name = path
-                .rsplit(|b| *b == b'/')
-                .next()
-                .filter(|name| !name.is_empty());
-            plain(name.unwrap_or(path))
+            let name = path.rsplit(|b| *b == b'/').next();
+            plain(name.filter(|name| !name.is_empty()).unwrap_or(path))
         }
         Root::Snapshot(id) => id.to_string()[..12].to_string(),
         Root::Far(address) => plain(&address.url()),
     }
 }
 
-fn title(desk: &Desk<'_>) -> String {
-    let header = &desk.plan.header;
-    let sources: Vec<String> = header.sources.iter().map(root).collect();
-    let mut title = format!("{} -> {}", sources.join(" + "), root(&header.destination));
-    if desk.plan.troubles > 0 {
-        title += &format!("  ({} passed over or failed)", number(desk.plan.troubles));
+fn troubles(desk: &Desk<'_>) -> String {
+    match desk.plan.troubles {
+        0 => String::new(),
+        some => format!("  ({} passed over or failed)", number(some)),
     }
-    title
 }
 
 /// The tree, and the text below it.
@@ -185,88 +151,6 @@ fn scroll(desk: &mut Desk<'_>) {
     desk.top = desk.top.min(desk.tree.rows().len().saturating_sub(page));
 }
 
-/// One row of the tree: what is chosen of it, its letter, its name, and how much it is.
-fn entry(buffer: &mut Buffer, area: Rect, desk: &Desk<'_>, node: usize) {
-    let part = desk.tree.changes(node);
-    let (all, sum) = (part.len(), desk.choice.sum(part.clone()));
-    let mark = match sum.changes as usize {
-        0 => "[ ]",
-        some if some == all => "[x]",
-        _ => "[-]",
-    };
-    let own = desk.tree.own(node);
-    let status = own.map(|own| desk.changes()[own].status);
-    let letter = status.map_or(' ', Status::letter);
-    let fold = match (desk.tree.has_more(node), desk.tree.is_open(node)) {
-        (true, true) => "v ",
-        (true, false) => "> ",
-        (false, _) => "  ",
-    };
-    let slash = if desk.tree.is_directory(node) && node > 0 {
-        "/"
-    } else {
-        ""
-    };
-    let amount = match desk.tree.has_more(node) {
-        true => {
-            let chosen = number(sum.changes.into());
-            format!("{chosen}/{} {}", number(all as u64), size(sum.bytes))
-        }
-        false => own.map_or_else(String::new, |own| weight(desk, own)),
-    };
-    let deepest = usize::from(area.width / 3);
-    let indent = " ".repeat((2 * desk.tree.depth(node)).min(deepest));
-    let name = plain(desk.tree.name(node, desk.changes()));
-    let here = node == desk.node();
-    let matched = own.is_some_and(|own| {
-        let found = desk.found.as_ref();
-        found.is_some_and(|found| found.which.binary_search(&own).is_ok())
-    });
-    let mut style = status.map_or_else(Style::new, |status| style_of(desk, status));
-    if matched {
-        style = style.add_modifier(Modifier::UNDERLINED);
-    }
-    if here {
-        buffer.set_style(area, Style::new().add_modifier(Modifier::REVERSED));
-        style = style.add_modifier(Modifier::REVERSED);
-    }
-    let front = format!("{mark} {letter} ");
-    let plain_style = match here {
-        true => Style::new().add_modifier(Modifier::REVERSED),
-        false => Style::new(),
-    };
-    put(buffer, area, &front, plain_style);
-    let room = area.width.saturating_sub(front.len() as u16);
-    let right = (amount.chars().count() as u16 + 1).min(room / 2);
-    let names = Rect {
-        x: area.x + front.len() as u16,
-        width: room - right,
-        ..area
-    };
-    put(
-        buffer,
-        names,
-        &format!("{indent}{fold}{name}{slash}"),
-        style,
-    );
-    let amounts = Rect {
-        x: names.x + names.width,
-        width: right,
-        ..area
-    };
-    put(buffer, amounts, &format!(" {amount}"), plain_style);
-}
-
-/// How much one change is: the bytes that it brings, or that it takes away.
-fn weight(desk: &Desk<'_>, own: usize) -> String {
-    let change = &desk.changes()[own];
-    match (change.status, &change.old) {
-        (Status::Deleted, Some(old)) if old.size > 0 => format!("-{}", size(old.size)),
-        _ if change.bytes() > 0 => size(change.bytes()),
-        _ => String::new(),
-    }
-}
-
 /// The text, with a line above that says of what.
 fn lines(buffer: &mut Buffer, area: Rect, desk: &Desk<'_>, text: &Shown) {
     let dim = Style::new().add_modifier(Modifier::DIM);
@@ -292,15 +176,6 @@ fn lines(buffer: &mut Buffer, area: Rect, desk: &Desk<'_>, text: &Shown) {
     }
 }
 
-fn help(buffer: &mut Buffer, area: Rect, desk: &mut Desk<'_>, top: usize) {
-    desk.page = (area.height.into(), 1);
-    let top = top.min(HELP.len().saturating_sub(area.height.into()));
-    desk.mode = Mode::Help(top);
-    for (row, line) in (0..area.height).zip(&HELP[top..]) {
-        put(buffer, row_of(area, row), line, Style::new());
-    }
-}
-
 /// The whole path under the cursor; of one too long, its end.
 fn detail(desk: &Desk<'_>, width: u16) -> String {
     let path = match desk.node() {
@@ -311,27 +186,46 @@ fn detail(desk: &Desk<'_>, width: u16) -> String {
         let (from, _) = desk.changes()[own].from.as_deref()?;
         Some(format!("{} => ", plain(from.as_bytes())))
     });
-    let text = from.unwrap_or_default() + &path;
-    let (count, room) = (text.chars().count(), usize::from(width));
-    match count > room {
-        false => text,
-        true => {
-            let end: String = text.chars().skip(count + 3 - room).collect();
-            format!("...{end}")
-        }
+    end_of(&(from.unwrap_or_default() + &path), width.into())
+}
+
+/// So many columns it takes.
+fn wide(text: &str) -> usize {
+    Span::raw(text).width()
+}
+
+/// A text; of one too wide, its end.
+fn end_of(text: &str, room: usize) -> String {
+    if wide(text) <= room {
+        return text.to_string();
     }
+    let mut left = room.saturating_sub(3);
+    let fits = |c: &char| {
+        let rest = left.checked_sub(wide(c.encode_utf8(&mut [0; 4])));
+        rest.inspect(|rest| left = *rest).is_some()
+    };
+    let end: String = text.chars().rev().take_while(fits).collect();
+    format!("...{}", end.chars().rev().collect::<String>())
 }
 
 /// What would be done.
 fn totals(desk: &Desk<'_>) -> String {
     let (chosen, all) = (desk.choice.counts(), desk.choice.all());
-    let letters = |counts: &Counts| {
-        let some = Status::ALL.into_iter().filter(|s| counts.of(*s) > 0);
-        let each = some.map(|s| format!(" {}{}", number(counts.of(s)), s.letter()));
-        each.collect::<String>()
-    };
+    let some = Status::ALL.into_iter().filter(|s| chosen.of(*s) > 0);
+    let letters: String = some
+        .map(|s| format!(" {}{}", number(chosen.of(s)), s.letter()))
+        .collect();
     let (some, whole) = (number(chosen.total()), number(all.total()));
-    format!("{some}/{whole}:{} {}", letters(chosen), size(chosen.bytes))
+    format!("{some}/{whole}:{letters} {}", amount(&desk.choice.total()))
+}
+
+/// The bytes that are brought, and those that are deleted.
+fn amount(sum: &Sum) -> String {
+    match (sum.bytes, sum.gone) {
+        (bytes, 0) => size(bytes),
+        (0, gone) => format!("-{}", size(gone)),
+        (bytes, gone) => format!("{} -{}", size(bytes), size(gone)),
+    }
 }
 
 /// What is typed, said, or can be done.
@@ -343,10 +237,7 @@ fn last(buffer: &mut Buffer, area: Rect, desk: &Desk<'_>) {
     };
     match &desk.mode {
         Mode::Pattern(typed) => {
-            let typed = shown(typed);
-            let room = usize::from(area.width).saturating_sub(12);
-            let left = typed.chars().count().saturating_sub(room);
-            let seen: String = typed.chars().skip(left).collect();
+            let seen = end_of(&shown(typed), usize::from(area.width).saturating_sub(10));
             put(buffer, area, &format!("pattern: {seen}_"), Style::new());
         }
         Mode::Help(_) => put(

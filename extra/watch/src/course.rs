@@ -1,30 +1,26 @@
 //! The loop: waits for changes, signals, the end of a program and the clock, and begins rounds.
 
-use std::ffi::OsString;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use fsync::cli::Talk;
-use fsync::cli::stop::heeded;
 use fsync::model::quote::quote;
-use fsync::model::{Error, ErrorKind, Exit, Result, Time};
-use fsync::ops::guard::absolute;
-use fsync::porcelain::arguments::Global;
-use fsync::porcelain::session::Session;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use serde_json::{Value, json};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use fsync::model::{Exit, Result};
+use serde_json::Value;
 
 use crate::Watch;
+use crate::account;
 use crate::clock::Asleep;
 use crate::eye::{Blind, Eye, Seen};
 use crate::pending::{Cause, Pending, Work};
 use crate::place::Places;
+use crate::retry::Retry;
 use crate::round::{Ended, Orders, Running};
+use crate::wake::{self, Wake};
+use crate::wish;
 
 /// How often what tells of nothing is looked at: mounts, and whether the machine slept.
 const TICK: Duration = Duration::from_secs(2);
@@ -32,9 +28,6 @@ const TICK: Duration = Duration::from_secs(2);
 const EVERYTHING: Duration = Duration::from_secs(3600);
 /// How often everything is looked at where it cannot be watched.
 const INSTEAD: Duration = Duration::from_secs(30);
-/// The longest wait before what failed is tried again.
-const LONGEST: Duration = Duration::from_secs(60);
-
 struct Course<'w> {
     watch: &'w Watch,
     talk: Talk,
@@ -46,8 +39,7 @@ struct Course<'w> {
     now: Option<Round>,
     gone: bool,
     stopping: bool,
-    again: Option<Instant>,
-    failures: u32,
+    retry: Retry,
     looked: Option<Instant>,
     asleep: Asleep,
     ticked: Instant,
@@ -58,7 +50,7 @@ struct Round {
     work: Work,
     running: Running,
     /// The round's own work is done, and old snapshots are removed.
-    done: Option<(u8, Value)>,
+    done: Option<(Ended, Value)>,
 }
 
 /// Watches until it is told to stop.
@@ -67,7 +59,7 @@ struct Round {
 /// When there is nothing that can be watched, or standard output is closed.
 pub fn run(watch: &Watch, talk: Talk) -> Result<Exit> {
     let mut course = Course::new(watch, talk)?;
-    let signals = listen()?;
+    let signals = wake::listen()?;
     course.pending.all(Cause::Start, Instant::now());
     course.open();
     loop {
@@ -77,49 +69,9 @@ pub fn run(watch: &Watch, talk: Talk) -> Result<Exit> {
     }
 }
 
-/// Readable when a signal asks for the end.
-fn listen() -> Result<UnixStream> {
-    let cannot = |e| Error::io("cannot handle", "signals", e);
-    let (read, write) = UnixStream::pair().map_err(cannot)?;
-    read.set_nonblocking(true).map_err(cannot)?;
-    for signal in heeded(&[SIGINT, SIGTERM, SIGHUP]) {
-        let write = write.try_clone().map_err(cannot)?;
-        signal_hook::low_level::pipe::register(signal, write).map_err(cannot)?;
-    }
-    Ok(read)
-}
-
 impl<'w> Course<'w> {
     fn new(watch: &'w Watch, talk: Talk) -> Result<Self> {
-        let global = Global {
-            common: watch.common.clone(),
-            ..Global::default()
-        };
-        // Enters -C.
-        let session = Session::new(global)?;
-        let dir = absolute(&watch.dir)?;
-        let session = session.of(&dir)?;
-        let (filter, keep) = {
-            let settings = session.settings()?;
-            let keep = watch.keep.to_args();
-            // What "fsync sync" removes by itself it has removed.
-            let wanted = !keep.is_empty() || watch.snap && settings.prunes();
-            (settings.filter(&watch.filter), wanted.then_some(keep))
-        };
-        let mut options: Vec<OsString> = match watch.snap {
-            true => filter.to_args(),
-            false => watch.filter.to_args(),
-        };
-        options.extend(watch.more.iter().cloned());
-        let places = Places::new(&dir, watch.snap, filter.filter()?, &session.repository()?)?;
-        let orders = Orders {
-            session,
-            dir,
-            snap: watch.snap,
-            options,
-            as_given: watch.as_given,
-            keep,
-        };
+        let (orders, places) = wish::read(watch)?;
         Ok(Course {
             watch,
             talk,
@@ -131,8 +83,7 @@ impl<'w> Course<'w> {
             now: None,
             gone: false,
             stopping: false,
-            again: None,
-            failures: 0,
+            retry: Retry::default(),
             looked: None,
             asleep: Asleep::now(),
             ticked: Instant::now(),
@@ -180,67 +131,37 @@ impl<'w> Course<'w> {
 
     /// Looks at everything now and then instead.
     fn go_blind(&mut self, blind: Blind) {
-        let why = match blind {
-            Blind::Watches => {
-                "it has more directories than the system lets you watch; raise that (sysctl \
-                 fs.inotify.max_user_watches=1000000) and start this anew"
-            }
-            Blind::Instances => {
-                "the system lets you open no more queues of events; raise that (sysctl \
-                 fs.inotify.max_user_instances=1024) and start this anew"
-            }
-            Blind::Other(e) => &format!("it cannot be watched: {e}"),
-        };
         let every = INSTEAD.as_secs();
         let message = format!(
-            "{}: {why}; meanwhile all is looked at every {every} s",
-            self.name()
+            "{}: {}; meanwhile all is looked at every {every} s",
+            self.name(),
+            blind.why()
         );
-        self.talk.error(&message);
+        // Told once, however often it is tried.
+        if self.poll.is_none() {
+            self.talk.error(&message);
+        }
         self.eye = None;
         self.poll = Some(INSTEAD);
     }
 
     /// One wait, and what comes of it; the exit code at the end.
     fn step(&mut self, signals: &UnixStream) -> Result<Option<Exit>> {
-        let wait = self.wait();
-        let (mut asked, mut ended, mut events) = (false, false, false);
-        {
-            let mut fds = vec![PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN)];
-            if let Some(round) = &self.now {
-                fds.push(PollFd::from_borrowed_fd(
-                    round.running.ended(),
-                    PollFlags::IN,
-                ));
-            }
-            if let Some(eye) = &self.eye {
-                fds.push(PollFd::from_borrowed_fd(eye.as_fd(), PollFlags::IN));
-            }
-            let span = Timespec {
-                tv_sec: wait.as_secs() as i64,
-                tv_nsec: i64::from(wait.subsec_nanos()),
-            };
-            match poll(&mut fds, Some(&span)) {
-                Ok(_) => {
-                    let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
-                    asked = ready[0];
-                    ended = self.now.is_some() && ready[1];
-                    events = self.eye.is_some() && ready.last() == Some(&true);
-                }
-                Err(Errno::INTR) => {}
-                Err(e) => return Err(Error::refused("cannot wait for changes", e)),
-            }
-        }
-        if asked {
+        let program = self.now.as_ref().map(|round| round.running.ended());
+        let events = self.eye.as_ref().map(AsFd::as_fd);
+        let wake = Wake::wait(signals, program, events, self.wait())?;
+        if wake.asked {
             self.asked(signals);
         }
-        if events {
+        if wake.events {
             self.look();
         }
         if self.ticked.elapsed() >= TICK {
             self.tick();
         }
-        if ended && let Some(exit) = self.ended()? {
+        if wake.ended
+            && let Some(exit) = self.ended()?
+        {
             return Ok(Some(exit));
         }
         if self.now.is_none() {
@@ -268,7 +189,7 @@ impl<'w> Course<'w> {
         let due = self
             .pending
             .due(self.watch.quiet_period, self.watch.at_most)?;
-        Some(self.again.map_or(due, |again| again.max(due)))
+        Some(self.retry.at().map_or(due, |again| again.max(due)))
     }
 
     fn asked(&mut self, mut signals: &UnixStream) {
@@ -355,8 +276,11 @@ impl<'w> Course<'w> {
         if work.all.is_some() {
             self.looked = Some(Instant::now());
         }
-        self.again = None;
-        let running = self.orders.work(&work)?;
+        // Of what is tried again only what is new is said; and what single paths are not enough for, nobody need know.
+        let again = self.retry.is_on() || self.watch.snap && work.all.is_none();
+        let running = self
+            .orders
+            .work(&work, again && !self.watch.common.verbose)?;
         self.now = Some(Round {
             work,
             running,
@@ -371,14 +295,14 @@ impl<'w> Course<'w> {
             return Ok(None);
         };
         let ended = round.running.wait()?;
-        if let Some((code, record)) = round.done {
+        if let Some((work_ended, record)) = round.done {
             if ended.code == Exit::Busy.code() {
                 self.talk
                     .note("old snapshots stay until the next round: the repository is in use");
             }
-            return self.finish(round.work, code, record);
+            return self.finish(round.work, work_ended, &record);
         }
-        let record = self.record(&round.work, &ended);
+        let record = account::record(&round.work, &ended);
         let changed = record["new"] != Value::Bool(false);
         if ended.code == Exit::Done.code()
             && changed
@@ -387,86 +311,65 @@ impl<'w> Course<'w> {
             self.now = Some(Round {
                 work: round.work,
                 running,
-                done: Some((ended.code, record)),
+                done: Some((ended, record)),
             });
             return Ok(None);
         }
-        self.finish(round.work, ended.code, record)
-    }
-
-    /// What is said of a round.
-    fn record(&self, work: &Work, ended: &Ended) -> Value {
-        let time = Time::now();
-        let mut record = json!({
-            "type": "x-round",
-            "time": { "secs": time.secs, "nanos": time.nanos },
-            "why": work.all.map_or("changes", Cause::word),
-            "exit": ended.code,
-        });
-        if work.all.is_none() {
-            record["paths"] = work.paths.len().into();
-        }
-        let lines = ended.said.split(|b| *b == b'\n');
-        let mut told = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-        if let Some(snapshot) = told.find(|told| told["type"] == "snapshot") {
-            record["snapshot"] = snapshot["id"].clone();
-            record["new"] = snapshot["new"].clone();
-        }
-        record
+        self.finish(round.work, ended, &record)
     }
 
     /// The round is over.
-    fn finish(&mut self, work: Work, code: u8, record: Value) -> Result<Option<Exit>> {
-        self.tell(&work, &record)?;
-        let exit = Exit::ALL.into_iter().find(|exit| exit.code() == code);
-        let now = Instant::now();
+    fn finish(&mut self, work: Work, ended: Ended, record: &Value) -> Result<Option<Exit>> {
+        match self.watch.json {
+            true => account::print(record)?,
+            false => account::say(self.talk, &self.name(), &work, record),
+        }
+        let known = |exit: &Exit| exit.code() == ended.code;
+        let exit = Exit::ALL.into_iter().find(known).unwrap_or(Exit::Failed);
         match exit {
-            Some(Exit::Done | Exit::Partial) => self.failures = 0,
+            Exit::Done | Exit::Partial => {
+                self.pass_on(&ended);
+                if self.retry.worked() {
+                    self.talk.note(&format!("{}: it works again", self.name()));
+                }
+                return Ok(self.watch.once.then_some(exit));
+            }
             // The head has other rules, or is not there: then everything is looked at.
-            Some(Exit::Refused | Exit::NotFound) if work.all.is_none() => {
-                self.pending.all(Cause::Again, now);
+            Exit::Refused | Exit::NotFound if work.all.is_none() => {
+                self.pending.all(Cause::Again, Instant::now());
                 return Ok(None);
             }
-            Some(Exit::Busy) => {}
+            Exit::Busy => {}
             // What is wrong from the beginning will not mend itself.
             _ if self.watch.once || work.all == Some(Cause::Start) && !self.stopping => {
-                return Ok(Some(exit.unwrap_or(Exit::Failed)));
+                self.pass_on(&ended);
+                return Ok(Some(exit));
             }
             _ => {}
         }
-        if !matches!(exit, Some(Exit::Done | Exit::Partial)) {
-            let wait = Duration::from_secs(1 << self.failures.min(6)).min(LONGEST);
-            self.failures += 1;
-            self.again = Some(now + wait);
-            self.pending.put_back(work, now);
-            let seconds = wait.as_secs();
-            self.talk
-                .note(&format!("{}: tried again in {seconds} s", self.name()));
-            return Ok(None);
-        }
-        Ok(self.watch.once.then_some(exit.unwrap_or(Exit::Failed)))
+        self.again(work, &ended);
+        Ok(None)
     }
 
-    fn tell(&self, work: &Work, record: &Value) -> Result<()> {
-        if self.watch.json {
-            let mut out = std::io::stdout().lock();
-            return writeln!(out, "{record}")
-                .and_then(|()| out.flush())
-                .map_err(|e| {
-                    Error::io("cannot write", "standard output", e).as_kind(ErrorKind::Stdout)
-                });
+    /// It failed, and is tried again; the same trouble is told once.
+    fn again(&mut self, work: Work, ended: &Ended) {
+        let now = Instant::now();
+        let (wait, news) = self.retry.failed(ended, now);
+        self.pending.put_back(work, now);
+        let message = format!("{}: tried again in {} s", self.name(), wait.as_secs());
+        match news {
+            true => {
+                self.pass_on(ended);
+                self.talk
+                    .note(&format!("{message}, and then until it works"));
+            }
+            false => self.talk.detail(&message),
         }
-        let what = match work.all {
-            Some(cause) => format!("all ({})", cause.word()),
-            None => format!("{} paths", work.paths.len()),
-        };
-        let line = format!("{}: {what}: ", self.name());
-        match (record["snapshot"].as_str(), record["new"].as_bool()) {
-            (Some(id), Some(true)) => self.talk.note(&format!("{line}snapshot {id}")),
-            _ => self
-                .talk
-                .detail(&format!("{line}exit code {}", record["exit"])),
+    }
+
+    fn pass_on(&self, ended: &Ended) {
+        if let Some(complaint) = &ended.complaint {
+            self.talk.pass_on(complaint);
         }
-        Ok(())
     }
 }

@@ -2,23 +2,33 @@
 //!
 //! A directory is watched first and listed then, and its own path is told after that: whatever is made in it
 //! meanwhile is either listed, or an event, or below a path that a round looks at later.
+//!
+//! The kernel is asked directly, not by way of the crate notify (8.2), for what its source (`inotify.rs`) does:
+//!
+//! - its mask always holds `IN_OPEN` and `IN_CLOSE_WRITE`, and nothing in its `Config` takes them out: every file that
+//!   anybody opens, a round of ours too, is an event, so that a backup or a grep of the tree fills the kernel's queue;
+//! - it watches everything below a directory: what rules leave out (a `node_modules`, the repository) counts against the
+//!   system's limit of watches, and what happens there fills the queue too;
+//! - it hands over the event of a new directory first, and sets the watches below it when all that could be read is
+//!   handed over; nobody is told when, or which directories it found, and of failures only that of the limit is told. A
+//!   round that begins between the two sees the directory half made, and what is made later, but before the watch, is
+//!   in no event;
+//! - what is kept between its thread and the reader is the reader's business: the channels it takes as they are have no
+//!   bound. Here the kernel's queue is the only one; when it runs over, everything is looked at.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsStr;
 use std::fs;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 
-use fsync::model::{Filter, RelPath, State, Xattrs, name};
-use fsync::tree::Tree;
-use fsync::tree::local::Local;
+use fsync::model::{RelPath, State, Xattrs, name};
 use rustix::fs::inotify::{
     CreateFlags, ReadFlags, Reader, WatchFlags, add_watch, init, remove_watch,
 };
 use rustix::io::Errno;
+
+use crate::ground::Ground;
 
 /// What is asked of a directory. Not its openings: looking at a tree is no change.
 const ASKED: WatchFlags = WatchFlags::ATTRIB
@@ -33,18 +43,9 @@ const ASKED: WatchFlags = WatchFlags::ATTRIB
     .union(WatchFlags::EXCL_UNLINK)
     .union(WatchFlags::ONLYDIR);
 
-/// A directory that is looked after.
-#[derive(Clone, Debug, Default)]
-pub struct Ground {
-    /// Where it is, a real path.
-    pub path: PathBuf,
-    /// What in it does not count.
-    pub filter: Filter,
-    /// What in it is another's business: the repository, by device and inode.
-    pub hidden: Option<(u64, u64)>,
-    /// Only its SYNC file counts.
-    pub only_sync: bool,
-}
+/// How much is read of the queue at a time, and how often before something else is done.
+const BUFFER: usize = 64 << 10;
+const BUFFERS: usize = 64;
 
 /// What is seen.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,6 +71,24 @@ pub enum Blind {
     Instances,
     /// Something else.
     Other(Errno),
+}
+
+impl Blind {
+    /// Why that is, and what helps, in words.
+    pub fn why(self) -> String {
+        let (what, setting) = match self {
+            Blind::Watches => (
+                "it has more directories than the system lets you watch",
+                "max_user_watches=1000000",
+            ),
+            Blind::Instances => (
+                "the system lets you open no more queues of events",
+                "max_user_instances=1024",
+            ),
+            Blind::Other(e) => return format!("it cannot be watched: {e}"),
+        };
+        format!("{what}; raise that (sysctl fs.inotify.{setting}) and start this anew")
+    }
 }
 
 /// Sees what becomes of directories.
@@ -116,7 +135,7 @@ impl Eye {
             blind: None,
         };
         for at in 0..eye.grounds.len() {
-            eye.states.push(state(&eye.grounds[at].path));
+            eye.states.push(eye.grounds[at].state());
             eye.add(at, RelPath::root());
         }
         match eye.blind {
@@ -140,20 +159,12 @@ impl Eye {
         self.blind
     }
 
-    fn path(&self, ground: usize, rel: &RelPath) -> PathBuf {
-        let top = &self.grounds[ground].path;
-        match rel.is_root() {
-            true => top.clone(),
-            false => top.join(OsStr::from_bytes(rel.as_bytes())),
-        }
-    }
-
     /// Watches a directory and all below it.
     fn add(&mut self, ground: usize, rel: RelPath) {
         let mut rest = vec![rel];
         while let Some(rel) = rest.pop() {
-            let path = self.path(ground, &rel);
-            match add_watch(&self.queue, &path, ASKED) {
+            let here = &self.grounds[ground];
+            match add_watch(&self.queue, here.at(&rel), ASKED) {
                 Ok(watch) => {
                     self.watches.insert(watch, (ground, rel.clone()));
                     self.places.insert((ground, rel.clone()), watch);
@@ -166,25 +177,9 @@ impl Eye {
             if self.blind.is_some() {
                 return;
             }
-            if !self.grounds[ground].only_sync {
-                self.list(ground, &rel, &path, &mut rest);
-            }
-        }
-    }
-
-    fn list(&self, ground: usize, rel: &RelPath, path: &Path, found: &mut Vec<RelPath>) {
-        let here = &self.grounds[ground];
-        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                continue;
-            }
-            let name = entry.file_name();
-            let below = rel.join(name.as_bytes());
-            let hidden = here
-                .hidden
-                .is_some_and(|hidden| entry.metadata().is_ok_and(|m| (m.dev(), m.ino()) == hidden));
-            if !hidden && here.filter.excludes(&below, true).is_none() {
-                found.push(below);
+            let here = &self.grounds[ground];
+            if !here.only_sync {
+                rest.extend(here.directories(&rel));
             }
         }
     }
@@ -207,13 +202,13 @@ impl Eye {
         }
     }
 
-    /// Everything that happened until now.
+    /// What happened until now; of very much, a part at a time, so that whoever asks can do something else too.
     ///
     /// # Errors
     /// The system's.
     pub fn look(&mut self, mut each: impl FnMut(Seen)) -> Result<(), Errno> {
-        let mut buffer = vec![MaybeUninit::uninit(); 64 << 10];
-        loop {
+        let mut buffer = vec![MaybeUninit::uninit(); BUFFER];
+        for _ in 0..BUFFERS {
             let mut events = Vec::new();
             let mut reader = Reader::new(self.queue.as_fd(), &mut buffer);
             let end = loop {
@@ -240,6 +235,7 @@ impl Eye {
                 e => return Err(e),
             }
         }
+        Ok(())
     }
 
     fn see(&mut self, event: Event) -> Option<Seen> {
@@ -263,7 +259,11 @@ impl Eye {
     ) -> Option<Seen> {
         if flags.contains(ReadFlags::IGNORED) {
             self.watches.remove(&watch);
-            self.places.remove(&(ground, dir));
+            let place = (ground, dir);
+            // Another may be in its place already.
+            if self.places.get(&place) == Some(&watch) {
+                self.places.remove(&place);
+            }
             return None;
         }
         let gone = ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF | ReadFlags::UNMOUNT;
@@ -280,7 +280,7 @@ impl Eye {
 
     /// Whether a ground's own entry is another than before.
     fn changed(&mut self, ground: usize) -> bool {
-        let now = state(&self.grounds[ground].path);
+        let now = self.grounds[ground].state();
         let before = std::mem::replace(&mut self.states[ground], now);
         before != self.states[ground]
     }
@@ -301,41 +301,44 @@ impl Eye {
             return None;
         }
         let (path, is_dir) = (dir.join(name), flags.contains(ReadFlags::ISDIR));
-        if name.starts_with(name::TEMPORARY_PREFIX) || here.filter.excludes(&path, is_dir).is_some()
-        {
+        if name.starts_with(name::TEMPORARY_PREFIX) || !here.counts(&path, is_dir) {
             return None;
         }
         if dir.is_root() {
             self.changed(ground);
         }
-        let full = self.path(ground, &path);
-        let come = flags.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO);
+        if flags.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO) {
+            return self.come(ground, path, is_dir);
+        }
         if is_dir && flags.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM) {
             self.drop_below(ground, &path);
-        } else if is_dir && come {
-            let meta = fs::symlink_metadata(&full);
-            if meta.is_ok_and(|m| self.grounds[ground].hidden == Some((m.dev(), m.ino()))) {
-                return None;
-            }
+            // Two may have changed places; otherwise there is nothing to add.
             self.add(ground, path.clone());
-        } else if come && fs::symlink_metadata(&full).is_ok_and(|m| m.nlink() > 1) {
-            return Some(Seen::Whole(ground));
+        }
+        Some(Seen::Path(ground, path))
+    }
+
+    /// Something is there that was not.
+    fn come(&mut self, ground: usize, path: RelPath, is_dir: bool) -> Option<Seen> {
+        let here = &self.grounds[ground];
+        let meta = fs::symlink_metadata(here.at(&path));
+        match is_dir {
+            true if meta.as_ref().is_ok_and(|m| here.hides(m)) => return None,
+            true => self.add(ground, path.clone()),
+            false if meta.is_ok_and(|m| m.nlink() > 1) => return Some(Seen::Whole(ground)),
+            false => {}
         }
         Some(Seen::Path(ground, path))
     }
 }
 
-fn state(path: &Path) -> Option<(State, Xattrs)> {
-    let local = Local::open(path).ok()?;
-    let mut root = local.root().ok()?;
-    let xattrs = local.open().and_then(|dir| dir.xattrs(&root)).ok()?;
-    // Of which inode it is and when that changed, others are told, and the latter changes with every look.
-    root.state.inode = None;
-    Some((root.state, xattrs))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use fsync::model::{Filter, Rule};
+    use rustix::fs::CWD;
+
     use super::*;
 
     fn eye(path: &Path) -> Eye {
@@ -382,6 +385,35 @@ mod tests {
     }
 
     #[test]
+    fn directories_may_change_places() {
+        let top = tempfile::tempdir().unwrap();
+        let at = |name: &str| top.path().join(name);
+        fs::create_dir_all(at("a/x")).unwrap();
+        fs::create_dir_all(at("b/x")).unwrap();
+        let mut eye = eye(top.path());
+        let flags = rustix::fs::RenameFlags::EXCHANGE;
+        let swapped = rustix::fs::renameat_with(CWD, at("a"), CWD, at("b"), flags);
+        if swapped.is_err() {
+            eprintln!("skipped: nothing can be exchanged here");
+            return;
+        }
+        seen(&mut eye);
+        for path in ["a/1", "b/1", "a/x/1", "b/x/1"] {
+            fs::write(at(path), "x").unwrap();
+            assert_eq!(seen(&mut eye), [path]);
+        }
+        fs::create_dir(at("empty")).unwrap();
+        seen(&mut eye);
+        fs::rename(at("a"), at("empty")).unwrap();
+        seen(&mut eye);
+        fs::rename(at("empty"), at("c")).unwrap();
+        seen(&mut eye);
+        fs::write(at("c/x/2"), "x").unwrap();
+        assert_eq!(seen(&mut eye), ["c/x/2"]);
+        assert_eq!((eye.len(), eye.places.len()), (5, 5));
+    }
+
+    #[test]
     fn its_own_writes_are_not_seen() {
         let top = tempfile::tempdir().unwrap();
         let mut eye = eye(top.path());
@@ -400,6 +432,36 @@ mod tests {
         assert_eq!(seen(&mut eye), ["Whole(0)"]);
         handle.set_times(times).unwrap();
         assert!(seen(&mut eye).is_empty());
+    }
+
+    #[test]
+    fn what_does_not_count_is_neither_watched_nor_told() {
+        let top = tempfile::tempdir().unwrap();
+        let at = |name: &str| top.path().join(name);
+        fs::create_dir_all(at("build/deep")).unwrap();
+        let filter = |pattern: &str| {
+            let rule = Rule {
+                pattern: pattern.into(),
+                origin: "--exclude".into(),
+                line: 0,
+            };
+            Filter::new(vec![rule]).unwrap()
+        };
+        let ground = Ground {
+            path: top.path().into(),
+            filters: vec![filter("*.o"), filter("/build/")],
+            ..Ground::default()
+        };
+        let mut eye = Eye::new(vec![ground]).unwrap();
+        assert_eq!(eye.len(), 1);
+        fs::write(at("build/deep/x"), "x").unwrap();
+        fs::write(at("a.o"), "x").unwrap();
+        assert!(seen(&mut eye).is_empty());
+        fs::rename(at("build/deep"), at("deep")).unwrap();
+        fs::rename(at("a.o"), at("a")).unwrap();
+        assert_eq!(seen(&mut eye), ["deep", "a"]);
+        fs::write(at("deep/x"), "y").unwrap();
+        assert_eq!(seen(&mut eye), ["deep/x"]);
     }
 
     #[test]

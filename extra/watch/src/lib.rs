@@ -2,17 +2,18 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | [`wish`] | what the arguments and the settings ask for |
 //! | [`span`] | lengths of time as people write them |
 //! | [`pending`] | what has changed and was not looked at, and when that is due |
+//! | [`ground`] | a directory that is looked after, and what in it counts |
 //! | [`eye`] | inotify: which paths change below the directories |
 //! | [`clock`] | whether the machine slept |
 //! | [`place`] | the directories that are watched, there or gone |
 //! | [`round`] | the programs that a round runs |
+//! | [`retry`] | when what failed is tried again, and what of that is news |
+//! | [`account`] | what is said of a round |
+//! | [`wake`] | signals, ends of programs, events and the clock, waited for |
 //! | [`course`] | the loop over all of it |
-//!
-//! The kernel's inotify is used directly, not by way of the crate notify: that watches for every opening of a file, so that
-//! looking at a tree fills the queue; it sets the watch of a new directory at a time that nobody learns, so that
-//! what is made there meanwhile is missed; and its queue in memory has no bound.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -23,13 +24,18 @@ use fsync::cli::Program;
 use fsync::cli::option::{Common, FilterArgs};
 use fsync::model::Exit;
 
+pub mod account;
 pub mod clock;
 pub mod course;
 pub mod eye;
+pub mod ground;
 pub mod pending;
 pub mod place;
+pub mod retry;
 pub mod round;
 pub mod span;
+pub mod wake;
+pub mod wish;
 
 /// Keep DIR in step with its sources, or with --snap record it, whenever something changes
 ///

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
@@ -36,14 +36,18 @@ pub struct Running {
     child: Child,
     ended: OwnedFd,
     said: File,
+    complaint: Option<File>,
 }
 
 /// How it ended.
+#[derive(Debug)]
 pub struct Ended {
     /// Its exit code, as a shell has it.
     pub code: u8,
     /// What it printed.
     pub said: Vec<u8>,
+    /// What it said to people; `None` when they have heard it.
+    pub complaint: Option<Vec<u8>>,
 }
 
 fn memory() -> Result<File> {
@@ -53,11 +57,11 @@ fn memory() -> Result<File> {
 }
 
 impl Orders {
-    /// Begins the work of a round.
+    /// Begins the work of a round; `aside`, what it says to people is kept.
     ///
     /// # Errors
     /// When the program cannot be started.
-    pub fn work(&self, work: &Work) -> Result<Running> {
+    pub fn work(&self, work: &Work, aside: bool) -> Result<Running> {
         let mut paths = None;
         let mut args: Vec<OsString> = match self.snap {
             true => vec!["--json".into()],
@@ -71,7 +75,12 @@ impl Orders {
         if !self.as_given {
             args.extend(["--".into(), self.dir.clone().into()]);
         }
-        self.start(if self.snap { "fsync-snap" } else { "fsync" }, args, paths)
+        self.start(
+            if self.snap { "fsync-snap" } else { "fsync" },
+            args,
+            paths,
+            aside,
+        )
     }
 
     /// Begins to remove old snapshots; `None` when all stay.
@@ -84,26 +93,44 @@ impl Orders {
         };
         let mut args: Vec<OsString> = vec!["prune".into(), "-d".into(), self.dir.clone().into()];
         args.extend(keep.iter().cloned());
-        self.start("fsync", args, None).map(Some)
+        self.start("fsync", args, None, false).map(Some)
     }
 
-    fn start(&self, name: &str, args: Vec<OsString>, paths: Option<File>) -> Result<Running> {
+    fn start(
+        &self,
+        name: &str,
+        args: Vec<OsString>,
+        paths: Option<File>,
+        aside: bool,
+    ) -> Result<Running> {
         let stage = self.session.stage(name)?;
         let said = memory()?;
         let cannot = |e| Error::refused(&format!("cannot run {name}"), e);
+        let complaint = aside.then(memory).transpose()?;
+        let stderr = complaint.as_ref().map(File::try_clone).transpose();
         let child = Command::new(&stage.program)
             .args(&stage.args)
             .args(args)
             .envs(self.session.variables())
             .stdin(paths.map_or_else(Stdio::null, Stdio::from))
             .stdout(said.try_clone().map_err(cannot)?)
+            .stderr(
+                stderr
+                    .map_err(cannot)?
+                    .map_or_else(Stdio::inherit, Stdio::from),
+            )
             // What a terminal sends is for the watcher, which lets it finish.
             .process_group(0)
             .spawn()
             .map_err(cannot)?;
         let ended = pidfd_open(Pid::from_child(&child), PidfdFlags::empty());
         let ended = ended.map_err(|e| Error::refused("cannot wait for a program", e))?;
-        Ok(Running { child, ended, said })
+        Ok(Running {
+            child,
+            ended,
+            said,
+            complaint,
+        })
     }
 }
 
@@ -140,16 +167,21 @@ impl Running {
     pub fn wait(mut self) -> Result<Ended> {
         let cannot = |e| Error::refused("cannot wait for a program", e);
         let status = self.child.wait().map_err(cannot)?;
-        let mut said = Vec::new();
-        self.said
-            .seek(SeekFrom::Start(0))
-            .and_then(|_| self.said.read_to_end(&mut said))
-            .map_err(cannot)?;
+        let complaint = self.complaint.as_mut().map(all).transpose();
         let signal = status.signal().map(|n| 128 + n);
         let code = status.code().or(signal).unwrap_or(9);
         Ok(Ended {
             code: u8::try_from(code).unwrap_or(9),
-            said,
+            said: all(&mut self.said).map_err(cannot)?,
+            complaint: complaint.map_err(cannot)?,
         })
     }
+}
+
+/// All that is in a file.
+fn all(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

@@ -6,12 +6,13 @@ mod support;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStderr, ChildStdout, Stdio};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use serde_json::Value;
-use support::{Oracle, Sandbox, Told, as_root, long};
+use support::{Oracle, Person, Sandbox, Told, example, long};
 
 /// A watcher that a test cannot leave behind.
 struct Watcher {
@@ -22,8 +23,18 @@ struct Watcher {
 
 impl Watcher {
     fn new(s: &Sandbox, args: &[&str]) -> Watcher {
-        let mut child = s
-            .plain("fsync-watch")
+        Watcher::of(s.lasting("fsync-watch"), args)
+    }
+
+    /// One whose programs are those in `bin` first.
+    fn with_programs(s: &Sandbox, args: &[&str]) -> Watcher {
+        let mut command = s.lasting("fsync-watch");
+        command.env("FSYNC_EXEC_PATH", s.path("bin"));
+        Watcher::of(command, args)
+    }
+
+    fn of(mut command: Command, args: &[&str]) -> Watcher {
+        let mut child = command
             .args(["--json", "--quiet-period", "100ms"])
             .args(args)
             .stdout(Stdio::piped())
@@ -61,11 +72,24 @@ impl Watcher {
         }
     }
 
-    /// The next line on standard error.
-    fn line(&mut self) -> String {
+    /// The next line on standard error that has `text` in it.
+    #[track_caller]
+    fn line(&mut self, text: &str) {
         let mut line = String::new();
-        self.said.read_line(&mut line).unwrap();
-        line
+        while !line.contains(text) {
+            line.clear();
+            assert_ne!(self.said.read_line(&mut line).unwrap(), 0, "no {text}");
+        }
+    }
+
+    /// Does something that it sees in one piece, however slow the machine is.
+    fn at_once(&self, work: impl FnOnce()) {
+        self.signal(Signal::STOP);
+        let pid = Some(Pid::from_child(&self.child));
+        let status = waitpid(pid, WaitOptions::UNTRACED).unwrap();
+        assert!(status.unwrap().1.stopped());
+        work();
+        self.signal(Signal::CONT);
     }
 
     fn signal(&self, signal: Signal) {
@@ -85,6 +109,24 @@ impl Watcher {
         let text = fs::read_to_string(path).unwrap();
         let line = text.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap();
         line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+}
+
+impl Watcher {
+    /// For how long it was on the CPU, and the programs of its rounds, in hundredths of a second.
+    fn ticks(&self) -> [u64; 2] {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let text = fs::read_to_string(path).unwrap();
+        let fields: Vec<u64> = text
+            .rsplit(')')
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .skip(11)
+            .take(4)
+            .map(|field| field.parse().unwrap())
+            .collect();
+        [fields[0] + fields[1], fields[2] + fields[3]]
     }
 }
 
@@ -123,7 +165,7 @@ fn each_quiet_period_is_one_snapshot_of_what_changed() {
         (&first["why"], &first["new"]),
         (&"start".into(), &true.into())
     );
-    live.edit("a", "other").edit("d/c", "new");
+    watcher.at_once(|| drop(live.edit("a", "other").edit("d/c", "new").at("")));
     let second = watcher.round();
     assert_eq!(second["why"], "changes");
     assert_eq!(second["paths"], 2);
@@ -147,30 +189,22 @@ fn directories_that_come_move_and_go_are_followed() {
     s.tree("outside/x/y").file("z", "z");
     let mut watcher = Watcher::new(&s, &["--snap", "live"]);
     watcher.round();
-    let check = |watcher: &mut Watcher| {
+    let mut check = |work: &dyn Fn()| {
+        watcher.at_once(work);
         let round = watcher.round();
         unpacked(&s, round["snapshot"].as_str().unwrap()).assert_is(s.path("live"));
     };
-    live.file("deep/er/est/f", "f");
-    check(&mut watcher);
-    live.edit("deep/er/est/f", "g");
-    check(&mut watcher);
-    fs::rename(live.at("deep"), live.at("moved")).unwrap();
-    check(&mut watcher);
-    live.edit("moved/er/est/f", "h");
-    check(&mut watcher);
-    fs::rename(s.path("outside/x"), live.at("in")).unwrap();
-    check(&mut watcher);
-    live.edit("in/y/z", "changed");
-    check(&mut watcher);
-    fs::rename(live.at("in"), s.path("outside/x")).unwrap();
-    check(&mut watcher);
-    live.hard("second", "a");
-    check(&mut watcher);
-    live.edit("second", "by its other name");
-    check(&mut watcher);
-    live.mode("moved", 0o700);
-    check(&mut watcher);
+    let write = |name: &str, text: &str| drop(live.edit(name, text).at(name));
+    check(&|| write("deep/er/est/f", "f"));
+    check(&|| write("deep/er/est/f", "g"));
+    check(&|| fs::rename(live.at("deep"), live.at("moved")).unwrap());
+    check(&|| write("moved/er/est/f", "h"));
+    check(&|| fs::rename(s.path("outside/x"), live.at("in")).unwrap());
+    check(&|| write("in/y/z", "changed"));
+    check(&|| fs::rename(live.at("in"), s.path("outside/x")).unwrap());
+    check(&|| fs::hard_link(live.at("a"), live.at("second")).unwrap());
+    check(&|| write("second", "by its other name"));
+    check(&|| fs::set_permissions(live.at("moved"), PermissionsExt::from_mode(0o700)).unwrap());
 }
 
 #[test]
@@ -183,7 +217,7 @@ fn a_thousand_changes_a_second_and_nothing_is_missed() {
         &["--snap", "--at-most", "2s", "--keep-last", "3", "live"],
     );
     watcher.round();
-    let seconds = if long() { 60 } else { 5 };
+    let seconds = if long() { 60 } else { 3 };
     let start = Instant::now();
     let mut n = 0_u32;
     while start.elapsed() < Duration::from_secs(seconds) {
@@ -207,8 +241,10 @@ fn a_thousand_changes_a_second_and_nothing_is_missed() {
     let last = watcher.until(|round| round["exit"] == 0 && has(&s, round, "the-end"));
     let id = last["snapshot"].as_str().unwrap();
     unpacked(&s, id).assert_is(s.path("live"));
-    let memory = watcher.memory();
-    eprintln!("{n} changes in {seconds} s; {memory} KiB at most");
+    let (memory, ticks) = (watcher.memory(), watcher.ticks());
+    eprintln!(
+        "{n} changes in {seconds} s; {memory} KiB at most; ticks of the CPU, own and of rounds: {ticks:?}"
+    );
     assert!(n >= seconds as u32 * 900, "{n}");
     assert!(memory < 64 << 10, "{memory} KiB");
     assert_eq!(watcher.end().0, Some(0));
@@ -249,12 +285,10 @@ fn what_goes_away_is_waited_for() {
     let mut watcher = Watcher::new(&s, &["--snap", "live"]);
     watcher.round();
     fs::rename(s.path("live"), s.path("away")).unwrap();
-    let line = watcher.line();
-    assert!(line.contains("is gone; waiting"), "{line}");
+    watcher.line("is gone; waiting");
     fs::write(s.path("away/b"), "b").unwrap();
     fs::rename(s.path("away"), s.path("live")).unwrap();
-    let line = watcher.line();
-    assert!(line.contains("there again"), "{line}");
+    watcher.line("there again");
     let round = watcher.round();
     assert_eq!(round["why"], "back");
     assert!(has(&s, &round, "b"));
@@ -273,7 +307,7 @@ fn sources_are_followed_and_their_list_too() {
     let mut watcher = Watcher::new(&s, &["dst"]);
     assert_eq!(watcher.round()["exit"], 0);
     assert_eq!(s.tree("dst").read("a"), b"a");
-    one.file("sub/c", "c");
+    watcher.at_once(|| drop(one.file("sub/c", "c").at("")));
     assert_eq!(watcher.round()["exit"], 0);
     assert_eq!(s.tree("dst").read("sub/c"), b"c");
     s.sh(&format!(
@@ -289,13 +323,139 @@ fn sources_are_followed_and_their_list_too() {
 }
 
 #[test]
+fn a_source_that_goes_away_is_waited_for_and_nothing_is_deleted() {
+    let s = Sandbox::new();
+    s.tree("one").file("a", "a");
+    s.tree("dst");
+    s.run("fsync -q mksync dst one").code(0);
+    let mut watcher = Watcher::new(&s, &["dst", "--", "--delete"]);
+    assert_eq!(watcher.round()["exit"], 0);
+    fs::rename(s.path("one"), s.path("away")).unwrap();
+    watcher.line("one\": is gone; waiting");
+    s.tree("away").edit("b", "b");
+    assert_eq!(s.tree("dst").read("a"), b"a");
+    fs::rename(s.path("away"), s.path("one")).unwrap();
+    watcher.line("there again");
+    let round = watcher.round();
+    assert_eq!((&round["why"], &round["exit"]), (&"back".into(), &0.into()));
+    assert_eq!(s.tree("dst").read("b"), b"b");
+    s.tree("one").edit("c", "c");
+    watcher.until(|_| s.tree("dst").has("c"));
+}
+
+#[test]
+fn what_sources_leave_out_starts_no_round() {
+    let s = Sandbox::new();
+    let one = s.tree("one");
+    one.file("a", "a").file("cache/x", "x");
+    s.tree("dst");
+    s.run("fsync -q config exclude *.tmp").code(0);
+    s.run("fsync -q mksync dst one").code(0);
+    s.sh("echo --exclude=/cache/ >>dst/.fsync-sync").code(0);
+    let mut watcher = Watcher::new(&s, &["dst", "--exclude", "*.o"]);
+    assert_eq!(watcher.round()["exit"], 0);
+    assert!(!s.tree("dst").has("cache"));
+    for name in ["cache/x", "x.o", "x.tmp"] {
+        one.edit(name, "changed");
+        // Long enough for a round to begin, if it did.
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    watcher.at_once(|| drop(one.edit("a", "changed").at("a")));
+    // The first round since then is that of this change.
+    watcher.round();
+    assert_eq!(s.tree("dst").read("a"), b"changed");
+    assert!(!s.tree("dst").has("x.o") && !s.tree("dst").has("x.tmp"));
+}
+
+/// A program in `bin` that runs instead of another.
+fn instead(s: &Sandbox, name: &str, script: &str) {
+    let _ = fs::create_dir(s.path("bin"));
+    let path = s.path("bin").join(name);
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+}
+
+/// The same program as it was built.
+fn real(name: &str) -> String {
+    format!("{}/{name}", Sandbox::programs().display())
+}
+
+#[test]
+fn rounds_never_overlap() {
+    let s = Sandbox::new();
+    let live = s.tree("live");
+    live.file("a", "a");
+    let (here, snap) = (s.path(".").display().to_string(), real("fsync-snap"));
+    let script = format!(
+        "mkdir {here}/at-work || echo overlap >{here}/overlap\n{snap} \"$@\"; code=$?\n\
+         rmdir {here}/at-work; exit $code"
+    );
+    instead(&s, "fsync-snap", &script);
+    let args = ["--snap", "--at-most", "0", "--keep-last", "2", "live"];
+    let mut watcher = Watcher::with_programs(&s, &args);
+    watcher.round();
+    // Something is due at any time, also while a round is at work.
+    for n in 0..8 {
+        for m in 0..50 {
+            live.edit(format!("f{m}"), format!("{n}"));
+        }
+        watcher.round();
+    }
+    assert!(!s.path("overlap").exists());
+    assert_eq!(watcher.end().0, Some(0));
+    assert!(!s.path("overlap").exists() && !s.path("at-work").exists());
+}
+
+#[test]
+fn trouble_is_told_once_and_tried_again() {
+    let s = Sandbox::new();
+    let live = s.tree("live");
+    live.file("a", "a");
+    let (broken, snap) = (s.path("broken"), real("fsync-snap"));
+    let script = format!(
+        "test -e {} && {{ echo 'fsync-snap: no luck' >&2; exit 9; }}\nexec {snap} \"$@\"",
+        broken.display()
+    );
+    instead(&s, "fsync-snap", &script);
+    let mut watcher = Watcher::with_programs(&s, &["--snap", "live"]);
+    assert_eq!(watcher.round()["exit"], 0);
+    fs::write(&broken, "").unwrap();
+    live.edit("b", "b");
+    assert_eq!(watcher.round()["exit"], 9);
+    assert_eq!(watcher.round()["exit"], 9);
+    fs::remove_file(&broken).unwrap();
+    let round = watcher.until(|round| round["exit"] == 0);
+    assert!(has(&s, &round, "b"));
+    let (code, said) = watcher.end();
+    let times = |text: &str| said.matches(text).count();
+    assert_eq!(code, Some(0));
+    assert_eq!(times("no luck"), 1, "{said}");
+    assert_eq!(times("tried again in 1 s"), 1, "{said}");
+    assert_eq!(times("it works again"), 1, "{said}");
+    assert_eq!(said.lines().count(), 3, "{said}");
+}
+
+#[test]
+fn an_ordinary_user_watches_too() {
+    for person in Person::everyone() {
+        person.build(|s| {
+            s.tree("live").file("a", "a").file("d/b", "b");
+        });
+        person.own();
+        let told = person.sh("fsync watch --once --json --snap --keep-last 3 live");
+        let records = told.code(0).records();
+        assert_eq!(records[0]["new"], true);
+    }
+}
+
+#[test]
 fn sync_hands_over_and_says_when_it_cannot() {
     let s = Sandbox::new();
     s.tree("one").file("a", "a").file("x.o", "o");
     s.tree("dst");
     s.run("fsync -q mksync dst one").code(0);
     let mut child = s
-        .plain("fsync")
+        .lasting("fsync")
         .args(["-v", "sync", "--watch", "--exclude", "*.o", "dst"])
         .stderr(Stdio::piped())
         .spawn()
@@ -309,6 +469,10 @@ fn sync_hands_over_and_says_when_it_cannot() {
     assert!(s.tree("dst").has("a") && !s.tree("dst").has("x.o"));
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
+    s.run("fsync sync --watch --exclude-from - dst")
+        .code(2)
+        .one_line("fsync-watch", &["standard input"]);
+    s.run("fsync sync --watch -i dst").code(2);
     // Where it is not installed.
     fs::create_dir(s.path("bin")).unwrap();
     fs::copy(Sandbox::programs().join("fsync"), s.path("bin/fsync")).unwrap();
@@ -326,6 +490,11 @@ fn once_is_once_and_faults_at_the_start_end_it() {
     s.tree("live").file("a", "a");
     let told = s.run("fsync-watch --once --json --snap live").code(0);
     assert_eq!(told.records().len(), 1);
+    // What is said before the command's name holds for it, too.
+    s.run("fsync -q watch --once --snap --keep-last 9 live")
+        .code(0)
+        .stdout("")
+        .stderr("");
     s.run("fsync-watch live")
         .code(6)
         .one_line("fsync-watch", &[".fsync-sync"]);
@@ -363,20 +532,38 @@ fn old_snapshots_go_as_the_settings_say() {
     let mut watcher = Watcher::new(&s, &["--snap", "live"]);
     watcher.round();
     for n in 0..4 {
-        live.edit("a", n.to_string());
+        watcher.at_once(|| drop(live.edit("a", n.to_string()).at("a")));
         assert_eq!(watcher.round()["exit"], 0);
     }
     assert_eq!(s.run("fsync log live").code(0).text().lines().count(), 2);
 }
 
 #[test]
-fn busy_is_tried_again() {
-    if !as_root() {
+fn busy_is_tried_again_from_the_start() {
+    let s = Sandbox::new();
+    s.tree("live").file("a", "a");
+    let (held, snap) = (s.path("held"), real("fsync-snap"));
+    let script = format!("rmdir {} && exit 7\nexec {snap} \"$@\"", held.display());
+    instead(&s, "fsync-snap", &script);
+    fs::create_dir(held).unwrap();
+    let mut watcher = Watcher::with_programs(&s, &["--snap", "live"]);
+    assert_eq!(watcher.round()["exit"], 7);
+    let round = watcher.round();
+    assert_eq!(
+        (&round["why"], &round["exit"]),
+        (&"start".into(), &0.into())
+    );
+}
+
+#[test]
+fn a_directory_that_somebody_is_at_work_on_is_waited_for() {
+    if !long() {
+        eprintln!("skipped: it takes long (FSYNC_LONG=1)");
         return;
     }
     let s = Sandbox::new();
     let live = s.tree("live");
-    live.file("a", "a").mode(".", 0o755);
+    live.file("a", "a");
     let mut watcher = Watcher::new(&s, &["--snap", "live"]);
     watcher.round();
     // Somebody is at work on the directory: locked until the pipe closes.
@@ -396,16 +583,6 @@ fn busy_is_tried_again() {
     drop(holder.stdin.take());
     holder.wait().unwrap();
     assert!(has(&s, &watcher.until(|r| r["exit"] == 0), "b"));
-}
-
-/// The lines of a page from `first` to the one that begins with `last`, as a shell or systemd reads them.
-fn example(page: &str, first: &str, last: &str) -> String {
-    let path = format!("{}/../../man/{page}", env!("CARGO_MANIFEST_DIR"));
-    let text = fs::read_to_string(path).unwrap().replace("\\-", "-");
-    let start = text.find(&format!("\n{first}")).unwrap() + 1;
-    let end = start + text[start..].find(last).unwrap();
-    let length = text[end..].find('\n').unwrap();
-    text[start..end + length].to_string() + "\n"
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod canary;
 mod moved;
 mod oracle;
+mod page;
 mod person;
 #[allow(dead_code)]
 mod racer;
@@ -21,6 +22,8 @@ pub use canary::{Canary, SECRET};
 #[allow(unused_imports)]
 pub use moved::{Moves, moves, pairs, put};
 pub use oracle::{Oracle, Traces, assert_same};
+#[allow(unused_imports)]
+pub use page::example;
 pub use person::Person;
 #[allow(unused_imports)]
 pub use racer::{exchange, meanwhile};

@@ -20,6 +20,8 @@ const PROGRAMS: [&str; 6] = [
     "fsync-revert",
     "fsync-tag",
 ];
+/// Those beside them that may not have been built.
+const EXTRA: [&str; 2] = ["fsync-mount", "fsync-watch"];
 
 /// Somebody with a sandbox.
 pub struct Person {
@@ -58,7 +60,9 @@ impl Person {
             .prefix("fsync-programs-")
             .tempdir()
             .expect("a folder");
-        for name in PROGRAMS {
+        let extra = EXTRA.into_iter();
+        let extra = extra.filter(|name| Sandbox::programs().join(name).exists());
+        for name in PROGRAMS.into_iter().chain(extra) {
             let (from, to) = (Sandbox::programs().join(name), programs.path().join(name));
             if std::fs::hard_link(&from, &to).is_err() {
                 std::fs::copy(from, to).expect("a program");

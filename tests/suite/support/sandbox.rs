@@ -69,6 +69,14 @@ impl Sandbox {
         command
     }
 
+    /// One that goes on until it is told to end: it is when the thread that starts it ends, even killed.
+    #[allow(dead_code)]
+    pub fn lasting(&self, program: &str) -> Plain {
+        let mut command = self.plain("setpriv");
+        command.args(["--pdeathsig", "TERM", "--", program]);
+        command
+    }
+
     /// The same with assertions on what comes out of it.
     pub fn cmd(&self, program: &str) -> Command {
         Command::from_std(self.plain(program))

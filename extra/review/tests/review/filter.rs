@@ -69,6 +69,21 @@ fn all_that_is_chosen_goes_on_as_it_came() {
 }
 
 #[test]
+fn what_was_typed_ahead_decides_nothing() {
+    let s = Sandbox::new();
+    plan(&s);
+    // The plan waits until an Enter is there to be read.
+    fs::write(
+        s.path("script"),
+        "echo type >/dev/tty; until read -t 0 </dev/tty; do :; done; fsync-review <plan >out 2>said",
+    )
+    .unwrap();
+    let seen = s.terminal(80, "bash script", &[("type", "\r"), (READY, "q")]);
+    assert_eq!(seen.code, 4, "{}", seen.raw);
+    assert_eq!(fs::read(s.path("out")).unwrap(), b"");
+}
+
+#[test]
 fn whoever_leaves_passes_nothing_on() {
     let s = Sandbox::new();
     plan(&s);

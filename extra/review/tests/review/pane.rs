@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::Sandbox;
@@ -19,6 +20,9 @@ pub fn tmux() -> bool {
     there
 }
 
+/// How many there were.
+static PANES: AtomicUsize = AtomicUsize::new(0);
+
 /// A terminal that is running something.
 pub struct Pane<'s> {
     s: &'s Sandbox,
@@ -30,7 +34,8 @@ impl<'s> Pane<'s> {
     pub fn open(s: &'s Sandbox, (columns, lines): (u16, u16), script: &str) -> Self {
         let pane = Pane {
             s,
-            socket: s.path("tmux"),
+            // The server of the one before may be leaving still.
+            socket: s.path(&format!("tmux{}", PANES.fetch_add(1, Ordering::Relaxed))),
         };
         let (columns, lines) = (columns.to_string(), lines.to_string());
         let size = ["-x", &columns, "-y", &lines];
@@ -50,20 +55,22 @@ impl<'s> Pane<'s> {
     }
 
     fn tmux(&self, words: &[&str]) -> String {
-        let output = self
-            .s
-            .plain("tmux")
+        let output = self.command(words).output().expect("tmux");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{words:?}: {said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = self.s.plain("tmux");
+        command
             .env("LC_ALL", "C.UTF-8")
             .env("TERM", "xterm-256color")
             .env("SHELL", "/bin/sh")
             .args(["-u", "-S"])
             .arg(&self.socket)
-            .args(words)
-            .output()
-            .expect("tmux");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{words:?}: {said}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
+            .args(words);
+        command
     }
 
     /// What is seen, a line for each row.
@@ -127,6 +134,7 @@ impl<'s> Pane<'s> {
 
 impl Drop for Pane<'_> {
     fn drop(&mut self) {
-        self.tmux(&["kill-server"]);
+        // It may have gone, and a test may have failed already.
+        let _ = self.command(&["kill-server"]).output();
     }
 }

@@ -98,9 +98,9 @@ fn choosing_is_seen_and_counted() {
         .unwrap()
         .to_string();
     assert!(drafts.starts_with("[-] D   v drafts/"), "{drafts}");
-    assert!(drafts.trim_end().ends_with("1/3 0 B"), "{drafts}");
+    assert!(drafts.trim_end().ends_with("1/3 -2 B"), "{drafts}");
     assert!(
-        lines(&seen)[28].starts_with("1/") && seen.contains(": 1D 0 B"),
+        lines(&seen)[28].starts_with("1/") && seen.contains(": 1D -2 B"),
         "{seen}"
     );
     // The directory alone: it brings along the other one.
@@ -180,6 +180,17 @@ fn it_can_be_made_larger_and_smaller() {
     trees(&s);
     let pane = Pane::open(&s, (40, 12), FILTER);
     pane.shows(READY);
+    pane.types("j");
+    pane.until("the next row", |seen| lines(seen)[9] == "css");
+    // A key that is pressed in the same moment counts too.
+    for (at, name) in ["css/main.css", "css/new.css", "drafts", "drafts/one"]
+        .into_iter()
+        .enumerate()
+    {
+        pane.resize(70 + at as u16, 20 + at as u16);
+        pane.types("j");
+        pane.until(name, |seen| lines(seen).contains(&name));
+    }
     pane.resize(100, 30);
     pane.until("the wide line of keys", |seen| {
         seen.contains("a all  n none") && lines(seen).len() == 30
@@ -223,6 +234,31 @@ fn stopped_and_gone_on_with() {
     let read = |name: &str| fs::read_to_string(s.path(name)).unwrap();
     assert_eq!(read("stopped"), read("before"));
     assert_eq!(read("after"), read("before"));
+}
+
+#[test]
+fn stopped_and_gone_on_with_as_a_part_of_fsync() {
+    if !tmux() {
+        return;
+    }
+    let s = Sandbox::new();
+    trees(&s);
+    fs::write(s.path("rc"), "PS1='ready> '\n").unwrap();
+    let pane = Pane::open(&s, (80, 24), "exec bash --noprofile --rcfile rc -i");
+    pane.shows("ready>");
+    pane.types("fsync cp -i --delete site copy; echo code $? >code\n");
+    // The shell has the terminal back as soon as fsync has stopped, which may be before fsync-review has.
+    for _ in 0..8 {
+        pane.shows(READY);
+        pane.press(&["C-z"]);
+        pane.until("the shell again", |seen| {
+            seen.contains("Stopped") && !seen.contains(READY)
+        });
+        pane.types("clear; fg\n");
+    }
+    pane.shows(READY);
+    pane.types("q");
+    pane.shows("nothing was passed on");
 }
 
 #[test]
