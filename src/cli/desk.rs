@@ -46,7 +46,7 @@ impl Desk {
     }
 
     /// Answers a question.
-    pub fn answer(&self, channel: &Channel, request: Request) {
+    pub fn answer(&self, channel: Channel, request: Request) {
         let tree = self.tree(&request.tree);
         // Nobody is left to be told that nobody hears it.
         let _ = answer(&tree, request.ask, channel);

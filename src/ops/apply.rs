@@ -254,10 +254,19 @@ pub(super) fn spread_with<'a, T: Send>(
     let turn = || {
         let mut worker = Worker::new(shared);
         let mut done = Vec::new();
-        while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-            begin(&mut worker, batch);
+        let claim = || batches.get(next.fetch_add(1, Ordering::Relaxed));
+        let mut coming = claim();
+        coming.iter().for_each(|batch| begin(&mut worker, batch));
+        while let Some(batch) = coming {
+            // What is far away is on its way while this is being done; nothing else is held back from the other threads.
+            let early = worker.is_far();
+            coming = if early { claim() } else { None };
+            coming.iter().for_each(|batch| begin(&mut worker, batch));
             for at in *batch {
                 done.extend(work(&mut worker, *at).map(|made| (*at, made)));
+            }
+            if !early {
+                coming = claim();
             }
         }
         done

@@ -163,7 +163,7 @@ impl Worker<'_> {
     /// A complete file under a temporary name; `None` when the source changed while it was read.
     fn draft<'f>(&mut self, change: &Change, goal: &Goal<'f>) -> Made<Option<Temporary<'f>>> {
         let new = goal.new;
-        let (mut contents, sparse, xattrs) = match self.open_source(change, new)? {
+        let (mut contents, sparse, xattrs) = match self.open_source(change, goal)? {
             Opened::Local(file) => {
                 let copied = match new.size <= SMALL {
                     true => self.copy_small(&file, goal)?,
@@ -201,7 +201,8 @@ impl Worker<'_> {
 
     /// Opens the source's file. What lies in a local directory is opened first and examined when it is open: that
     /// is a look less, and no other file can take its place between look and opening.
-    fn open_source(&mut self, change: &Change, new: &State) -> Made<Opened> {
+    fn open_source(&mut self, change: &Change, goal: &Goal<'_>) -> Made<Opened> {
+        let new = goal.new;
         let parent = change.path.parent().unwrap_or_else(RelPath::root);
         if let Some(cursor) = self.cursors.get_mut(change.source as usize)
             && let Ok(Some(dir)) = cursor.dir(&parent)
@@ -212,14 +213,32 @@ impl Worker<'_> {
             return Ok(Opened::Local(file));
         }
         // Whatever was in the way, looking tells.
+        let old = self.older(change, goal);
         let (dir, entry) = self.source(change)?;
-        match dir.open_file(&entry).map_err(|e| unreadable(&e))? {
+        let opened = match old {
+            Some(old) => dir.open_like(&entry, old),
+            None => dir.open_file(&entry),
+        };
+        match opened.map_err(|e| unreadable(&e))? {
             Contents::Local(file) => Ok(Opened::Local(file)),
             contents => Ok(Opened::Recorded {
                 contents,
                 sparse: entry.sparse,
                 xattrs: dir.xattrs(&entry).map_err(|e| unreadable(&e))?,
             }),
+        }
+    }
+
+    /// The file that will be replaced, where bytes of it need not come from far away.
+    fn older(&self, change: &Change, goal: &Goal<'_>) -> Option<File> {
+        if change.status != Status::Modified || !self.is_far() {
+            return None;
+        }
+        let here = crate::tree::local::dir_of(goal.folder.handle()).ok()?;
+        let entry = Entry::new(change.path.name(), goal.new.clone());
+        match crate::tree::Dir::open_file(&here, &entry).ok()? {
+            Contents::Local(file) => Some(file),
+            Contents::Bytes(_) | Contents::Stream(_) => None,
         }
     }
 

@@ -63,11 +63,15 @@ impl<'a> Worker<'a> {
         self.shared
     }
 
+    /// Whether a source is far away.
+    pub(super) fn is_far(&self) -> bool {
+        self.shared.job.sources.iter().any(|tree| tree.is_far())
+    }
+
     /// Says which changes this thread will make next, so that a source that is far away sends what they need.
     pub(super) fn expect(&self, changes: &mut dyn Iterator<Item = &Change>) {
         let sources = self.shared.job.sources;
-        let far: Vec<bool> = sources.iter().map(|tree| tree.is_far()).collect();
-        if !far.contains(&true) {
+        if !self.is_far() {
             return;
         }
         let mut wanted = vec![Vec::new(); sources.len()];

@@ -1,5 +1,6 @@
 //! Answers what the other side of a connection asks of a tree ([`crate::tree::far`]).
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
@@ -12,13 +13,14 @@ use crate::ops::compare;
 use crate::tree::cursor::Cursor;
 use crate::tree::far::ask::Ask;
 use crate::tree::far::link::Channel;
-use crate::tree::far::talk::Mouth;
+use crate::tree::far::delta;
+use crate::tree::far::talk::{Ear, Mouth};
 use crate::tree::far::wire::Out;
 use crate::tree::local::state_of_handle;
 use crate::tree::{Contents, Dir, Listing, Tree};
 
-/// Files up to this length, in bytes, are said before they are asked for; longer ones one by one.
-const SHORT: u64 = 1 << 20;
+/// Files up to this length, in bytes, are said before they are asked for; of longer ones perhaps only what differs.
+const SHORT: u64 = delta::WORTH;
 /// How much of a longer file is said at once.
 const BLOCK: usize = 128 << 10;
 /// How often a short file that changes while it is read is read.
@@ -30,10 +32,20 @@ const TORN: &str = "changed while it was read";
 ///
 /// # Errors
 /// When nobody hears the answer. What is wrong with the tree is an answer.
-pub fn answer(tree: &Result<Box<dyn Tree>>, ask: Ask, channel: &Channel) -> Result<()> {
+pub fn answer(tree: &Result<Box<dyn Tree>>, ask: Ask, channel: Channel) -> Result<()> {
+    let mut ear = Ear::new(channel);
+    // Heard before anything is said: it is short.
+    let known = match ask {
+        Ask::Like(_) => delta::named(&mut ear)?,
+        _ => HashMap::new(),
+    };
+    let channel = ear.channel();
     let mut mouth = Mouth::new(channel);
     match tree {
-        Ok(tree) => told(tree.as_ref(), ask, &mut mouth)?,
+        Ok(tree) => match ask {
+            Ask::Like(path) => like(&mut Cursor::new(tree.as_ref()), &path, &known, &mut mouth)?,
+            ask => told(tree.as_ref(), ask, &mut mouth)?,
+        },
         Err(error) => mouth.say(|out| {
             out.number(0).error(error);
         })?,
@@ -75,7 +87,7 @@ fn told(tree: &dyn Tree, ask: Ask, mouth: &mut Mouth<'_>) -> Result<()> {
                 out.result(digest, |out, id| out.0.extend_from_slice(&id.0));
             })
         }
-        Ask::Read(path) => read(&mut cursor, &path, mouth),
+        Ask::Read(path) | Ask::Like(path) => read(&mut cursor, &path, mouth),
         Ask::Ahead(paths) => paths.iter().try_for_each(|path| {
             let slot = slot(&mut cursor, path);
             mouth.say(|out| {
@@ -245,6 +257,40 @@ fn state(contents: &Contents) -> Option<State> {
         Contents::Local(file) => state_of_handle(File::as_fd(file)).ok(),
         Contents::Bytes(_) | Contents::Stream(_) => None,
     }
+}
+
+/// A file as pieces and bytes: that it could be opened, those, an empty message, and its digest, if it held still.
+fn like(
+    cursor: &mut Cursor<'_>,
+    path: &RelPath,
+    known: &HashMap<[u8; 16], u64>,
+    mouth: &mut Mouth<'_>,
+) -> Result<()> {
+    let opened = place(cursor, path).and_then(|(dir, entry)| dir.open_file(&entry));
+    let mut contents = match opened {
+        Ok(contents) => contents,
+        Err(error) => {
+            return mouth.say(|out| {
+                out.number(0).error(&error);
+            });
+        }
+    };
+    mouth.say(|out| {
+        out.number(1);
+    })?;
+    let before = state(&contents);
+    let said = delta::say(&mut contents, known, mouth)?;
+    let end = match said {
+        Ok(digest) if before == state(&contents) => Ok(digest),
+        Ok(_) => Err(Error::at(ErrorKind::Failed, path.as_bytes(), TORN)),
+        Err(e) => Err(Error::io("cannot read", path.as_bytes(), e)),
+    };
+    mouth.message(&[])?;
+    mouth.say(|out| {
+        out.result(end, |out, digest| {
+            out.bytes(&digest);
+        });
+    })
 }
 
 /// A file's bytes: that it could be opened, parts, an empty one behind the last, and whether it held still.

@@ -107,7 +107,7 @@ pub fn run(
     let desk = Desk::new(common.clone(), May::Only(near));
     let accept = move |channel: Channel, request: Vec<u8>| {
         if let Ok(Call::Tree(request)) = Call::read(&request) {
-            desk.answer(&channel, request);
+            desk.answer(channel, request);
         }
     };
     let mut started = connect::start(address, Arc::new(accept))?;

@@ -90,7 +90,7 @@ impl Serve {
             running: Mutex::default(),
         });
         let guest = hall.clone();
-        let accept = move |channel: Channel, request: Vec<u8>| guest.answer(&channel, &request);
+        let accept = move |channel: Channel, request: Vec<u8>| guest.answer(channel, &request);
         let link = Link::start(Side::Far, from, to, Arc::new(accept));
         hall.relay.add("", link.clone())?;
         link.wait();
@@ -100,12 +100,12 @@ impl Serve {
 }
 
 impl Hall {
-    fn answer(&self, channel: &Channel, request: &[u8]) {
+    fn answer(&self, channel: Channel, request: &[u8]) {
         match Call::read(request) {
             Ok(Call::Tree(request)) => self.desk.answer(channel, request),
             Ok(Call::Run(args)) => {
                 // Nobody is left to be told that nobody hears it.
-                let _ = self.start(channel, args);
+                let _ = self.start(&channel, args);
             }
             Err(_) => {}
         }

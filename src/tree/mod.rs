@@ -36,8 +36,8 @@ pub trait Tree: Send + Sync {
         None
     }
 
-    /// Says that this thread will ask for these entries, about in this order, and for what short files hold; nothing, that
-    /// it will not. A tree that is far away has the answers sent before they are asked for.
+    /// Says that this thread will ask for these entries, about in this order, and for what short files hold, when it has
+    /// asked for what it said before; nothing, that it will not. A tree that is far away has the answers sent before they are asked for.
     fn expect(&self, _paths: Vec<RelPath>) {}
 
     /// Whether every question takes the time that a message needs there and back.
@@ -114,6 +114,15 @@ pub trait Dir: Send + Sync {
     /// # Errors
     /// When it cannot be opened, or is no regular file any more.
     fn open_file(&self, entry: &Entry) -> Result<Contents>;
+
+    /// As [`Dir::open_file`] for who has an older file of that name, open: where that spares bytes that would have to come from
+    /// far away, what it reads is put together of both.
+    ///
+    /// # Errors
+    /// As [`Dir::open_file`].
+    fn open_like(&self, entry: &Entry, _old: File) -> Result<Contents> {
+        self.open_file(entry)
+    }
 
     /// The extended attributes of an entry, sorted by name; of this directory itself when the
     /// entry's name is empty.

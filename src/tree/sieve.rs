@@ -1,5 +1,6 @@
 //! A tree of which a filter leaves out some: what is left out is not there for whoever looks.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use crate::model::{ContentId, Entry, Filter, Medium, RelPath, Result, Skip, Xattrs};
@@ -102,6 +103,10 @@ impl Dir for SieveDir {
 
     fn open_file(&self, entry: &Entry) -> Result<Contents> {
         self.dir.open_file(entry)
+    }
+
+    fn open_like(&self, entry: &Entry, old: File) -> Result<Contents> {
+        self.dir.open_like(entry, old)
     }
 
     fn xattrs(&self, entry: &Entry) -> Result<Xattrs> {

@@ -157,3 +157,32 @@ fn a_directory_here_wins_over_an_address() {
     run(&s, "fsync -q cp ssh://host/~/src dst").code(0);
     assert_eq!(fs::read(s.path("dst/a")).unwrap(), b"there");
 }
+
+#[test]
+fn of_a_large_file_only_what_differs_comes_over() {
+    let s = world();
+    let mut large: Vec<u8> = Vec::new();
+    let mut n = 1u64;
+    while large.len() < 8 << 20 {
+        // xorshift: nothing to compress, nothing that comes again.
+        n ^= n << 13;
+        n ^= n >> 7;
+        n ^= n << 17;
+        large.extend_from_slice(&n.to_le_bytes());
+    }
+    s.tree("there/src").file("large", &large).settle();
+    let counted = "#!/bin/sh\ntop=${0%/*}\nshift\nunset FSYNC_LINKS\ncd $top/there\nHOME=$PWD \"$@\" | tee $top/came\n";
+    s.tree(".").file("counted", counted).mode("counted", 0o755);
+    let pull = "FSYNC_RSH=$PWD/counted fsync -q cp host:src dst";
+    run(&s, pull).code(0);
+    assert!(fs::metadata(s.path("came")).unwrap().len() > 8 << 20);
+    // Something in front, something in the middle, and less at the end.
+    large.splice(0..0, *b"in front");
+    large[4_000_000] ^= 1;
+    large.truncate(8_000_000);
+    fs::write(s.path("there/src/large"), &large).unwrap();
+    run(&s, pull).code(0).stderr("");
+    assert!(fs::read(s.path("dst/large")).unwrap() == large);
+    let came = fs::metadata(s.path("came")).unwrap().len();
+    assert!(came < 400_000, "{came} bytes came");
+}

@@ -34,6 +34,11 @@ impl Ahead {
         }
     }
 
+    /// Whether it is about that path.
+    pub fn knows(&self, path: &RelPath) -> bool {
+        self.come.contains_key(path) || self.coming.contains(path)
+    }
+
     /// What is known of an entry, which may have to come first; `None` when nothing will.
     ///
     /// # Errors

@@ -26,6 +26,8 @@ pub enum Ask {
     Xattrs(RelPath),
     /// A file's bytes: its entry, the bytes, and whether it held still.
     Read(RelPath),
+    /// A file's bytes, as far as they are not in the pieces that are named then ([`super::delta`]).
+    Like(RelPath),
     /// The digest of a file's bytes.
     Digest(RelPath),
     /// Entries in this order, each with its extended attributes, and of short files the bytes.
@@ -115,6 +117,7 @@ impl Request {
             Ask::Xattrs(entry) => path(out.number(4), entry),
             Ask::Read(file) => path(out.number(5), file),
             Ask::Digest(file) => path(out.number(6), file),
+            Ask::Like(file) => path(out.number(8), file),
             Ask::Ahead(paths) => {
                 out.number(7).list(paths, path);
             }
@@ -141,6 +144,7 @@ impl Request {
             5 => Ask::Read(from.path()?),
             6 => Ask::Digest(from.path()?),
             7 => Ask::Ahead(from.list(In::path)?),
+            8 => Ask::Like(from.path()?),
             _ => return Err(Malformed),
         };
         from.end()?;
@@ -166,6 +170,7 @@ mod tests {
             Ask::Xattrs(path("a")),
             Ask::Read(path("a")),
             Ask::Digest(path("a")),
+            Ask::Like(path("a")),
             Ask::Ahead(vec![path("a"), path("b/c")]),
         ] {
             let request = Request {

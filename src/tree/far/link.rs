@@ -1,4 +1,4 @@
-//! One connection, many conversations: frames of channels that either side opens.
+//! One connection, many conversations: frames of channels that either side opens, whole ones in a block ([`block`]).
 //!
 //! A frame is the channel's number and its length (both 32 bits, least byte first), one byte that says what it is, and the bytes. Who
 //! started the connection opens channels with odd numbers, the other side those with even ones. What is sent on a channel
@@ -6,13 +6,14 @@
 //! up without bounds. Whatever breaks a rule ends the connection: the other side is believed in nothing.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::model::{Error, ErrorKind, Result};
+use crate::tree::far::block;
 
 /// The longest frame that is sent, in bytes; a longer one is not accepted.
 pub const LONGEST: usize = 256 << 10;
@@ -211,7 +212,8 @@ impl Link {
         })
     }
 
-    fn write(&self, mut to: impl Write, queue: &Receiver<Vec<u8>>) {
+    fn write(&self, to: impl Write, queue: &Receiver<Vec<u8>>) {
+        let mut to = block::Writer::new(to);
         let mut batch = Vec::with_capacity(BATCH);
         let mut closed = false;
         while !closed && let Ok(frame) = queue.recv() {
@@ -224,7 +226,7 @@ impl Link {
                 closed = frame.is_empty();
                 batch.extend_from_slice(&frame);
             }
-            if let Err(e) = to.write_all(&batch).and_then(|()| to.flush()) {
+            if let Err(e) = to.write(&batch) {
                 return self.break_off(&e.to_string());
             }
             batch.clear();
@@ -233,28 +235,31 @@ impl Link {
 
     /// Takes frames in until there are no more; why there are none.
     fn read(self: &Arc<Self>, from: impl Read, accept: &Arc<Accept>) -> String {
-        let mut from = BufReader::with_capacity(LONGEST, from);
-        let mut head = [0; HEAD];
+        let mut from = block::Reader::new(from, BATCH + LONGEST + HEAD);
         loop {
-            if let Err(e) = from.read_exact(&mut head) {
-                return match e.kind() {
-                    std::io::ErrorKind::UnexpectedEof => "the other side ended it".into(),
-                    _ => e.to_string(),
-                };
-            }
-            let id = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
-            let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
-            let Some(kind) = Kind::of(head[8]).filter(|_| length <= LONGEST) else {
-                return "what came is no frame".into();
+            let frames = match from.next() {
+                Ok(Some(frames)) => frames,
+                Ok(None) => return "the other side ended it".into(),
+                Err(e) => return e.to_string(),
             };
-            let mut bytes = vec![0; length];
-            if let Err(e) = from.read_exact(&mut bytes) {
-                return e.to_string();
-            }
-            if let Err(why) = self.take(kind, id, bytes, accept) {
+            if let Err(why) = self.take_all(&frames, accept) {
                 return why.into();
             }
         }
+    }
+
+    fn take_all(self: &Arc<Self>, mut frames: &[u8], accept: &Arc<Accept>) -> Result<(), &'static str> {
+        const NONE: &str = "what came is no frame";
+        while !frames.is_empty() {
+            let (head, rest) = frames.split_first_chunk::<HEAD>().ok_or(NONE)?;
+            let id = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
+            let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
+            let kind = Kind::of(head[8]).filter(|_| length <= LONGEST).ok_or(NONE)?;
+            let (bytes, rest) = rest.split_at_checked(length).ok_or(NONE)?;
+            self.take(kind, id, bytes.to_vec(), accept)?;
+            frames = rest;
+        }
+        Ok(())
     }
 
     fn take(
@@ -506,9 +511,11 @@ mod tests {
         frame.extend_from_slice(&(LONGEST as u32).to_le_bytes());
         frame.push(Kind::Data as u8);
         frame.resize(HEAD + LONGEST, 0);
+        let mut block = Vec::from((frame.len() as u32).to_le_bytes());
+        block.extend_from_slice(&frame);
         for _ in 0..=WINDOW / LONGEST {
             // It may be closed before all is written.
-            let _ = b.write_all(&frame);
+            let _ = b.write_all(&block);
         }
         link.wait();
     }

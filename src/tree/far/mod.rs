@@ -2,6 +2,8 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | [`block`] | what goes over the wire |
+//! | [`delta`] | a file of which the other side has an older one |
 //! | [`greet`] | who each side is |
 //! | [`link`] | one connection, many conversations |
 //! | [`talk`] | messages in them |
@@ -15,6 +17,8 @@
 
 pub mod ahead;
 pub mod ask;
+pub mod block;
+pub mod delta;
 pub mod greet;
 pub mod link;
 pub mod talk;

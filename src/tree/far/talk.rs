@@ -85,6 +85,11 @@ impl Ear {
         }
     }
 
+    /// The channel, to answer on.
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
     /// The next message.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The tree, as everybody else sees it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
@@ -8,6 +9,7 @@ use std::thread::{self, ThreadId};
 use crate::model::{ContentId, Entry, Error, ErrorKind, Medium, RelPath, Result, Xattrs};
 use crate::tree::buffer::Buffer;
 use crate::tree::far::ahead::{Ahead, Slot};
+use crate::tree::far::delta;
 use crate::tree::far::ask::{Ask, Call, Request};
 use crate::tree::far::link::Link;
 use crate::tree::far::talk::Ear;
@@ -26,7 +28,8 @@ struct Core {
     top: OnceLock<Top>,
     walk: Mutex<Walk>,
     come: Condvar,
-    ahead: Mutex<HashMap<ThreadId, Ahead>>,
+    /// Of each thread what it said last, and what it said before that.
+    ahead: Mutex<HashMap<ThreadId, VecDeque<Ahead>>>,
 }
 
 /// What somebody wants who will list all of a tree.
@@ -182,7 +185,9 @@ impl Core {
         let own = thread::current().id();
         let mut mine = ahead.remove(&own)?;
         drop(ahead);
-        let taken = mine.slot(path).map(|slot| slot.map(take));
+        let knows = |ahead: &&mut Ahead| ahead.knows(path);
+        let known = mine.iter_mut().find(knows).and_then(|ahead| ahead.slot(path));
+        let taken = known.map(|slot| slot.map(take));
         hold(&self.ahead).insert(own, mine);
         taken
     }
@@ -240,7 +245,12 @@ impl Tree for Far {
         }
         // Whoever cannot be told beforehand asks when it is time.
         if let Ok(ear) = self.0.ask(Ask::Ahead(paths.clone())) {
-            hold(&self.0.ahead).insert(own, Ahead::new(ear, paths));
+            let mut ahead = hold(&self.0.ahead);
+            let mine = ahead.entry(own).or_default();
+            mine.push_back(Ahead::new(ear, paths));
+            if mine.len() > 2 {
+                mine.pop_front();
+            }
         }
     }
 }
@@ -334,6 +344,16 @@ impl Dir for FarDir {
             part: Cursor::default(),
             over: false,
         })))
+    }
+
+    fn open_like(&self, entry: &Entry, old: File) -> Result<Contents> {
+        let long = |file: &File| file.metadata().is_ok_and(|meta| meta.len() >= delta::WORTH);
+        if entry.state.size < delta::WORTH || !long(&old) {
+            return self.open_file(entry);
+        }
+        let ear = self.core.ask(Ask::Like(self.at(&entry.name)))?;
+        let patch = delta::ask(old, ear)?;
+        Ok(Contents::Stream(Box::new(patch.begin()?)))
     }
 
     fn xattrs(&self, entry: &Entry) -> Result<Xattrs> {

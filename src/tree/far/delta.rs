@@ -1,0 +1,196 @@
+//! A file of which the other side has an older one: only the pieces that differ come over.
+//!
+//! Both sides cut their file where its contents say (FastCDC), so that what was inserted moves no later cut. The side that has
+//! the old file names its pieces; the other one says its own file as pieces of those and bytes of its own. Whoever puts it
+//! together checks the digest of the whole: a piece is named by half a SHA-256, and the old file may change meanwhile.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Cursor, Read};
+use std::os::unix::fs::FileExt;
+
+use fastcdc::v2020::StreamCDC;
+use sha2::{Digest, Sha256};
+
+use crate::model::{Error, Result};
+use crate::tree::far::talk::{Ear, Mouth};
+use crate::tree::far::wire::{In, Malformed, Out};
+
+/// From this length on of both files, in bytes, it is worth a look.
+pub const WORTH: u64 = 256 << 10;
+/// The shortest, the usual and the longest piece. Both sides must cut alike: other numbers are another protocol.
+const CUTS: (usize, usize, usize) = (2 << 10, 8 << 10, 64 << 10);
+/// So many pieces are named in a message.
+const NAMED: usize = 2048;
+/// No more pieces are taken: of a file of 64 TB.
+const MOST: usize = 1 << 30;
+
+/// The name of a piece.
+type Name = [u8; 16];
+
+fn name(bytes: &[u8]) -> Name {
+    let mut name = [0; 16];
+    name.copy_from_slice(&Sha256::digest(bytes)[..16]);
+    name
+}
+
+/// The pieces of a file that is read from here on.
+fn pieces(from: impl Read) -> impl Iterator<Item = io::Result<Vec<u8>>> {
+    let cut = StreamCDC::new(from, CUTS.0, CUTS.1, CUTS.2);
+    cut.map(|piece| piece.map(|piece| piece.data).map_err(io::Error::from))
+}
+
+/// The old file, and where its pieces lie.
+struct Old {
+    file: File,
+    pieces: Vec<(u64, usize)>,
+}
+
+/// Names the pieces of `old` to the other side; what comes then is the new file.
+///
+/// # Errors
+/// When the old file cannot be read, or the connection breaks.
+pub fn ask(old: File, ear: Ear) -> Result<Patch> {
+    let mut mouth = Mouth::new(ear.channel());
+    let (mut list, mut at) = (Vec::new(), 0);
+    let mut out = Out::default();
+    for piece in pieces(&old) {
+        let piece = piece.map_err(|e| Error::refused("cannot read the older file", e))?;
+        out.0.extend_from_slice(&name(&piece));
+        list.push((at, piece.len()));
+        at += piece.len() as u64;
+        if list.len() % NAMED == 0 {
+            mouth.message(&out.0)?;
+            out.0.clear();
+        }
+    }
+    if !out.0.is_empty() {
+        mouth.message(&out.0)?;
+    }
+    mouth.message(&[])?;
+    mouth.flush()?;
+    let pieces = list;
+    Ok(Patch {
+        ear,
+        old: Old { file: old, pieces },
+        part: Cursor::default(),
+        digest: Sha256::new(),
+        over: false,
+    })
+}
+
+/// The pieces that the other side names.
+///
+/// # Errors
+/// When what comes is no list of names.
+pub fn named(ear: &mut Ear) -> Result<HashMap<Name, u64>> {
+    let mut names = HashMap::new();
+    let mut count = 0;
+    loop {
+        let message = ear.message()?;
+        if message.is_empty() {
+            return Ok(names);
+        }
+        let (all, rest) = message.as_chunks::<16>();
+        if !rest.is_empty() || count as usize + all.len() > MOST {
+            return Err(Malformed.into());
+        }
+        for name in all {
+            names.entry(*name).or_insert(count);
+            count += 1;
+        }
+    }
+}
+
+/// Says a file as pieces that the other side has, and bytes; its digest.
+///
+/// # Errors
+/// The outer one when nobody hears it, the inner one when the file cannot be read.
+pub fn say(
+    from: impl Read,
+    known: &HashMap<Name, u64>,
+    mouth: &mut Mouth<'_>,
+) -> Result<io::Result<[u8; 32]>> {
+    let mut digest = Sha256::new();
+    for piece in pieces(from) {
+        let piece = match piece {
+            Ok(piece) => piece,
+            Err(e) => return Ok(Err(e)),
+        };
+        digest.update(&piece);
+        match known.get(&name(&piece)) {
+            Some(at) => mouth.say(|out| {
+                out.number(1).number(*at);
+            })?,
+            None => mouth.say(|out| {
+                out.number(0).bytes(&piece);
+            })?,
+        }
+    }
+    Ok(Ok(digest.finalize().into()))
+}
+
+/// The new file, put together while it is read.
+pub struct Patch {
+    ear: Ear,
+    old: Old,
+    part: Cursor<Vec<u8>>,
+    digest: Sha256,
+    over: bool,
+}
+
+impl Patch {
+    /// Hears whether the file could be opened.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn begin(mut self) -> Result<Self> {
+        let message = self.ear.message()?;
+        In(&message).result(|_| Ok(()))?;
+        Ok(self)
+    }
+
+    fn next(&mut self) -> Result<Vec<u8>> {
+        let message = self.ear.message()?;
+        if message.is_empty() {
+            self.over = true;
+            let verdict = self.ear.message()?;
+            let mut from = In(&verdict);
+            let whole = from.result(|from| from.bytes().map(<[u8]>::to_vec))?;
+            return match whole == self.digest.clone().finalize().as_slice() {
+                true => Ok(Vec::new()),
+                false => {
+                    let message = "what was put together of the older file is not the new one: it changed meanwhile";
+                    Err(Error::new(crate::model::ErrorKind::Failed, message))
+                }
+            };
+        }
+        let mut from = In(&message);
+        let piece = match from.number()? {
+            0 => from.bytes()?.to_vec(),
+            _ => {
+                let at = usize::try_from(from.number()?).unwrap_or(usize::MAX);
+                let (offset, length) = *self.old.pieces.get(at).ok_or(Malformed)?;
+                let mut piece = vec![0; length];
+                let read = self.old.file.read_exact_at(&mut piece, offset);
+                read.map_err(|e| Error::refused("cannot read the older file", e))?;
+                piece
+            }
+        };
+        self.digest.update(&piece);
+        Ok(piece)
+    }
+}
+
+impl Read for Patch {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.part.read(buffer)?;
+            if read > 0 || buffer.is_empty() || self.over {
+                return Ok(read);
+            }
+            let part = self.next().map_err(|e| io::Error::other(e.cause()))?;
+            self.part = Cursor::new(part);
+        }
+    }
+}
