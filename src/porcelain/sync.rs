@@ -51,12 +51,8 @@ fn watch(session: &Session, directory: &Path, filter: &FilterArgs) -> Result<u8>
         let message = "this program is not installed beside fsync or on PATH, and --watch needs it";
         return Err(Error::at(ErrorKind::Usage, WATCH, message));
     }
-    let common = &session.global().common;
-    let said = [("--quiet", common.quiet), ("--verbose", common.verbose)];
-    let said = said.into_iter().filter(|(_, given)| *given);
-    let mut args: Vec<OsString> = said.map(|(option, _)| option.into()).collect();
     // So that it knows what is of no interest.
-    args.extend(filter.to_args());
+    let mut args = filter.to_args();
     args.extend(["--as-given".into(), directory.into(), "--".into()]);
     // clap takes nothing that begins with a dash for an option's value: this is the option itself.
     let words = dispatch::words(std::env::args_os());

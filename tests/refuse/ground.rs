@@ -235,7 +235,9 @@ pub fn look(tree: &Tree) -> Look {
 /// One line says what is wrong, in our words.
 pub fn voice(ended: &Ended, faults: &mut Vec<String>) {
     let said = &ended.said;
-    let mute = ended.injected.iter().any(|l| l.contains(" write("));
+    // Perhaps it was what was to be said that could not be written; of a call that was interrupted the file is not known.
+    let write = |line: &String| line.contains(" write(") || line.contains("write resumed");
+    let mute = ended.injected.iter().any(write);
     if ended.code != 0 && said.is_empty() && !mute {
         faults.push("nothing was said".into());
     }
