@@ -1,6 +1,7 @@
 //! The connections of a run, for the programs that it starts: a socket for each machine, in a folder of the user's own. What
 //! they say there goes on over the one connection to that machine.
 
+use std::net::Shutdown;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -53,9 +54,16 @@ impl Relay {
 }
 
 fn serve(stream: UnixStream, link: Arc<Link>) {
-    let Ok(read) = stream.try_clone() else {
+    let (Ok(read), Ok(end)) = (stream.try_clone(), stream.try_clone()) else {
         return;
     };
+    let onward = link.clone();
+    // Where the connection breaks, so does this one: whoever waits is told.
+    let watch = move || {
+        onward.wait();
+        let _ = end.shutdown(Shutdown::Both);
+    };
+    let _ = thread::Builder::new().spawn(watch);
     let accept = move |channel: Channel, request: Vec<u8>| {
         // The program hears the end of its channel.
         if let Ok(onward) = link.open(&request) {

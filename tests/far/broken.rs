@@ -66,7 +66,8 @@ fn a_connection_that_breaks_leaves_whole_files_and_the_next_run_goes_on() {
         .unwrap();
     }
     // So much comes over, and then the line is cut.
-    let cut = "#!/bin/sh\ntop=${0%/*}\nshift\ncd $top/there\nunset FSYNC_LINKS\nHOME=$PWD \"$@\" | head -c 6000000\n";
+    let cut = "#!/bin/sh\ntop=${0%/*}\nshift\ncd $top/there\nunset FSYNC_LINKS\n\
+               HOME=$PWD \"$@\" | { stdbuf -o0 head -c 6000000; kill $$; }\n";
     s.tree(".").file("cut", cut).mode("cut", 0o755);
     let told = run(&s, "FSYNC_RSH=$PWD/cut timeout 60 fsync cp host:src dst")
         .failure()
