@@ -3,11 +3,13 @@
 pub mod aim;
 pub mod amend;
 pub mod apply;
+pub mod bundle;
 pub mod check;
 mod choose;
 pub mod circle;
 pub mod compare;
 pub mod conflict;
+mod content;
 pub mod diff;
 pub mod find;
 #[cfg(test)]

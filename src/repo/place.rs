@@ -164,7 +164,7 @@ impl<R: Read> Read for Checked<R> {
         let damaged = || {
             io::Error::new(
                 io::ErrorKind::InvalidData,
-                "the repository's copy is damaged",
+                "the stored copy is damaged",
             )
         };
         let read = self.from.read(buf)?;
