@@ -13,11 +13,10 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::cli::diff::records;
-use crate::cli::option::GuardArgs;
 use crate::cli::place::{Place, Places};
 use crate::cli::plan::{Given, Plan, read_all};
 use crate::model::quote::quote;
-use crate::model::{Change, ContentId, Error, ErrorKind, Problem, RelPath, Result, Time};
+use crate::model::{Change, ContentId, Counts, Error, ErrorKind, Problem, RelPath, Result, Time};
 use crate::ops::bundle::{check, pack, portable};
 use crate::ops::diff::{Item, Plan as Items};
 use crate::ops::guard;
@@ -139,19 +138,19 @@ fn one_root() -> Error {
 pub struct Made {
     /// The file, which has no name of its own yet.
     pub file: NamedTempFile,
-    /// How many changes it holds.
-    pub changes: u64,
+    /// What it does.
+    pub counts: Counts,
     /// What was left out, and why.
     pub left_out: Vec<Problem>,
     /// How many errors, and skips for cause, the comparison met.
     pub troubles: u64,
 }
 
-/// Makes a bundle of a plan, in `folder`.
+/// Makes a bundle of a plan, in `folder`; `empty` allows it to delete although there is nothing in its sources.
 ///
 /// # Errors
 /// [`ErrorKind::Refused`] by a guard; a source that cannot be opened; or when it cannot be written.
-pub fn make(places: &Places, plan: Plan, folder: &Path, allowed: &GuardArgs) -> Result<Made> {
+pub fn make(places: &Places, plan: Plan, folder: &Path, empty: bool) -> Result<Made> {
     let opened: Result<Vec<Box<dyn Tree>>> = plan
         .header
         .sources
@@ -160,7 +159,7 @@ pub fn make(places: &Places, plan: Plan, folder: &Path, allowed: &GuardArgs) -> 
         .collect();
     let opened = opened?;
     let sources: Vec<&dyn Tree> = opened.iter().map(Box::as_ref).collect();
-    if !allowed.allow_empty_source {
+    if !empty {
         let shown = match plan.header.sources.first() {
             Some(Root::Directory(path)) => path.to_vec(),
             Some(Root::Snapshot(id)) => id.to_string().into_bytes(),
@@ -174,7 +173,8 @@ pub fn make(places: &Places, plan: Plan, folder: &Path, allowed: &GuardArgs) -> 
     let archive = Archive::apart(folder, purpose(&plan, &host, time));
     let troubles = plan.troubles;
     let packed = pack(&sources, plan.changes, &archive)?;
-    let changes = packed.changes.len() as u64;
+    let mut counts = Counts::default();
+    packed.changes.iter().for_each(|c| counts.add(c));
     let left_out = packed.left_out.clone();
     let mut items: Vec<Item> = packed.changes.into_iter().map(Item::Change).collect();
     items.extend(plan.remarks);
@@ -198,7 +198,7 @@ pub fn make(places: &Places, plan: Plan, folder: &Path, allowed: &GuardArgs) -> 
     settle(&file)?;
     Ok(Made {
         file,
-        changes,
+        counts,
         left_out,
         troubles,
     })
