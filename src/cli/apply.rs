@@ -164,6 +164,7 @@ impl Args {
     }
 
     fn of_bundle(&self, places: &Places, bundled: Bundled) -> Result<Ready> {
+        bundle::refuse(&[self.source_filters.to_args()])?;
         let given = match self.stdin {
             true => Some(plan::read(stdin().lock())?),
             false => None,
@@ -174,6 +175,8 @@ impl Args {
             self.talk().note(&words);
         }
         let mut ready = self.ready(plan, Vec::new())?;
+        // What is there and no directory is said before anything is asked of it.
+        diff::destination_tree(places, &Place::Directory(ready.destination.clone()))?;
         // Its numbers are those of another machine: where they cannot be set, they are not asked for.
         ready.terms.owner &= rustix::process::geteuid().is_root();
         ready.bundle = Some(tree);

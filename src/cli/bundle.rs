@@ -57,6 +57,23 @@ pub fn open(path: &Path) -> Result<Bundled> {
     Ok(Bundled { bundle, plan })
 }
 
+/// Refuses options that say how to compare, since with a bundle nothing is compared.
+///
+/// # Errors
+/// [`ErrorKind::Usage`], naming the first.
+pub fn refuse(given: &[Vec<OsString>]) -> Result<()> {
+    match given.iter().flatten().next() {
+        Some(option) => {
+            let message = format!(
+                "{} cannot be used with --bundle: a bundle was compared when it was made",
+                option.to_string_lossy()
+            );
+            Err(Error::new(ErrorKind::Usage, message))
+        }
+        None => Ok(()),
+    }
+}
+
 impl Bundled {
     /// Its plan as one for the only one of `roots`, if there is one.
     ///
@@ -216,7 +233,10 @@ fn settle(file: &NamedTempFile) -> Result<()> {
 
 fn purpose(plan: &Plan, host: &str, time: Time) -> Purpose {
     let top = |name: &[u8]| {
-        let tops = plan.changes.iter().filter_map(|c| c.path.components().next());
+        let tops = plan
+            .changes
+            .iter()
+            .filter_map(|c| c.path.components().next());
         tops.into_iter().any(|top| top == name)
     };
     let folder = folder_beside(top);
@@ -226,7 +246,7 @@ fn purpose(plan: &Plan, host: &str, time: Time) -> Purpose {
     };
     let about = format!(
         "A plan for {of} and the contents that it needs, made on {} at {} by fsync {}. \
-         \"fsync-apply --bundle FILE DIR\" performs it. {folder}/{PLAN} is the plan; files are under their own names.",
+         \"fsync cp --bundle FILE DIR\" performs it. {folder}/{PLAN} is the plan; files are under their own names.",
         quote(host.as_bytes()),
         time.rfc3339(),
         env!("CARGO_PKG_VERSION")

@@ -95,6 +95,11 @@ impl Program for Args {
         self.common.enter()?;
         let places = Places::new(&self.common)?.at(self.dir.clone());
         if let Some(file) = &self.bundle {
+            bundle::refuse(&[
+                self.compare.to_args(),
+                self.filters.to_args(),
+                self.source_filters.to_args(),
+            ])?;
             let (header, plan) = bundle::open(file)?.shown(&places, &self.roots)?;
             let mut out = Writer::new(stdout());
             self.print(&mut out, header, &plan)?;

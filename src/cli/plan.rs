@@ -60,10 +60,12 @@ pub fn read(from: impl Read) -> Result<Given> {
 pub fn read_all(from: impl Read) -> Result<Plan> {
     match gather(from, true)? {
         Given::Plan(plan) => Ok(*plan),
-        Given::Lines(lines) if lines.is_empty() => {
-            Err(bad("there is no plan: whatever should have written it failed"))
-        }
-        Given::Lines(_) => Err(bad("lines, where records are needed: use fsync-diff --json")),
+        Given::Lines(lines) if lines.is_empty() => Err(bad(
+            "there is no plan: whatever should have written it failed",
+        )),
+        Given::Lines(_) => Err(bad(
+            "lines, where records are needed: use fsync-diff --json",
+        )),
     }
 }
 

@@ -170,7 +170,10 @@ impl<'a> Hand<'a> {
         if entry.state.kind == Kind::File {
             let read = match brings(change) {
                 true => bytes(archive, dir, &entry, change, new)?,
-                false => (compare::digest((dir, &entry)).map_err(|e| unread(&e))?, None),
+                false => (
+                    compare::digest((dir, &entry)).map_err(|e| unread(&e))?,
+                    None,
+                ),
             };
             (child.entry.content, child.chunks) = (Some(read.0), read.1);
             // What was read is worth what is true of it afterwards.

@@ -14,9 +14,7 @@ use zip::ZipArchive;
 
 use crate::model::meter::{self, Phase, Total};
 use crate::model::quote::quote;
-use crate::model::{
-    Error, ErrorKind, NodeId, Problem, RelPath, Result, Rule, SnapshotId, Time,
-};
+use crate::model::{Error, ErrorKind, NodeId, Problem, RelPath, Result, Rule, SnapshotId, Time};
 use crate::ops::own::Own;
 use crate::ops::read::LARGE;
 use crate::ops::snap::pool;

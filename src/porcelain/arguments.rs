@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::cli::option::Common;
 use crate::porcelain::session::Session;
 use crate::porcelain::{
-    bundle, cat, complete, config, cp, dispatch, du, export, find, forget, help, import, log, ls, mksync,
-    prune, repo, rv, show, status, sync, th, verify,
+    bundle, cat, complete, config, cp, dispatch, du, export, find, forget, help, import, log, ls,
+    mksync, prune, repo, rv, show, status, sync, th, verify,
 };
 
 /// Compare two directory trees, apply the difference, and take back whatever you did

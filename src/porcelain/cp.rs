@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::cli::ask;
-use crate::cli::option::{CompareArgs, FilterArgs, GuardArgs};
+use crate::cli::bundle;
+use crate::cli::option::{CompareArgs, FilterArgs, GuardArgs, LaxArgs};
 use crate::cli::source::SourceFilterArgs;
-use crate::model::{Error, ErrorKind, Result};
 use crate::model::quote::quote;
+use crate::model::{Error, ErrorKind, Result};
 use crate::porcelain::hook::{self, Given, Planner, Worked};
 use crate::porcelain::pipeline::{Output, Stage};
 use crate::porcelain::session::Session;
@@ -27,7 +28,7 @@ pub struct Cp {
     /// Perform the plan of a bundle (fsync bundle) at DST, with the contents that it holds [default: SRC is compared with DST]
     ///
     /// What the comparison would have been told was told when the bundle was made.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["CompareArgs", "ChooseArgs", "FilterArgs", "SourceFilterArgs"])]
+    #[arg(long, value_name = "FILE")]
     pub bundle: Option<PathBuf>,
     /// How it is done.
     #[command(flatten)]
@@ -100,6 +101,18 @@ impl Cp {
         };
         if !message.is_empty() {
             return Err(Error::new(ErrorKind::Usage, message));
+        }
+        if self.bundle.is_some() {
+            let how = &self.how;
+            let compare = CompareArgs {
+                lax: LaxArgs::default(),
+                ..how.compare.clone()
+            };
+            bundle::refuse(&[
+                compare.to_args(),
+                how.filter.to_args(),
+                self.source_filters.to_args(),
+            ])?;
         }
         self.how.bundle = self.bundle.take();
         let paths: Vec<_> = self.paths.into_iter().map(OsString::from).collect();

@@ -389,9 +389,7 @@ impl Archive {
                 self.plain(w, &format!("{folder}/pieces"), None, &pieces)?;
             }
             let mut last = last.into_iter();
-            last.try_for_each(|(name, text)| {
-                self.plain(w, &format!("{folder}/{name}"), None, text)
-            })
+            last.try_for_each(|(name, text)| self.plain(w, &format!("{folder}/{name}"), None, text))
         })?;
         let Some((file, writer)) = state.open.take() else {
             return Err(Error::new(ErrorKind::Failed, "an archive without entries"));

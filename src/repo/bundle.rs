@@ -301,13 +301,10 @@ impl BundleDir {
 
     fn need(&self, entry: &Entry, kind: Kind) -> Result<&Child> {
         let child = self.child(&entry.name);
-        child
-            .filter(|c| c.entry.state.kind == kind)
-            .ok_or_else(|| {
-                let what = quote(&entry.name);
-                self.bundle
-                    .bad(&format!("has no {} {what}", kind.word()))
-            })
+        child.filter(|c| c.entry.state.kind == kind).ok_or_else(|| {
+            let what = quote(&entry.name);
+            self.bundle.bad(&format!("has no {} {what}", kind.word()))
+        })
     }
 }
 
