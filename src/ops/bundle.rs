@@ -429,3 +429,75 @@ pub fn check(bundle: &Bundle, tree: &BundleTree, changes: &[Change]) -> Result<S
     })?;
     Ok(special)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::model::Time;
+    use crate::ops::diff::{Options, diff};
+    use crate::ops::fixture::text;
+    use crate::repo::archive::Purpose;
+    use crate::repo::bundle::{About, FORMAT, PLAN};
+    use crate::tree::local::Local;
+
+    fn archive(folder: &std::path::Path) -> Archive {
+        let purpose = Purpose {
+            full: true,
+            backup: None,
+            folder: ".fsync".into(),
+            time: Time::new(1_600_000_000, 0),
+            about: "a bundle".into(),
+        };
+        Archive::apart(folder, purpose)
+    }
+
+    /// What a bundle of everything brings is everything, but for which inodes it was.
+    #[test]
+    fn a_bundle_is_read_back() {
+        let base = tempfile::tempdir().unwrap();
+        let src = base.path().join("src");
+        std::fs::create_dir_all(src.join("a/b")).unwrap();
+        std::fs::write(src.join("a/b/c"), "hello").unwrap();
+        std::fs::write(src.join("large"), vec![7; 9 << 20]).unwrap();
+        std::os::unix::fs::symlink("a", src.join("l")).unwrap();
+        let tree = Local::open(&src).unwrap();
+        let plan = diff(&tree, None, &Options::default()).unwrap();
+        let changes: Vec<Change> = plan.into_changes().collect();
+        let archive = archive(base.path());
+        let packed = pack(&[&tree], changes, &archive).unwrap();
+        assert!(packed.left_out.is_empty());
+        assert!(
+            packed
+                .changes
+                .iter()
+                .all(|c| c.new.as_ref().unwrap().inode.is_none())
+        );
+        let plan = ContentId(Sha256::digest(b"plan").into());
+        archive.own(PLAN, Some(plan), b"plan").unwrap();
+        let about = About {
+            fsync_bundle: FORMAT,
+            folder: ".fsync".into(),
+            plan,
+            tree: packed.tree,
+            host: "here".into(),
+            time: Time::new(0, 0),
+        };
+        let comment = serde_json::to_vec(&about).unwrap();
+        let (mut file, _) = archive.close(None, &comment).unwrap();
+        file.flush().unwrap();
+        let bundle = std::sync::Arc::new(Bundle::open(file.path()).unwrap());
+        assert_eq!(bundle.about, about);
+        let mut read = String::new();
+        bundle.plan().unwrap().read_to_string(&mut read).unwrap();
+        assert_eq!(read, "plan");
+        let brought = BundleTree::new(&bundle).unwrap();
+        assert_eq!(text(&brought), text(&tree));
+        check(&bundle, &brought, &packed.changes).unwrap();
+        let mut other = packed.changes.clone();
+        other.last_mut().unwrap().new.as_mut().unwrap().mtime.secs += 1;
+        let error = check(&bundle, &brought, &other).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::BadInput);
+    }
+}

@@ -31,6 +31,9 @@ pub struct Bundle {
     /// Where to write it [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// The directory that @, @{N} and tags belong to [default: .]
+    #[arg(short, long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
     /// What counts as a difference.
     #[command(flatten)]
     pub compare: CompareArgs,
@@ -93,7 +96,11 @@ impl Bundle {
         let filter = settings.filter(&self.filter);
         let paths: Vec<OsString> = self.paths.iter().map(OsString::from).collect();
         let options = (&compare, &filter, &self.source_filters);
-        let stage = cp::diff(session, options, true, &paths)?;
+        let mut stage = cp::diff(session, options, true, &paths)?;
+        if let Some(dir) = &self.dir {
+            // Before what "--" keeps from being options.
+            stage.args.insert(0, cp::named("--dir", dir));
+        }
         let mut plan = None;
         let mut read = |stdout: ChildStdout| {
             plan = Some(read_all(stdout));

@@ -258,7 +258,8 @@ fn bundled(session: &Session, file: &Path, json: bool, paths: &[OsString]) -> Re
     Ok(stage)
 }
 
-fn named(option: &str, value: &Path) -> OsString {
+/// An option and its value as one argument.
+pub fn named(option: &str, value: &Path) -> OsString {
     let mut argument = OsString::from(option);
     argument.push("=");
     argument.push(value);

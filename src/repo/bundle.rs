@@ -339,3 +339,60 @@ impl Dir for BundleDir {
         Ok(child.map_or_else(Vec::new, |child| child.xattrs.clone()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo::catalog::Form;
+
+    fn place(offset: u64, packed: u64, size: u64) -> ([u8; 32], Place) {
+        let place = Place {
+            archive: SnapshotId([0; 20]),
+            offset,
+            form: Form::Deflate,
+            packed,
+            size,
+            crc: 0,
+        };
+        ([0; 32], place)
+    }
+
+    #[test]
+    fn entries_must_be_possible() {
+        let judge = |mut found: Vec<_>| possible(&mut found, 1000);
+        assert_eq!(
+            judge(vec![place(500, 500, 9), place(30, 470, 500_000)]),
+            Ok(())
+        );
+        assert!(
+            judge(vec![place(30, 100, 1), place(129, 1, 1)]).is_err(),
+            "over each other"
+        );
+        assert!(judge(vec![place(30, 971, 1)]).is_err(), "beyond the end");
+        assert!(
+            judge(vec![place(30, u64::MAX, 1)]).is_err(),
+            "beyond all ends"
+        );
+        assert!(
+            judge(vec![place(30, 10, 20_000)]).is_err(),
+            "longer than deflate can say"
+        );
+    }
+
+    #[test]
+    fn comments_are_told_apart() {
+        assert!(is_one(br#"{"fsync_bundle":9,"more":true}"#));
+        assert!(!is_one(br#"{"fsync":1,"folder":".fsync"}"#));
+        assert!(
+            about(br#"{"fsync_bundle":9}"#)
+                .unwrap_err()
+                .contains("newer")
+        );
+        assert!(
+            about(br#"{"fsync_bundle":1}"#)
+                .unwrap_err()
+                .contains("comment")
+        );
+        assert!(about(b"").unwrap_err().contains("no bundle"));
+    }
+}

@@ -149,7 +149,7 @@ fn a_snapshot_stands_for_the_far_directory_and_for_a_source() {
     let s = Sandbox::new();
     s.tree("dir").file("a", "1").file("b", "22").settle();
     s.twin("dir", "far");
-    s.run("fsync-snap dir").code(0);
+    s.run("fsync-snap -t first dir").code(0);
     s.tree("dir")
         .edit("a", "333")
         .file("c", vec![5; 9 << 20])
@@ -157,11 +157,8 @@ fn a_snapshot_stands_for_the_far_directory_and_for_a_source() {
         .settle();
     s.run("fsync-snap -t new dir").code(0);
     s.tree("dir").edit("a", "later than both");
-    let log = s.run("fsync log dir").code(0).text();
-    let hex = |f: &&str| f.len() >= 12 && f.bytes().all(|b| b.is_ascii_hexdigit());
-    let first = log.lines().last().unwrap().split('\t').find(hex).unwrap();
-    let script = format!("cd dir && fsync bundle --delete -o ../F.zip new {first}");
-    s.sh(&script).code(0);
+    s.run("fsync bundle --delete -d dir -o F.zip new first")
+        .code(0);
     s.sh("rm -r dir repo").code(0);
     s.run("fsync-apply --bundle F.zip far").code(0);
     assert_eq!(s.tree("far").read("a"), b"333");
