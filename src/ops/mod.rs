@@ -24,6 +24,7 @@ pub mod making;
 pub mod moving;
 pub mod outcome;
 mod own;
+pub mod packing;
 pub mod pair;
 pub mod part;
 pub mod patch;
