@@ -95,7 +95,9 @@ impl Cp {
     /// When a stage cannot be started or the last one cannot be understood.
     pub fn run(mut self, session: &Session) -> Result<u8> {
         let message = match (&self.bundle, self.paths.len()) {
-            (None, 1) => "a source and a destination are needed",
+            (None, 1) => {
+                "<SRC>... and <DST> are needed: what to copy from, and the directory to change"
+            }
             (Some(_), 2..) => "with --bundle one directory is named: the destination",
             _ => "",
         };

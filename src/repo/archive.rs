@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::NamedTempFile;
@@ -19,6 +19,7 @@ use crate::model::{
     ContentId, Error, ErrorKind, Kind, NodeId, RelPath, Result, SnapshotId, State, Time, name,
 };
 use crate::repo::deflate::pack;
+use crate::repo::home::Home;
 use crate::repo::index::{self, Index, What};
 use crate::repo::log::Line;
 use crate::repo::manifest;
@@ -46,38 +47,6 @@ pub struct Archive {
     home: Home,
     pub(super) purpose: Purpose,
     state: Mutex<Writing>,
-}
-
-/// Where an archive is made.
-enum Home {
-    /// In a repository, which has much of what it may need already.
-    Repo(Repo),
-    /// In a folder, by itself.
-    Folder(PathBuf),
-}
-
-impl Home {
-    fn holds(&self, id: &[u8; 32]) -> Result<bool> {
-        match self {
-            Home::Repo(repo) => repo.holds(id),
-            Home::Folder(_) => Ok(false),
-        }
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Home::Repo(repo) => repo.path(),
-            Home::Folder(path) => path,
-        }
-    }
-
-    fn temporary(&self) -> Result<NamedTempFile> {
-        match self {
-            Home::Repo(repo) => repo.temporary(),
-            Home::Folder(path) => NamedTempFile::new_in(path)
-                .map_err(|e| Error::io("cannot write in", path.as_os_str().as_bytes(), e)),
-        }
-    }
 }
 
 /// What the lock guards.

@@ -41,6 +41,7 @@ pub mod graph;
 pub mod header;
 pub mod history;
 pub mod holdings;
+mod home;
 pub mod index;
 pub mod info;
 pub mod large;
