@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
+use crate::cli::bundle::{self, Bundled};
 use crate::cli::guard::Guarded;
 use crate::cli::journal::Journal;
 use crate::cli::option::{Common, CompareArgs, GuardArgs, LaxArgs, parse_duration};
@@ -28,6 +29,7 @@ use crate::ops::lookup::Lookup;
 use crate::ops::outcome::Report;
 use crate::ops::stale::Terms;
 use crate::protocol::Root as HeaderRoot;
+use crate::repo::bundle::BundleTree;
 use crate::tree::Tree;
 
 /// Perform the plan on standard input
@@ -45,12 +47,21 @@ use crate::tree::Tree;
 #[command(
     name = "fsync-apply",
     version,
-    override_usage = "fsync-apply [OPTIONS] [<SRC>... <DST>]"
+    override_usage = "fsync-apply [OPTIONS] [<SRC>... <DST>]\n       fsync-apply [OPTIONS] --bundle <FILE> <DST>"
 )]
 pub struct Args {
     /// The plan's sources and destination; given with NDJSON, they must equal the plan's
     #[arg(value_names = ["SRC", "DST"])]
     pub roots: Vec<OsString>,
+    /// Perform the plan of a bundle (fsync bundle) at DST, with the contents that it holds [default: the plan on standard input]
+    ///
+    /// All that its plan needs is read and compared with its digests before anything is changed. DST stands for the directory that
+    /// the bundle was made for: what its plan expects there is told by size, time and mode.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["modify_window"])]
+    pub bundle: Option<PathBuf>,
+    /// Read the plan on standard input all the same: what is left of fsync-diff --bundle FILE DST
+    #[arg(long, requires = "bundle")]
+    pub stdin: bool,
     /// Change nothing; say what would become of each change
     #[arg(short = 'n', long)]
     pub dry_run: bool,
@@ -90,6 +101,8 @@ struct Ready {
     terms: Terms,
     /// Owners are not set.
     no_owner: bool,
+    /// Where all contents come from, instead of sources.
+    bundle: Option<BundleTree>,
 }
 
 impl Program for Args {
@@ -102,8 +115,10 @@ impl Program for Args {
     fn run(self) -> anyhow::Result<Exit> {
         self.common.enter()?;
         let places = Places::new(&self.common)?;
-        let given = plan::read(stdin().lock())?;
-        let ready = self.prepare(&places, given)?;
+        let ready = match &self.bundle {
+            Some(file) => self.of_bundle(&places, bundle::open(file)?)?,
+            None => self.prepare(&places, plan::read(stdin().lock())?)?,
+        };
         let journal = self.guard(&places, &ready)?;
         if !ready.changes.is_empty() && !self.dry_run {
             guard::make_destination(&ready.destination, self.guards.parents)?;
@@ -135,23 +150,61 @@ fn elsewhere() -> Error {
 }
 
 impl Args {
-    fn prepare(&self, places: &Places, given: Given) -> Result<Ready> {
-        let roots: Result<Vec<Place>> = match self.roots.split_last() {
+    fn places(&self, places: &Places) -> Result<Vec<Place>> {
+        match self.roots.split_last() {
             Some((last, first)) => first
                 .iter()
                 .map(|a| places.find(a, false))
                 .chain([places.find(last, true)])
                 .collect(),
             None => Ok(Vec::new()),
-        };
+        }
+    }
+
+    fn prepare(&self, places: &Places, given: Given) -> Result<Ready> {
+        let roots = self.places(places);
         match given {
             Given::Plan(plan) => self.of_records(*plan, roots?),
             Given::Lines(lines) => self.of_lines(places, lines, roots?),
         }
     }
 
-    fn of_records(&self, mut plan: Plan, given: Vec<Place>) -> Result<Ready> {
+    fn of_bundle(&self, places: &Places, bundled: Bundled) -> Result<Ready> {
+        bundle::refuse(&[self.source_filters.to_args()])?;
+        let given = match self.stdin {
+            true => Some(plan::read(stdin().lock())?),
+            false => None,
+        };
+        let roots = self.places(places)?;
+        let (plan, tree, special) = bundled.performed(given, roots)?;
+        if let Some(words) = special.words() {
+            self.talk().note(&words);
+        }
+        let mut ready = self.ready(plan, Vec::new())?;
+        // What is there and no directory is said before anything is asked of it.
+        diff::destination_tree(places, &Place::Directory(ready.destination.clone()))?;
+        // Its numbers are those of another machine: where they cannot be set, they are not asked for.
+        ready.terms.owner &= rustix::process::geteuid().is_root();
+        ready.bundle = Some(tree);
+        Ok(ready)
+    }
+
+    fn of_records(&self, plan: Plan, given: Vec<Place>) -> Result<Ready> {
         let sources: Vec<Place> = plan.header.sources.iter().map(Place::of).collect();
+        if sources.is_empty() && plan.changes.iter().any(|c| c.new.is_some()) {
+            let message = "the plan names no source, so it is a bundle's; give that with --bundle; nothing was changed";
+            return Err(Error::at(ErrorKind::BadInput, "standard input", message));
+        }
+        let destination = Place::of(&plan.header.destination);
+        let named: Vec<&Place> = sources.iter().chain([&destination]).collect();
+        if !given.is_empty() && given.iter().collect::<Vec<_>>() != named {
+            let message = "the roots given as arguments are not the plan's";
+            return Err(Error::new(ErrorKind::Refused, message));
+        }
+        self.ready(plan, sources)
+    }
+
+    fn ready(&self, mut plan: Plan, sources: Vec<Place>) -> Result<Ready> {
         if let HeaderRoot::Far(_) = &plan.header.destination {
             return Err(elsewhere());
         }
@@ -160,11 +213,6 @@ impl Args {
             return Err(Error::new(ErrorKind::Refused, message));
         };
         let destination = Place::of(&plan.header.destination);
-        let named: Vec<&Place> = sources.iter().chain([&destination]).collect();
-        if !given.is_empty() && given.iter().collect::<Vec<_>>() != named {
-            let message = "the roots given as arguments are not the plan's";
-            return Err(Error::new(ErrorKind::Refused, message));
-        }
         let options = &plan.header.options;
         let no_owner = options.no_owner || self.lax.no_owner;
         let terms = Terms {
@@ -184,6 +232,7 @@ impl Args {
             terms,
             no_owner,
             plan: Some(plan),
+            bundle: None,
         })
     }
 
@@ -243,6 +292,7 @@ impl Args {
             plan: None,
             terms: options.terms(),
             no_owner: options.no_owner,
+            bundle: None,
         })
     }
 
@@ -292,7 +342,8 @@ impl Args {
         let trees: Result<Vec<Box<dyn Tree>>> =
             ready.sources.iter().map(|s| places.open(s)).collect();
         let trees = trees?;
-        let trees: Vec<&dyn Tree> = trees.iter().map(Box::as_ref).collect();
+        let bundle = ready.bundle.iter().map(|tree| tree as &dyn Tree);
+        let trees: Vec<&dyn Tree> = trees.iter().map(Box::as_ref).chain(bundle).collect();
         let able = root.able();
         let job = Job {
             sources: &trees,

@@ -1,12 +1,13 @@
 //! `fsync-diff`: prints the plan that makes one tree like others laid over each other.
 
 use std::ffi::OsString;
-use std::io::{Stdout, stdout};
+use std::io::{Stdout, Write, stdout};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::Parser;
 
+use crate::cli::bundle;
 use crate::cli::colour::{self, paint};
 use crate::cli::option::{Common, CompareArgs, FilterArgs};
 use crate::cli::patch;
@@ -33,12 +34,17 @@ use crate::tree::sieve::Sieve;
 #[command(
     name = "fsync-diff",
     version,
-    override_usage = "fsync-diff [OPTIONS] <SRC>... <DST>"
+    override_usage = "fsync-diff [OPTIONS] <SRC>... <DST>\n       fsync-diff [OPTIONS] --bundle <FILE> [<DST>]"
 )]
 pub struct Args {
     /// Sources, the last one winning, and the destination
-    #[arg(required = true, num_args = 2.., value_names = ["SRC", "DST"])]
+    #[arg(required_unless_present = "bundle", num_args = 1.., value_names = ["SRC", "DST"])]
     pub roots: Vec<OsString>,
+    /// Print the plan that a bundle holds, as one for DST; nothing is compared [default: what SRC and DST say]
+    ///
+    /// Pass it on to fsync-snap --through, or thin it out, and then to fsync-apply --bundle FILE --stdin.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["patch", "dir"])]
+    pub bundle: Option<PathBuf>,
     /// Print NDJSON records, complete with what apply checks
     #[arg(long, help_heading = "Output")]
     pub json: bool,
@@ -100,6 +106,17 @@ impl Program for Args {
         let places = Places::new(&self.common)?
             .at(self.dir.clone())
             .wishing(wish);
+        if let Some(file) = &self.bundle {
+            bundle::refuse(&[
+                self.compare.to_args(),
+                self.filters.to_args(),
+                self.source_filters.to_args(),
+            ])?;
+            let (header, plan) = bundle::open(file)?.shown(&places, &self.roots)?;
+            let mut out = Writer::new(stdout());
+            self.print(&mut out, header, &plan)?;
+            return Ok(self.finish(out, &plan, 0)?);
+        }
         let (sources, filters, destination) = self.places(&places)?;
         if self.compare.choose.reads_input() && self.filters.reads_input() {
             let message = "--files-from and --exclude-from cannot both read standard input";
@@ -115,21 +132,32 @@ impl Program for Args {
         progress::done();
         let mut out = Writer::new(stdout());
         let mut failed = 0;
-        match self.json {
-            true => {
-                let header = header(&sources, &destination, &options);
-                records(&mut out, header, &plan)?;
-            }
-            false if self.common.quiet => {}
-            false if self.patch => {
-                let trees = (source.as_ref(), target.as_deref());
-                failed = patch::write(&mut out, &plan, trees.0, trees.1, self.talk())?;
-            }
-            false if self.stat => stat(&mut out, &plan.counts)?,
-            false => lines(&mut out, &plan, self.null)?,
+        if self.patch && !self.common.quiet {
+            let trees = (source.as_ref(), target.as_deref());
+            failed = patch::write(&mut out, &plan, trees.0, trees.1, self.talk())?;
+        } else {
+            let header = header(&sources, &destination, &options);
+            self.print(&mut out, header, &plan)?;
         }
+        Ok(self.finish(out, &plan, failed)?)
+    }
+}
+
+impl Args {
+    /// Prints a plan in the form that is asked for.
+    fn print(&self, out: &mut Writer<Stdout>, header: Header, plan: &Plan) -> Result<()> {
+        match self.json {
+            true => records(out, header, plan),
+            false if self.common.quiet => Ok(()),
+            false if self.stat => stat(out, &plan.counts),
+            false => lines(out, plan, self.null),
+        }
+    }
+
+    /// Says the rest, and what it comes to.
+    fn finish(&self, mut out: Writer<Stdout>, plan: &Plan, failed: u64) -> Result<Exit> {
         out.flush()?;
-        self.tell(&plan);
+        self.tell(plan);
         Ok(
             match (plan.errors + plan.skipped + failed, plan.counts.total()) {
                 (1.., _) => Exit::Partial,
@@ -138,13 +166,12 @@ impl Program for Args {
             },
         )
     }
-}
 
-impl Args {
     fn places(&self, places: &Places) -> Result<(Vec<Place>, Vec<Filter>, Place)> {
         let (last, first) = self
             .roots
             .split_last()
+            .filter(|(_, sources)| !sources.is_empty())
             .ok_or_else(|| Error::new(ErrorKind::Usage, "a source and a destination are needed"))?;
         let sources: Result<Vec<_>> = first.iter().map(|a| places.find(a, false)).collect();
         let (sources, filters) = once_each(sources?, self.source_filters.filters(first.len())?);
@@ -298,7 +325,7 @@ fn source_rules(filters: &[Filter]) -> Vec<SourceRule> {
 ///
 /// # Errors
 /// [`ErrorKind::Stdout`].
-pub fn records(out: &mut Writer<Stdout>, header: Header, plan: &Plan) -> Result<()> {
+pub fn records(out: &mut Writer<impl Write>, header: Header, plan: &Plan) -> Result<()> {
     out.record(&Record::Header(header))?;
     for item in &plan.items {
         match item {

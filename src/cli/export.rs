@@ -66,17 +66,8 @@ impl ExportArgs {
 /// # Errors
 /// [`ErrorKind::Refused`] when something is there that is no regular file; whatever `write` gives; or when it cannot be written.
 pub fn whole<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
-    let raw = path.as_os_str().as_bytes();
-    let cannot = |e| Error::io("cannot write", raw, e);
-    // The file appears by a rename, which would put a device or a fifo out of its place.
-    if path.metadata().is_ok_and(|m| !m.is_file()) {
-        let message = "is there and is no regular file; redirect standard output to it instead";
-        return Err(Error::at(ErrorKind::Refused, raw, message));
-    }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let cannot = |e| Error::io("cannot write", path.as_os_str().as_bytes(), e);
+    let folder = folder_of(path)?;
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(cannot)?;
     let mut buffered = io::BufWriter::with_capacity(256 << 10, &mut file);
     let written = write(&mut buffered)?;
@@ -91,8 +82,24 @@ pub fn whole<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T>) ->
     Ok(written)
 }
 
+/// The folder in which a file is made that is then renamed to `path`.
+///
+/// # Errors
+/// [`ErrorKind::Refused`] when something is there that is no regular file: the rename would put it out of its place.
+pub fn folder_of(path: &Path) -> Result<&Path> {
+    if path.metadata().is_ok_and(|m| !m.is_file()) {
+        let message = "is there and is no regular file; redirect standard output to it instead";
+        let raw = path.as_os_str().as_bytes();
+        return Err(Error::at(ErrorKind::Refused, raw, message));
+    }
+    Ok(match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    })
+}
+
 /// Standard output, whose broken pipe is a quiet end.
-struct Stdout(io::StdoutLock<'static>);
+pub struct Stdout(pub io::StdoutLock<'static>);
 
 impl Write for Stdout {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod ask;
+pub mod bundle;
 pub mod choose;
 pub mod colour;
 pub mod config;

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use crate::model::{Change, Error, ErrorKind, Result};
 use crate::ops::conflict;
+use crate::ops::diff::{Item, Plan as Items};
 use crate::protocol::line::Line;
 use crate::protocol::{Header, Input, Record, SnapshotRecord};
 
@@ -25,6 +26,18 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// How many errors, and skips for cause, those before met.
     pub troubles: u64,
+    /// These and what else was passed over, where somebody wants to pass it on.
+    pub remarks: Vec<Item>,
+}
+
+impl Plan {
+    /// All of its lines, in path order.
+    pub fn into_items(self) -> Items {
+        let mut items: Vec<Item> = self.changes.into_iter().map(Item::Change).collect();
+        items.extend(self.remarks);
+        items.sort_by(|a, b| a.path().cmp(b.path()));
+        Items::new(items)
+    }
 }
 
 fn bad(message: impl Into<String>) -> Error {
@@ -37,6 +50,26 @@ fn bad(message: impl Into<String>) -> Error {
 /// # Errors
 /// [`ErrorKind::BadInput`] for whatever is malformed, cut or in conflict with itself.
 pub fn read(from: impl Read) -> Result<Given> {
+    gather(from, false)
+}
+
+/// Reads a plan in records, and keeps what it says besides changes.
+///
+/// # Errors
+/// As [`read`]; and for a plan in the line form.
+pub fn read_all(from: impl Read) -> Result<Plan> {
+    match gather(from, true)? {
+        Given::Plan(plan) => Ok(*plan),
+        Given::Lines(lines) if lines.is_empty() => Err(bad(
+            "there is no plan: whatever should have written it failed",
+        )),
+        Given::Lines(_) => Err(bad(
+            "lines, where records are needed: use fsync-diff --json",
+        )),
+    }
+}
+
+fn gather(from: impl Read, keep: bool) -> Result<Given> {
     let mut reader = match Input::open(from)? {
         Input::Nothing => return Ok(Given::Lines(Vec::new())),
         Input::Lines(lines) => return sorted_lines(lines).map(Given::Lines),
@@ -50,6 +83,7 @@ pub fn read(from: impl Read) -> Result<Given> {
         snapshot: None,
         changes: Vec::new(),
         troubles: 0,
+        remarks: Vec::new(),
     };
     let mut ended = false;
     reader.each(|record| {
@@ -63,8 +97,14 @@ pub fn read(from: impl Read) -> Result<Given> {
                 return Err(bad("there are two snapshots"));
             }
             Record::Snapshot(snapshot) => plan.snapshot = Some(snapshot),
-            Record::Skip(skip) => plan.troubles += u64::from(skip.cause),
-            Record::Error(_) => plan.troubles += 1,
+            Record::Skip(skip) => {
+                plan.troubles += u64::from(skip.cause);
+                plan.remarks.extend(keep.then_some(Item::Skip(skip)));
+            }
+            Record::Error(problem) => {
+                plan.troubles += 1;
+                plan.remarks.extend(keep.then_some(Item::Problem(problem)));
+            }
             Record::End(_) => ended = true,
             Record::Result(_) | Record::Progress(_) | Record::Foreign(_) => {}
         }
@@ -87,7 +127,8 @@ fn check(mut plan: Plan) -> Result<Plan> {
     {
         return Err(bad(format!("{} occurs twice", pair[0].path)));
     }
-    let sources = plan.header.sources.len();
+    // A bundle's names none: all comes from the bundle.
+    let sources = plan.header.sources.len().max(1);
     match plan
         .changes
         .iter()

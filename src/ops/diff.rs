@@ -116,7 +116,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    fn new(items: Vec<Item>) -> Self {
+    /// A plan of these lines, which are in path order.
+    pub fn new(items: Vec<Item>) -> Self {
         let mut plan = Plan {
             items,
             ..Plan::default()

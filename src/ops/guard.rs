@@ -201,12 +201,12 @@ fn entries(directory: &Path) -> Result<u64> {
     Ok(all)
 }
 
-/// Refuses deletions when the source is empty.
+/// Refuses deletions when the source is empty. Of a plan without any, which is a bundle's, that was looked at when it was made.
 ///
 /// # Errors
 /// [`ErrorKind::Refused`], naming `--allow-empty-source`; or the source cannot be listed.
 pub fn empty_source(changes: &[Change], sources: &[&dyn Tree], shown: &[u8]) -> Result<()> {
-    if !changes.iter().any(|c| c.status == Status::Deleted) {
+    if sources.is_empty() || !changes.iter().any(|c| c.status == Status::Deleted) {
         return Ok(());
     }
     for source in sources {

@@ -5,27 +5,25 @@
 //! is wrong with it ends the import as a whole, so that nothing is ever half recorded.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
 use crate::model::meter::{self, Phase, Total};
 use crate::model::quote::quote;
-use crate::model::{
-    ContentId, Error, ErrorKind, NodeId, Problem, RelPath, Result, Rule, SnapshotId, State, Time,
-};
+use crate::model::{Error, ErrorKind, NodeId, Problem, RelPath, Result, Rule, SnapshotId, Time};
 use crate::ops::own::Own;
-use crate::ops::read::{LARGE, cut};
+use crate::ops::read::LARGE;
 use crate::ops::snap::pool;
 use crate::ops::space::{refused, room_of};
 use crate::ops::special::Special;
 use crate::ops::survey::Survey;
 use crate::ops::unzip;
-use crate::repo::archive::{Archive, Purpose};
+use crate::repo::archive::{Archive, Purpose, folder_beside};
+use crate::repo::bundle;
 use crate::repo::index::What;
 use crate::repo::info::{Comment, Counts, FORMAT};
 use crate::repo::{Extent, Info, PathText, Repo, tag};
@@ -91,6 +89,9 @@ pub fn import(repo: &Repo, path: &Path, options: &ImportOptions) -> Result<Impor
         full: known.is_empty(),
         start: Time::now(),
     };
+    if bundle::is_one(archive.comment()) {
+        return Err(zip.bad("is a bundle, not a whole directory; fsync-apply --bundle performs it"));
+    }
     let ours = serde_json::from_slice::<Comment>(archive.comment());
     match ours {
         Ok(comment) if comment.fsync > FORMAT => {
@@ -183,22 +184,6 @@ pub(super) struct Desk<'a> {
     pub start: Time,
 }
 
-/// How reading a content failed.
-pub(super) enum Fault {
-    /// The zip's bytes.
-    Read(io::Error),
-    /// It has another length than it said.
-    Length,
-    /// The repository.
-    Ours(Error),
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Fault {
-        Fault::Ours(error)
-    }
-}
-
 impl Desk<'_> {
     /// Refuses what the repository's file system has no room for: so many bytes, the largest content of which is
     /// written twice, and so many entries.
@@ -223,12 +208,7 @@ impl Desk<'_> {
 
     /// A new archive for a tree that has these names at its root.
     pub fn archive<'n>(&self, names: impl Iterator<Item = &'n [u8]> + Clone) -> Archive {
-        let mut folder = ".fsync".to_string();
-        let mut n = 0;
-        while names.clone().any(|name| name == folder.as_bytes()) {
-            n += 1;
-            folder = format!(".fsync-{n}");
-        }
+        let folder = folder_beside(|taken| names.clone().any(|name| name == taken));
         let about = format!(
             "What was in {} at {}, imported by fsync {}. Files are under their own names; {folder}/ holds the rest.",
             quote(&self.file_name()),
@@ -248,67 +228,6 @@ impl Desk<'_> {
     fn file_name(&self) -> Vec<u8> {
         let start = self.zip.name.iter().rposition(|b| *b == b'/');
         self.zip.name[start.map_or(0, |at| at + 1)..].to_vec()
-    }
-
-    /// Adds a content of `size` bytes; its id, and of a long one that of its chunk list.
-    pub fn content(
-        &self,
-        archive: &Archive,
-        path: &RelPath,
-        state: &State,
-        mut from: impl Read,
-    ) -> Result<(ContentId, Option<ContentId>), Fault> {
-        let size = state.size;
-        meter::at(path);
-        meter::files(1);
-        if size >= LARGE {
-            return self.long(archive, path, state, from);
-        }
-        let mut bytes = Vec::new();
-        let limited = from.by_ref().take(size + 1).read_to_end(&mut bytes);
-        if limited.map_err(Fault::Read)? as u64 != size {
-            return Err(Fault::Length);
-        }
-        meter::bytes(size);
-        let id = ContentId(Sha256::digest(&bytes).into());
-        archive.file(path, state, id, &bytes)?;
-        Ok((id, None))
-    }
-
-    /// A long content is read into a temporary file first, since it is looked at twice.
-    fn long(
-        &self,
-        archive: &Archive,
-        path: &RelPath,
-        state: &State,
-        from: impl Read,
-    ) -> Result<(ContentId, Option<ContentId>), Fault> {
-        let mut spool = self.repo.temporary()?;
-        let place = self.repo.path().as_os_str().as_bytes();
-        let cannot = |e| Fault::Ours(Error::io("cannot write in", place, e));
-        let mut from = from.take(state.size + 1);
-        let mut buffer = vec![0; 256 << 10];
-        let mut length = 0;
-        loop {
-            match from.read(&mut buffer).map_err(Fault::Read)? {
-                0 => break,
-                n => {
-                    spool.write_all(&buffer[..n]).map_err(cannot)?;
-                    length += n as u64;
-                }
-            }
-        }
-        if length != state.size {
-            return Err(Fault::Length);
-        }
-        let file = spool.as_file_mut();
-        file.rewind().map_err(cannot)?;
-        let large = cut(file).map_err(cannot)?;
-        let list = archive.large(path, state, file, &large)?.ok_or_else(|| {
-            let message = "a temporary file changed by itself";
-            Fault::Ours(Error::at(ErrorKind::Failed, place, message))
-        })?;
-        Ok((large.id, Some(list)))
     }
 
     /// Makes what was taken in a snapshot, or finds the one that says the same.

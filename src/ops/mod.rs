@@ -3,11 +3,13 @@
 pub mod aim;
 pub mod amend;
 pub mod apply;
+pub mod bundle;
 pub mod check;
 mod choose;
 pub mod circle;
 pub mod compare;
 pub mod conflict;
+mod content;
 pub mod diff;
 pub mod find;
 #[cfg(test)]
@@ -22,6 +24,7 @@ pub mod making;
 pub mod moving;
 pub mod outcome;
 mod own;
+pub mod packing;
 pub mod pair;
 pub mod part;
 pub mod patch;

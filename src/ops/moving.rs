@@ -74,6 +74,9 @@ impl Worker<'_> {
             if is_inode(old, &there.state) {
                 return self.settled(change, folder, &there.state);
             }
+            if self.is_moved(change, folder, there)? {
+                return self.settled(change, folder, &there.state);
+            }
             if expected(change, &there.state, &self.shared.own) != Check::Go {
                 return match self.is_renamed(change, folder, there)? {
                     true => self.settled(change, folder, &there.state),
@@ -193,6 +196,22 @@ impl Worker<'_> {
         let (name, policy) = (change.path.name(), self.shared.job.policy);
         meta::set(folder, name, now, new, xattrs.as_ref(), policy)
             .map_err(|e| self.failed("cannot set its metadata", e))
+    }
+
+    /// Of a plan that does not say which inodes it saw, a bundle's: whether what is there is what was to be renamed, by an
+    /// earlier run that perhaps was cut short before it set its metadata.
+    fn is_moved(&mut self, change: &Change, folder: &Folder, there: &Entry) -> Made<bool> {
+        let (Some((_, old)), Some(new)) = (change.from.as_deref(), change.new.as_deref()) else {
+            return Ok(false);
+        };
+        let now = &there.state;
+        let looks = (now.kind, now.size) == (old.kind, old.size)
+            && [old.mtime, new.mtime].contains(&now.mtime)
+            && [old.mode, new.mode].contains(&now.mode);
+        match old.inode.is_none() && looks {
+            true if now.kind == Kind::File => self.same_contents(change, folder, there),
+            looks => Ok(looks),
+        }
     }
 
     /// Whether a file, though not the inode that the plan saw, is what the rename was to bring.

@@ -13,7 +13,8 @@ use crate::model::path::DEEPEST;
 use crate::model::{
     ContentId, Error, ErrorKind, Filter, Kind, NodeId, RelPath, Result, SnapshotId, name,
 };
-use crate::ops::import::{Desk, Fault, Imported, Taken};
+use crate::ops::content::{self, Fault};
+use crate::ops::import::{Desk, Imported, Taken};
 use crate::ops::read::LARGE;
 use crate::ops::special::Special;
 use crate::repo::archive::Archive;
@@ -324,7 +325,7 @@ impl<'a> Own<'a> {
             return Ok(());
         }
         let from = self.stream(child, id)?;
-        let done = self.desk.content(archive, path, state, from);
+        let done = content::add(archive, path, state, from);
         let (found, list) = done.map_err(|fault| match fault {
             Fault::Read(e) => self.desk.zip.unread(Some(path.as_bytes()), e),
             Fault::Length => wrong("has another length than its manifest says"),

@@ -213,8 +213,12 @@ impl<'a> Worker<'a> {
         }
         if change.why.has(Why::LINKS) {
             let id = |s: &State| s.inode.map(|i| (i.dev, i.ino));
-            let old = change.old.as_deref().and_then(id);
-            return Ok(old.is_some() && old != id(&now.state));
+            match change.old.as_deref().and_then(id) {
+                Some(old) => return Ok(Some(old) != id(&now.state)),
+                // A bundle does not say which inode it was; one without another name is linked no more.
+                None if now.links.is_some() => return Ok(false),
+                None => {}
+            }
         }
         if change.why.has(Why::XATTRS) && !self.same_xattrs(change, folder)? {
             return Ok(false);

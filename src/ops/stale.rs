@@ -118,7 +118,8 @@ pub fn is_halfway(change: &Change, now: &State) -> bool {
     };
     let is_dir = old.kind == Kind::Directory;
     let id = |s: &State| s.inode.map(|i| (i.dev, i.ino));
-    let same_inode = old.inode.is_some() && id(old) == id(now);
+    // A bundle does not say which inode it was; then the contents alone must tell.
+    let same_inode = old.inode.is_none() || id(old) == id(now);
     let one_of = |part: fn(&State) -> (u64, i64)| [part(old), part(new)].contains(&part(now));
     now.kind == old.kind
         && now.size == old.size

@@ -7,7 +7,8 @@ use std::io::Read;
 use zip::read::ZipArchive;
 
 use crate::model::{Entry, Error, Kind, RelPath, Result};
-use crate::ops::import::{Desk, Fault, Imported, Taken};
+use crate::ops::content::{self, Fault};
+use crate::ops::import::{Desk, Imported, Taken};
 use crate::ops::special::Special;
 use crate::ops::survey::{LONGEST, Survey};
 use crate::repo::archive::Archive;
@@ -117,7 +118,7 @@ fn read(
     let mut entry = zip.by_index(index).map_err(|e| desk.zip.fault(e))?;
     match child.entry.state.kind {
         Kind::File => {
-            let done = desk.content(archive, path, &child.entry.state, &mut entry);
+            let done = content::add(archive, path, &child.entry.state, &mut entry);
             let (id, chunks) = done.map_err(fault)?;
             child.entry.content = Some(id);
             child.chunks = chunks;

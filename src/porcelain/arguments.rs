@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::cli::option::Common;
 use crate::porcelain::session::Session;
 use crate::porcelain::{
-    cat, complete, config, cp, dispatch, du, export, far, find, forget, help, import, log, ls,
-    mksync, prune, repo, rv, serve, show, status, sync, th, verify,
+    bundle, cat, complete, config, cp, dispatch, du, export, far, find, forget, help, import, log,
+    ls, mksync, prune, repo, rv, serve, show, status, sync, th, verify,
 };
 
 /// Compare two directory trees, apply the difference, and take back whatever you did
@@ -83,6 +83,16 @@ pub enum Command {
     /// The file is .fsync-sync in DIR. Paths are made absolute; links are left as they are. Later sources
     /// win over earlier ones.
     Mksync(mksync::Mksync),
+    /// Write a plan and the contents that it needs as one zip, for a machine that no network joins
+    ///
+    /// DST is a directory or a snapshot here that is as the far directory is; it is not changed. There, "fsync cp --bundle FILE
+    /// DIR" records DIR and performs the plan, and "fsync-apply --bundle FILE DIR" performs it alone. What is not as DST
+    /// was when the plan was made is refused as stale, alone; a bundle whose contents are damaged is refused as a whole.
+    /// Without SRC and DST the plan on standard input is taken, as "fsync-diff --json" printed it or jq left it.
+    ///
+    /// A source that changes while it is read is left out, and named (exit code 3). The file appears whole or not at all, and
+    /// only its owner can read it.
+    Bundle(bundle::Bundle),
     /// List DIR's tags, a line each: time, tag and snapshot, separated by tabs
     Th(th::Th),
     /// Say what "fsync sync DIR" would do: a line for each change, and a summary
@@ -225,6 +235,7 @@ impl Command {
     fn directory(&self) -> Option<PathBuf> {
         match self {
             Command::Cp(cp) => cp.paths.last().cloned(),
+            Command::Bundle(bundle) => bundle.paths.last().cloned(),
             Command::Rv(rv) => rv.dir.clone(),
             Command::Sync(sync) => Some(sync.dir.clone()),
             Command::Mksync(mksync) => Some(mksync.dir.clone()),
@@ -295,6 +306,7 @@ impl Fsync {
         };
         Ok(match self.command {
             Command::Cp(cp) => cp.run(&session)?,
+            Command::Bundle(bundle) => bundle.run(&session)?,
             Command::Rv(rv) => rv.run(&session)?,
             Command::Sync(sync) => sync.run(&session)?,
             Command::Mksync(mksync) => mksync.run(&session)?,

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::cli::ask;
-use crate::cli::option::{CompareArgs, FilterArgs, GuardArgs, flags};
+use crate::cli::bundle;
+use crate::cli::option::{CompareArgs, FilterArgs, GuardArgs, LaxArgs, flags};
 use crate::cli::source::SourceFilterArgs;
 use crate::model::quote::quote;
 use crate::model::{Error, ErrorKind, Result};
@@ -21,8 +22,15 @@ use crate::porcelain::{aftermath, prune, review};
 
 /// Arguments of `fsync cp`.
 #[derive(Args, Debug)]
-#[command(override_usage = "fsync cp [OPTIONS] <SRC>... <DST>")]
+#[command(
+    override_usage = "fsync cp [OPTIONS] <SRC>... <DST>\n       fsync cp [OPTIONS] --bundle <FILE> <DST>"
+)]
 pub struct Cp {
+    /// Perform the plan of a bundle (fsync bundle) at DST, with the contents that it holds [default: SRC is compared with DST]
+    ///
+    /// What the comparison would have been told was told when the bundle was made.
+    #[arg(long, value_name = "FILE")]
+    pub bundle: Option<PathBuf>,
     /// How it is done.
     #[command(flatten)]
     pub how: How,
@@ -31,13 +39,16 @@ pub struct Cp {
     pub source_filters: SourceFilterArgs,
     /// Directories or snapshots to copy from, later ones winning, and then the directory to change
     // One list: with two, clap cannot read paths behind "--".
-    #[arg(required = true, num_args = 2.., value_names = ["SRC", "DST"])]
+    #[arg(required = true, num_args = 1.., value_names = ["SRC", "DST"])]
     pub paths: Vec<PathBuf>,
 }
 
 /// The options of `cp` and `sync`: those of the programs that they start.
 #[derive(Args, Debug, Default)]
 pub struct How {
+    /// The bundle that all comes from, instead of a comparison.
+    #[arg(skip)]
+    pub bundle: Option<PathBuf>,
     /// Give the snapshot of the state before the name TAG [default: no name]
     #[arg(short, long, value_name = "TAG")]
     pub tag: Option<OsString>,
@@ -83,7 +94,30 @@ impl Cp {
     ///
     /// # Errors
     /// When a stage cannot be started or the last one cannot be understood.
-    pub fn run(self, session: &Session) -> Result<u8> {
+    pub fn run(mut self, session: &Session) -> Result<u8> {
+        let message = match (&self.bundle, self.paths.len()) {
+            (None, 1) => {
+                "<SRC>... and <DST> are needed: what to copy from, and the directory to change"
+            }
+            (Some(_), 2..) => "with --bundle one directory is named: the destination",
+            _ => "",
+        };
+        if !message.is_empty() {
+            return Err(Error::new(ErrorKind::Usage, message));
+        }
+        if self.bundle.is_some() {
+            let how = &self.how;
+            let compare = CompareArgs {
+                lax: LaxArgs::default(),
+                ..how.compare.clone()
+            };
+            bundle::refuse(&[
+                compare.to_args(),
+                how.filter.to_args(),
+                self.source_filters.to_args(),
+            ])?;
+        }
+        self.how.bundle = self.bundle.take();
         let paths: Vec<_> = self.paths.into_iter().map(OsString::from).collect();
         self.how.run(session, ("cp", &paths, &self.source_filters))
     }
@@ -112,7 +146,10 @@ impl How {
         let settings = session.settings()?;
         let compare = settings.compare(&self.compare, &self.unset);
         let filter = settings.filter(&self.filter);
-        let diff = |json| diff(session, (&compare, &filter, filters), json, paths);
+        let diff = |json| match &self.bundle {
+            Some(file) => bundled(session, file, json, paths),
+            None => diff(session, (&compare, &filter, filters), json, paths),
+        };
         if self.dry_run {
             return session.run_one(diff(false)?);
         }
@@ -142,6 +179,10 @@ impl How {
     ) -> Result<Vec<OsString>> {
         if self.interactive {
             let message = "-i chooses at this terminal, and the directory is changed by the fsync on its own machine";
+            return Err(Error::new(ErrorKind::Usage, message));
+        }
+        if self.bundle.is_some() {
+            let message = "a bundle is performed by the fsync on the machine of its directory: bring it there";
             return Err(Error::new(ErrorKind::Usage, message));
         }
         let mut args = vec![OsString::from(command)];
@@ -226,6 +267,10 @@ impl How {
         if !self.no_snapshot {
             options.insert(0, "--require-snapshot".into());
         }
+        if let Some(file) = &self.bundle {
+            options.extend([named("--bundle", file), "--stdin".into()]);
+            options.extend(self.compare.lax.to_args());
+        }
         options.extend(self.guards(session, self.no_snapshot)?.to_args());
         stage.push(options, &[]);
         Ok(stage)
@@ -256,6 +301,26 @@ fn warn(session: &Session, destination: &Path) {
         "{}: --no-snapshot: its state is not recorded, and this run cannot be taken back",
         quote(destination.as_os_str().as_bytes())
     ));
+}
+
+/// The stage that prints the plan of a bundle.
+fn bundled(session: &Session, file: &Path, json: bool, paths: &[OsString]) -> Result<Stage> {
+    let mut stage = session.stage("fsync-diff")?;
+    let mut options = vec![named("--bundle", file)];
+    match json {
+        true => options.insert(0, "--json".into()),
+        false => stage.args.retain(|arg| arg != "--quiet"),
+    }
+    stage.push(options, paths);
+    Ok(stage)
+}
+
+/// An option and its value as one argument.
+pub fn named(option: &str, value: &Path) -> OsString {
+    let mut argument = OsString::from(option);
+    argument.push("=");
+    argument.push(value);
+    argument
 }
 
 /// The stage that compares: in records for the next stage, or in lines for people.

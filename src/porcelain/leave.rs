@@ -77,7 +77,8 @@ fn source(name: &OsStr) -> Result<()> {
 
 fn check_cp(top: &Path, cp: &Cp) -> Result<()> {
     let how = &cp.how;
-    if !how.filter.exclude_from.is_empty()
+    if cp.bundle.is_some()
+        || !how.filter.exclude_from.is_empty()
         || how.compare.choose.files_from.is_some()
         || how.interactive
     {
@@ -183,7 +184,7 @@ mod tests {
             "apply",
             "--repo x th in",
             "-C / th etc",
-            "--exec-path=/x th in",
+            "--exec-path=/x th in", "cp --bundle=/x in",
             "forget -d in x",
             "odd",
             "",

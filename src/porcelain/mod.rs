@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 pub mod aftermath;
 pub mod arguments;
+pub mod bundle;
 pub mod cat;
 pub mod change;
 pub mod complete;

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::cli::human;
 use crate::model::quote::quote;
-use crate::model::{Error, ErrorKind, Result, SnapshotId, Status};
+use crate::model::{Counts, Error, ErrorKind, Result, SnapshotId, Status};
 use crate::porcelain::session::Session;
 use crate::porcelain::shell;
 use crate::protocol::{Input, Outcome, Record, SnapshotRecord};
@@ -22,6 +22,14 @@ pub const SHORT_ID: usize = 12;
 pub struct Tally([u64; Status::ALL.len()]);
 
 impl Tally {
+    /// Of a plan.
+    pub fn of(counts: &Counts) -> Self {
+        let mut tally = Tally::default();
+        let all = Status::ALL.into_iter();
+        all.for_each(|status| tally.0[status as usize] = counts.of(status));
+        tally
+    }
+
     /// Counts one.
     pub fn add(&mut self, status: Status) {
         self.0[status as usize] += 1;

@@ -10,12 +10,16 @@ use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tempfile::NamedTempFile;
 
 use crate::model::{
     ContentId, Error, ErrorKind, Kind, NodeId, RelPath, Result, SnapshotId, State, Time, name,
 };
 use crate::repo::deflate::pack;
+use crate::repo::home::Home;
 use crate::repo::index::{self, Index, What};
 use crate::repo::log::Line;
 use crate::repo::manifest;
@@ -40,7 +44,7 @@ pub struct Purpose {
 
 /// An archive being made.
 pub struct Archive {
-    repo: Repo,
+    home: Home,
     pub(super) purpose: Purpose,
     state: Mutex<Writing>,
 }
@@ -48,7 +52,7 @@ pub struct Archive {
 /// What the lock guards.
 #[derive(Default)]
 pub(super) struct Writing {
-    open: Option<(tempfile::NamedTempFile, Writer<File>)>,
+    open: Option<(NamedTempFile, Writer<File>)>,
     /// The SHA-256 of all that was written, or soon will be.
     pub(super) claimed: HashSet<[u8; 32]>,
     /// The lines of the entry `pieces`.
@@ -83,10 +87,32 @@ impl Archive {
     /// A new archive of a repository. Nothing is written yet.
     pub fn new(repo: &Repo, purpose: Purpose) -> Self {
         Archive {
-            repo: repo.clone(),
+            home: Home::Repo(repo.clone()),
             purpose,
             state: Mutex::default(),
         }
+    }
+
+    /// A new archive that belongs to no repository, made in a folder; [`Self::close`] ends it.
+    pub fn apart(folder: &Path, purpose: Purpose) -> Self {
+        Archive {
+            home: Home::Folder(folder.to_path_buf()),
+            purpose,
+            state: Mutex::default(),
+        }
+    }
+
+    /// A new file beside the archive, for what is looked at twice.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn spool(&self) -> Result<NamedTempFile> {
+        self.home.temporary()
+    }
+
+    /// The folder for what is not contents.
+    pub fn folder(&self) -> &str {
+        &self.purpose.folder
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, Writing> {
@@ -98,12 +124,12 @@ impl Archive {
     /// # Errors
     /// When the catalog cannot be read.
     pub fn holds(&self, id: &[u8; 32]) -> Result<bool> {
-        Ok(self.state().claimed.contains(id) || self.repo.holds(id)?)
+        Ok(self.state().claimed.contains(id) || self.home.holds(id)?)
     }
 
     /// Whether bytes are still to be written, by whoever asks first. A full archive repeats what others have.
     pub(super) fn claim(&self, id: &[u8; 32]) -> Result<bool> {
-        if !self.purpose.full && self.repo.holds(id)? {
+        if !self.purpose.full && self.home.holds(id)? {
             return Ok(false);
         }
         Ok(self.state().claimed.insert(*id))
@@ -118,14 +144,14 @@ impl Archive {
         let cannot = |e| {
             Error::io(
                 "cannot write an archive in",
-                self.repo.path().as_os_str().as_bytes(),
+                self.home.path().as_os_str().as_bytes(),
                 e,
             )
         };
         let (_, writer) = match &mut state.open {
             Some(open) => open,
             closed => {
-                let file = self.repo.temporary()?;
+                let file = self.home.temporary()?;
                 let handle = file.as_file().try_clone().map_err(cannot)?;
                 let mut writer = Writer::new(handle);
                 self.head(&mut writer).map_err(cannot)?;
@@ -259,14 +285,18 @@ impl Archive {
     /// When it cannot be written, or is not what was written.
     pub fn commit(self, what: &What) -> Result<Index> {
         let (file, index) = self.finish(what)?;
+        let Home::Repo(repo) = &self.home else {
+            let message = "an archive without a repository";
+            return Err(Error::new(ErrorKind::Failed, message));
+        };
         if let What::Pack(pack) = what {
             // Before it is there: a pack that no line names is none of ours, and may remove nothing.
-            self.repo.append(&[Line::Pack {
+            repo.append(&[Line::Pack {
                 id: index.id,
                 time: pack.time,
             }])?;
         }
-        self.repo.install(file, index.id)?;
+        repo.install(file, index.id)?;
         Ok(index)
     }
 
@@ -276,11 +306,8 @@ impl Archive {
     }
 
     /// Ends the archive, makes it durable and reads it back: all but giving it its name.
-    pub(super) fn finish(&self, what: &What) -> Result<(tempfile::NamedTempFile, Index)> {
+    pub(super) fn finish(&self, what: &What) -> Result<(NamedTempFile, Index)> {
         let folder = &self.purpose.folder;
-        let mut state = self.state();
-        let pieces = std::mem::take(&mut state.pieces);
-        state.claimed = HashSet::new();
         let (name, text, comment) = match what {
             What::Snapshot(info) => {
                 let json = serde_json::to_vec(info).unwrap_or_default();
@@ -288,31 +315,69 @@ impl Archive {
             }
             What::Pack(pack) => (pack::ENTRY, pack.encode(), pack.comment(folder)),
         };
+        let comment = serde_json::to_vec(&comment).unwrap_or_default();
+        let (file, digest) = self.close(Some((name, &text)), &comment)?;
+        let readable = PermissionsExt::from_mode(0o400);
+        let path = file.path().as_os_str().as_bytes();
+        let cannot = |e| Error::io("cannot write", path, e);
+        file.as_file().set_permissions(readable).map_err(cannot)?;
+        file.as_file().sync_all().map_err(cannot)?;
+        let index = index::read_places(file.as_file(), SnapshotId(digest), path)?;
+        if trees(&index.what) != trees(what) {
+            let message = "reads back as another tree";
+            return Err(Error::at(ErrorKind::Failed, path, message));
+        }
+        Ok((file, index))
+    }
+
+    /// Adds an entry of our own, packed.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn own(&self, name: &str, content: Option<ContentId>, text: &[u8]) -> Result<()> {
+        let name = format!("{}/{name}", self.purpose.folder);
+        self.pack(&self.header(&name, content), text)
+    }
+
+    /// Ends the archive with a last entry, if need be, and its comment; its file, which still has a name that nobody
+    /// knows, and the SHA-1 of that.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn close(
+        &self,
+        last: Option<(&str, &[u8])>,
+        comment: &[u8],
+    ) -> Result<(NamedTempFile, [u8; 20])> {
+        let folder = &self.purpose.folder;
+        let mut state = self.state();
+        let pieces = std::mem::take(&mut state.pieces);
+        state.claimed = HashSet::new();
         self.with(&mut state, |w| {
             if !pieces.is_empty() {
                 self.plain(w, &format!("{folder}/pieces"), None, &pieces)?;
             }
-            self.plain(w, &format!("{folder}/{name}"), None, &text)
+            let mut last = last.into_iter();
+            last.try_for_each(|(name, text)| self.plain(w, &format!("{folder}/{name}"), None, text))
         })?;
         let Some((file, writer)) = state.open.take() else {
             return Err(Error::new(ErrorKind::Failed, "an archive without entries"));
         };
-        let path = file.path().to_path_buf();
-        let name = path.as_os_str().as_bytes();
-        let cannot = |e| Error::io("cannot write", name, e);
-        let comment = serde_json::to_vec(&comment).unwrap_or_default();
-        let (handle, digest) = writer.finish(&comment).map_err(cannot)?;
-        let readable = PermissionsExt::from_mode(0o400);
-        handle.set_permissions(readable).map_err(cannot)?;
-        handle.sync_all().map_err(cannot)?;
-        let id = SnapshotId(digest);
-        let index = index::read_places(&handle, id, name)?;
-        if trees(&index.what) != trees(what) {
-            let message = "reads back as another tree";
-            return Err(Error::at(ErrorKind::Failed, name, message));
-        }
-        Ok((file, index))
+        let cannot = |e| Error::io("cannot write", file.path().as_os_str().as_bytes(), e);
+        let (_, digest) = writer.finish(comment).map_err(cannot)?;
+        Ok((file, digest))
     }
+}
+
+/// A name for the folder of what is not contents that nothing at the root of a tree has.
+pub fn folder_beside(is_taken: impl Fn(&[u8]) -> bool) -> String {
+    let mut folder = ".fsync".to_string();
+    let mut n = 0;
+    while is_taken(folder.as_bytes()) {
+        n += 1;
+        folder = format!(".fsync-{n}");
+    }
+    folder
 }
 
 /// The trees of all snapshots, sorted: a pack is written in the order of ids, in whatever order it was put together.

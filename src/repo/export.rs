@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use crate::model::meter::{self, Phase, Total};
 use crate::model::quote::quote;
 use crate::model::{ContentId, Entry, Error, ErrorKind, Kind, NodeId, RelPath, Result, SnapshotId};
-use crate::repo::archive::{st_mode, zip_name};
+use crate::repo::archive::{folder_beside, st_mode, zip_name};
 use crate::repo::catalog::{Form, Place};
 use crate::repo::chunk;
 use crate::repo::deflate::{FINAL, piece};
@@ -93,14 +93,7 @@ impl Export<'_, '_> {
     }
 
     fn choose_folder(&self, top: &[Child]) -> String {
-        let taken = |name: &str| top.iter().any(|c| &*c.entry.name == name.as_bytes());
-        let mut folder = ".fsync".to_string();
-        let mut n = 0;
-        while taken(&folder) {
-            n += 1;
-            folder = format!(".fsync-{n}");
-        }
-        folder
+        folder_beside(|name| top.iter().any(|c| *c.entry.name == *name))
     }
 
     fn own(&mut self, name: &str, data: &[u8]) -> Result<()> {

@@ -10,6 +10,7 @@
 //! | [`log`], [`replay`], [`catalog`], [`enter`], [`sum`], [`lost`], [`still`], [`stat`] | what happened, and the index of it all |
 //! | [`snapshot`], [`history`], [`tag`], [`resolve`], [`peek`], [`fault`] | what others ask for |
 //! | [`export`], [`tarball`], [`tar`], [`copy`] | whole zips and tar streams, and a second of all of it |
+//! | [`bundle`] | a plan with the contents that it needs, in a zip of its own |
 //! | [`cost`], [`graph`] | what is held, and what each snapshot alone costs |
 //! | [`verify`], [`finding`] | whether all is well |
 //! | [`holdings`], [`needs`], [`salvage`], [`mend`] | what is left after damage, and saving it |
@@ -20,6 +21,7 @@
 mod ahead;
 pub mod archive;
 mod audit;
+pub mod bundle;
 pub mod carry;
 pub mod catalog;
 mod chain;
@@ -39,6 +41,7 @@ pub mod graph;
 pub mod header;
 pub mod history;
 pub mod holdings;
+mod home;
 pub mod index;
 pub mod info;
 pub mod large;

@@ -161,12 +161,7 @@ impl<R: Read> Checked<R> {
 
 impl<R: Read> Read for Checked<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let damaged = || {
-            io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the repository's copy is damaged",
-            )
-        };
+        let damaged = || io::Error::new(io::ErrorKind::InvalidData, "the stored copy is damaged");
         let read = self.from.read(buf)?;
         self.digest.update(&buf[..read]);
         self.left = self.left.checked_sub(read as u64).ok_or_else(damaged)?;

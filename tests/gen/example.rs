@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use crate::text;
 
-/// What the examples name: sources, a directory with a history, tags, a zip from elsewhere.
+/// What the examples name: sources, a directory with a history, tags, a zip from elsewhere, a bundle.
 const WORLD: &str = r#"
 mkdir -p site/css defaults mine work/target backup restored elsewhere disk config
 echo '<h1>Hello</h1>' >site/index.html
@@ -27,6 +27,7 @@ echo 'KEY=secret' >site/.env
 fsync-snap -q site >/dev/null
 rm site/.env
 fsync-diff --json site copy >plan
+fsync -q bundle -o changes.zip site copy
 cp -r site elsewhere/
 (cd elsewhere && zip -qr ../project.zip site)
 "#;

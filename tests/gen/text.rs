@@ -33,6 +33,7 @@ pub fn of(page: &str) -> Text {
         "fsync-cp" => CP,
         "fsync-rv" => RV,
         "fsync-sync" => SYNC,
+        "fsync-bundle" => BUNDLE,
         "fsync-mksync" => MKSYNC,
         "fsync-th" => TH,
         "fsync-status" => STATUS,
@@ -61,7 +62,7 @@ pub fn of(page: &str) -> Text {
 
 /// What the commands of fsync are for; the last group has all that are in no other.
 pub const GROUPS: [(&str, &[&str]); 5] = [
-    ("Work", &["cp", "rv", "sync", "mksync", "status"]),
+    ("Work", &["cp", "rv", "sync", "mksync", "status", "bundle"]),
     (
         "History",
         &["th", "log", "show", "ls", "cat", "find", "export", "import"],
@@ -114,6 +115,7 @@ const FSYNC: Text = Text {
         "fsync-mksync(1)",
         "fsync-th(1)",
         "fsync-status(1)",
+        "fsync-bundle(1)",
         "fsync-log(1)",
         "fsync-show(1)",
         "fsync-import(1)",
@@ -155,6 +157,10 @@ const CP: Text = Text {
         (
             "Leave out what is built, but not one file of it:",
             "fsync cp --exclude \"target/*\" --include target/report.html work backup",
+        ),
+        (
+            "Perform a bundle that was made on another machine:",
+            "fsync cp --bundle changes.zip copy",
         ),
     ],
     see: &[
@@ -237,6 +243,45 @@ const STATUS: Text = Text {
         "fsync status --delete config",
     )],
     see: &["fsync(1)", "fsync-sync(1)", "fsync-diff(1)"],
+};
+
+const BUNDLE: Text = Text {
+    more: &[
+        "FILE is an ordinary zip: ABOUT in its folder .fsync says what it is, plan.ndjson there is the plan, and the files that it adds or \
+         changes are under their own names. Renames, deletions and new metadata need no contents. fsync-repository(5) describes it.",
+        "Far away, what the plan expects is told by kind, size, modification time and permission bits; which inodes they were here says \
+         nothing. So DST must be as the far directory is in these: a copy that keeps times (cp -a, rsync -a), the far directory as it \
+         was, or a snapshot of either. The same bundle may be performed again: what is as planned stays as it is.",
+        "Owners are numbers, and may be other people there; --no-owner leaves them out. Whoever has the file has what is in \
+         it: it is not encrypted. A bundle is not trusted either: whatever it says, nothing outside the directory that it is performed \
+         on is written, and all that it holds is compared with its digests before the first change.",
+    ],
+    examples: &[
+        (
+            "Bundle what makes copy, which is as the far directory is, like site; look at it, also without fsync:",
+            "fsync bundle --delete -o changes.zip site copy\nfsync-diff --bundle changes.zip\nunzip -l changes.zip",
+        ),
+        (
+            "Far away: see what would become of each change, do it, and take it back:",
+            "fsync-apply --dry-run --json --bundle changes.zip copy\nfsync cp --bundle changes.zip copy\nfsync rv -d copy",
+        ),
+        (
+            "Remember what the far machine was given, and later bundle what changed since:",
+            "fsync-snap -t sent site\nfsync bundle --delete -d site -o changes.zip site sent",
+        ),
+        (
+            "Bundle a part of a plan:",
+            "fsync-diff --json site copy | jq -c 'select(.type != \"change\" or (.path | endswith(\".css\")))' | fsync bundle -o css.zip",
+        ),
+    ],
+    see: &[
+        "fsync(1)",
+        "fsync-cp(1)",
+        "fsync-diff(1)",
+        "fsync-apply(1)",
+        "fsync-export(1)",
+        "fsync-repository(5)",
+    ],
 };
 
 const LOG: Text = Text {
@@ -477,6 +522,12 @@ const APPLY: Text = Text {
         (
             "Perform a plan from somebody else only if it is about these directories:",
             "fsync-apply site copy <plan",
+        ),
+        (
+            "Perform a bundle, with a snapshot of the state before, and only the style sheets of one:",
+            "fsync-diff --json --bundle changes.zip copy | fsync-snap --through \\\n\
+             \x20   | fsync-apply --require-snapshot --bundle changes.zip --stdin\n\
+             fsync-diff --bundle changes.zip | grep '\\.css$' | fsync-apply --bundle changes.zip --stdin copy",
         ),
     ],
     see: &[
