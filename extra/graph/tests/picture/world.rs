@@ -75,8 +75,9 @@ pub fn given(page: &str) -> Value {
 
 /// Whether a program is there; says so where it is not.
 pub fn has(program: &str) -> bool {
-    // To dot the letters of "--version" are options, one of which makes a file.
-    let version = if program == "dot" { "-V" } else { "--version" };
+    // To Graphviz the letters of "--version" are options, one of which makes a file.
+    let graphviz = ["dot", "gvpr"].contains(&program);
+    let version = if graphviz { "-V" } else { "--version" };
     let found = std::process::Command::new(program)
         .arg(version)
         .stdin(Stdio::null())
