@@ -26,9 +26,7 @@ fn line(arg: &Arg) -> String {
         .iter()
         .filter(|value| takes && !value.is_hide_set());
     let possible: Vec<&str> = possible.map(|value| value.get_name()).collect();
-    let most = arg.get_num_args().map_or(1, |range| range.max_values());
-    let again = most > 1 || matches!(arg.get_action(), ArgAction::Append | ArgAction::Count);
-    let marks = [(again, "+"), (arg.is_last_set(), ".")];
+    let marks = [(repeats(arg), "+"), (arg.is_last_set(), ".")];
     let fields = [
         arg.get_id().to_string(),
         arg.get_long().unwrap_or_default().to_string(),
@@ -46,6 +44,14 @@ fn line(arg: &Arg) -> String {
         .map(|field| field.replace(['\t', '\n'], " "))
         .join("\t")
         + "\n"
+}
+
+/// Whether an argument may be given again.
+pub fn repeats(arg: &Arg) -> bool {
+    let many = arg
+        .get_num_args()
+        .is_some_and(|range| range.max_values() > 1);
+    many || matches!(arg.get_action(), ArgAction::Append | ArgAction::Count)
 }
 
 /// The program of that name that said `text`; lines that are none are left out. What is read stays in memory, since clap

@@ -201,6 +201,8 @@ fn no_option_is_without_a_word() {
         return;
     }
     let programs = PathBuf::from(env!("CARGO_BIN_EXE_fsync"));
+    let known = fsync::porcelain::dispatch::BESIDE.map(|name| format!("fsync-{name}"));
+    assert_eq!(extra(), BTreeSet::from(known));
     for name in extra() {
         let asked = Command::new(programs.with_file_name(&name))
             .arg(fsync::cli::shape::ASK)

@@ -168,6 +168,9 @@ impl<'w> Course<'w> {
             if self.stopping {
                 return Ok(Some(Exit::Done));
             }
+            if self.eye.as_mut().is_some_and(Eye::settle) {
+                self.pending.all(Cause::Unknown, Instant::now());
+            }
             self.begin()?;
         }
         Ok(None)

@@ -52,7 +52,7 @@ const BUFFERS: usize = 64;
 pub enum Seen {
     /// Something became of a path in a ground, or below it.
     Path(usize, RelPath),
-    /// A file has got another name, and its others are not known; or the ground's own entry has changed.
+    /// A file has got another name, and its others are not known.
     Whole(usize),
     /// The SYNC file.
     Sync,
@@ -97,10 +97,20 @@ pub struct Eye {
     grounds: Vec<Ground>,
     watches: HashMap<i32, (usize, RelPath)>,
     places: BTreeMap<(usize, RelPath), i32>,
-    /// What the grounds say of themselves: writing the BACKUP file sets their times to what they were.
-    states: Vec<Option<(State, Xattrs)>>,
+    /// What is known of the grounds' own entries.
+    own: Vec<Own>,
     /// A directory could not be watched.
     blind: Option<Blind>,
+}
+
+/// A ground's own entry. Whoever writes the BACKUP file sets its times to what they were, a moment later: what it says is
+/// compared when nobody of ours is at work.
+struct Own {
+    state: Option<(State, Xattrs)>,
+    /// It was touched itself.
+    touched: bool,
+    /// Something in it that a round looks at, and at the entry with it.
+    inside: bool,
 }
 
 impl AsFd for Eye {
@@ -131,11 +141,15 @@ impl Eye {
             grounds,
             watches: HashMap::new(),
             places: BTreeMap::new(),
-            states: Vec::new(),
+            own: Vec::new(),
             blind: None,
         };
         for at in 0..eye.grounds.len() {
-            eye.states.push(eye.grounds[at].state());
+            eye.own.push(Own {
+                state: eye.grounds[at].state(),
+                touched: false,
+                inside: false,
+            });
             eye.add(at, RelPath::root());
         }
         match eye.blind {
@@ -272,17 +286,25 @@ impl Eye {
             // The directory above is told by name, but not of what is mounted.
             (true, false) if flags.contains(ReadFlags::UNMOUNT) => Some(Seen::Path(ground, dir)),
             (true, false) => None,
-            (false, true) if self.grounds[ground].only_sync => None,
-            (false, true) => self.changed(ground).then_some(Seen::Whole(ground)),
+            (false, true) => {
+                self.own[ground].touched = !self.grounds[ground].only_sync;
+                None
+            }
             (false, false) => Some(Seen::Path(ground, dir)),
         }
     }
 
-    /// Whether a ground's own entry is another than before.
-    fn changed(&mut self, ground: usize) -> bool {
-        let now = self.grounds[ground].state();
-        let before = std::mem::replace(&mut self.states[ground], now);
-        before != self.states[ground]
+    /// Whether a ground's own entry is another than before, of which no path tells. For when no round is at work.
+    pub fn settle(&mut self) -> bool {
+        let mut news = false;
+        for (ground, own) in self.grounds.iter().zip(&mut self.own) {
+            if own.touched || own.inside {
+                let before = std::mem::replace(&mut own.state, ground.state());
+                news |= !own.inside && before != own.state;
+                (own.touched, own.inside) = (false, false);
+            }
+        }
+        news
     }
 
     /// Something in a watched directory.
@@ -304,9 +326,7 @@ impl Eye {
         if name.starts_with(name::TEMPORARY_PREFIX) || !here.counts(&path, is_dir) {
             return None;
         }
-        if dir.is_root() {
-            self.changed(ground);
-        }
+        self.own[ground].inside |= dir.is_root();
         if flags.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO) {
             return self.come(ground, path, is_dir);
         }
@@ -429,9 +449,20 @@ mod tests {
         let times = fs::FileTimes::new().set_accessed(past).set_modified(past);
         handle.set_times(times).unwrap();
         handle.set_times(times).unwrap();
-        assert_eq!(seen(&mut eye), ["Whole(0)"]);
+        assert!(seen(&mut eye).is_empty() && eye.settle());
         handle.set_times(times).unwrap();
+        assert!(seen(&mut eye).is_empty() && !eye.settle());
+        // Looked at in the midst of it, as a round writes: its times are other ones for a moment.
+        handle.set_times(times).unwrap();
+        fs::write(top.path().join(".fsync-tmp-2"), "x").unwrap();
         assert!(seen(&mut eye).is_empty());
+        handle.set_times(times).unwrap();
+        assert!(seen(&mut eye).is_empty() && !eye.settle());
+        // So it does when something in it is seen then.
+        fs::write(top.path().join("a"), "x").unwrap();
+        assert_eq!(seen(&mut eye), ["a"]);
+        handle.set_times(times).unwrap();
+        assert!(seen(&mut eye).is_empty() && !eye.settle());
     }
 
     #[test]

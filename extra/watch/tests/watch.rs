@@ -6,13 +6,34 @@ mod support;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use serde_json::Value;
 use support::{Oracle, Person, Sandbox, Told, example, long};
+
+/// How long anything may take before a test gives up on it.
+const PATIENCE: Timespec = Timespec {
+    tv_sec: 120,
+    tv_nsec: 0,
+};
+
+/// The next line; empty at the end.
+#[track_caller]
+fn next_line(from: &mut BufReader<impl Read + AsFd>) -> String {
+    if from.buffer().is_empty() {
+        let mut fds = [PollFd::new(from.get_ref(), PollFlags::IN)];
+        let ready = poll(&mut fds, Some(&PATIENCE)).unwrap();
+        assert_eq!(ready, 1, "nothing is said any more");
+    }
+    let mut line = String::new();
+    from.read_line(&mut line).unwrap();
+    line
+}
 
 /// A watcher that a test cannot leave behind.
 struct Watcher {
@@ -51,8 +72,7 @@ impl Watcher {
     /// The record of the next round.
     #[track_caller]
     fn round(&mut self) -> Value {
-        let mut line = String::new();
-        self.told.read_line(&mut line).unwrap();
+        let line = next_line(&mut self.told);
         if line.is_empty() {
             let mut said = String::new();
             self.said.read_to_string(&mut said).unwrap();
@@ -64,12 +84,16 @@ impl Watcher {
     /// Rounds until one satisfies.
     #[track_caller]
     fn until(&mut self, is_it: impl Fn(&Value) -> bool) -> Value {
-        loop {
+        let start = Instant::now();
+        let mut rounds = Vec::new();
+        while start.elapsed().as_secs() < PATIENCE.tv_sec as u64 {
             let round = self.round();
             if is_it(&round) {
                 return round;
             }
+            rounds.push(round);
         }
+        panic!("none of {rounds:?}");
     }
 
     /// The next line on standard error that has `text` in it.
@@ -77,8 +101,8 @@ impl Watcher {
     fn line(&mut self, text: &str) {
         let mut line = String::new();
         while !line.contains(text) {
-            line.clear();
-            assert_ne!(self.said.read_line(&mut line).unwrap(), 0, "no {text}");
+            line = next_line(&mut self.said);
+            assert!(!line.is_empty(), "no {text}");
         }
     }
 

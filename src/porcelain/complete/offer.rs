@@ -5,10 +5,11 @@ use std::path::Path;
 use clap::{Arg, Command};
 
 use crate::cli::option::Common;
+use crate::cli::shape::repeats;
 use crate::model::quote::is_hidden;
 use crate::porcelain::arguments::Global;
 use crate::porcelain::complete::past::Past;
-use crate::porcelain::complete::spot::{Before, Spot, Wanted, home, repeats};
+use crate::porcelain::complete::spot::{Before, Spot, Wanted, home};
 use crate::porcelain::complete::{folder, program};
 use crate::porcelain::dispatch::PLUMBING;
 use crate::porcelain::program::PREFIX;

@@ -4,8 +4,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, Command};
 
+use crate::cli::shape::repeats;
 use crate::porcelain::complete::program;
 use crate::porcelain::dispatch::{BESIDE, PLUMBING};
 use crate::porcelain::program::PREFIX;
@@ -271,14 +272,6 @@ fn named(command: &Command, name: &[u8]) -> Option<Arg> {
 fn needs(arg: &Arg) -> bool {
     let least = arg.get_num_args().map_or(1, |range| range.min_values());
     arg.get_action().takes_values() && least > 0
-}
-
-/// Whether an argument may be given again.
-pub fn repeats(arg: &Arg) -> bool {
-    let many = arg
-        .get_num_args()
-        .is_some_and(|range| range.max_values() > 1);
-    many || matches!(arg.get_action(), ArgAction::Append | ArgAction::Count)
 }
 
 #[cfg(test)]

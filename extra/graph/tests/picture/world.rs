@@ -75,8 +75,11 @@ pub fn given(page: &str) -> Value {
 
 /// Whether a program is there; says so where it is not.
 pub fn has(program: &str) -> bool {
+    // To Graphviz the letters of "--version" are options, one of which makes a file.
+    let graphviz = ["dot", "gvpr"].contains(&program);
+    let version = if graphviz { "-V" } else { "--version" };
     let found = std::process::Command::new(program)
-        .arg("--version")
+        .arg(version)
         .stdin(Stdio::null())
         .output()
         .is_ok();
