@@ -12,8 +12,8 @@ use crate::model::{
 use crate::ops::compare;
 use crate::tree::cursor::Cursor;
 use crate::tree::far::ask::Ask;
-use crate::tree::far::link::Channel;
 use crate::tree::far::delta;
+use crate::tree::far::link::Channel;
 use crate::tree::far::talk::{Ear, Mouth};
 use crate::tree::far::wire::Out;
 use crate::tree::local::state_of_handle;
@@ -91,7 +91,7 @@ fn told(tree: &dyn Tree, ask: Ask, mouth: &mut Mouth<'_>) -> Result<()> {
         Ask::Ahead(paths) => paths.iter().try_for_each(|path| {
             let slot = slot(&mut cursor, path);
             mouth.say(|out| {
-                out.result(slot, |out, slot| say_slot(out, slot));
+                out.result(slot, say_slot);
             })
         }),
     }

@@ -87,5 +87,5 @@ fn a_connection_that_breaks_leaves_whole_files_and_the_next_run_goes_on() {
     }
     assert!(whole < 40, "it was cut");
     run(&s, "fsync -q cp host:src dst").code(0);
-    assert_same(&s.path("there/src"), &s.path("dst"));
+    assert_same(s.path("there/src"), s.path("dst"));
 }

@@ -13,7 +13,7 @@ fn a_copy_is_exact_and_takes_one_connection() {
         .code(0)
         .stdout("")
         .stderr("");
-    assert_same(&s.path("there/src"), &s.path("dst"));
+    assert_same(s.path("there/src"), s.path("dst"));
     assert_eq!(calls(&s), 1);
     let again = run(&s, "fsync cp host:src dst").code(0).complaint();
     assert_eq!(again.trim_end(), "fsync: nothing to do");
@@ -32,7 +32,7 @@ fn changes_deletions_and_times_come_over() {
     run(&s, "fsync -q cp --delete ssh://host/~/src dst")
         .code(0)
         .stderr("");
-    assert_same(&s.path("there/src"), &s.path("dst"));
+    assert_same(s.path("there/src"), s.path("dst"));
     assert!(!s.path("dst/a").exists());
 }
 
@@ -90,7 +90,7 @@ fn programs_joined_by_hand_reach_it_too() {
     let s = world();
     furnish(&s, "there/src");
     run(&s, "fsync-diff --json host:src dst | fsync-apply").code(0);
-    assert_same(&s.path("there/src"), &s.path("dst"));
+    assert_same(s.path("there/src"), s.path("dst"));
     // The line form looks each path up again.
     s.sh("echo new >there/src/new; echo changed >there/src/a")
         .code(0);

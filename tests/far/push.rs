@@ -13,7 +13,7 @@ fn a_copy_is_exact_and_recorded_there() {
         .code(0)
         .stdout("")
         .stderr("");
-    assert_same(&s.path("src"), &s.path("there/dst"));
+    assert_same(s.path("src"), s.path("there/dst"));
     assert_eq!(calls(&s), 1);
     assert!(s.path("there/.repo/log.ndjson").exists());
     assert!(!s.path("repo").exists(), "nothing is recorded here");
@@ -21,12 +21,12 @@ fn a_copy_is_exact_and_recorded_there() {
     assert!(told.contains("\tfirst\t"), "{told}");
     s.sh("echo 2 >>src/a; rm src/empty").code(0);
     run(&s, "fsync cp --delete src host:dst").code(0);
-    assert_same(&s.path("src"), &s.path("there/dst"));
+    assert_same(s.path("src"), s.path("there/dst"));
     // One way back for all of it, and one forth.
     run(&s, "fsync -q rv -d host:dst").code(0);
     assert_eq!(fs::read(s.path("there/dst/a")).unwrap(), b"one\n");
     run(&s, "fsync -q rv --dir=host:dst --redo").code(0);
-    assert_same(&s.path("src"), &s.path("there/dst"));
+    assert_same(s.path("src"), s.path("there/dst"));
 }
 
 #[test]

@@ -92,19 +92,19 @@ fn there_and_back_through_ssh() {
         .code(0)
         .stdout("")
         .stderr("");
-    assert_same(&s.path("src"), &s.path("there/dst"));
+    assert_same(s.path("src"), s.path("there/dst"));
     run(&s, &format!("fsync -q cp {url}/dst back"))
         .code(0)
         .stdout("")
         .stderr("");
-    assert_same(&s.path("src"), &s.path("back"));
+    assert_same(s.path("src"), s.path("back"));
     s.sh("echo 2 >src/a; rm src/empty").code(0);
     run(
         &s,
         &format!("fsync -q cp --delete src {url}/dst && fsync -q rv -d {url}/dst"),
     )
     .code(0);
-    assert_same(&s.path("back"), &s.path("there/dst"));
+    assert_same(s.path("back"), s.path("there/dst"));
     let told = run(
         &s,
         &format!("FSYNC_RSH=\"ssh -F none -o BatchMode=yes -i /dev/null\" fsync cp {url}/dst x"),

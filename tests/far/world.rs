@@ -46,7 +46,9 @@ pub fn furnish(s: &Sandbox, name: &str) {
         .hard("sub/again", "a")
         .dir("none")
         .settle();
-    let large: Vec<u8> = (0..3_000_000u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect();
+    let large: Vec<u8> = (0..3_000_000u32)
+        .map(|n| (n.wrapping_mul(n) >> 7) as u8)
+        .collect();
     std::fs::write(s.path(name).join("large"), large).unwrap();
     let sparse = std::fs::File::create(s.path(name).join("sparse")).unwrap();
     sparse.set_len(5 << 20).unwrap();

@@ -663,7 +663,13 @@ const SERVE: Text = Text {
         "Keep a copy on another machine, and take it back:",
         "fsync cp site backup.example.org:site\nfsync rv -d backup.example.org:site",
     )],
-    see: &["fsync(1)", "fsync-cp(1)", "fsync-sync(1)", "ssh(1)", "sshd(8)"],
+    see: &[
+        "fsync(1)",
+        "fsync-cp(1)",
+        "fsync-sync(1)",
+        "ssh(1)",
+        "sshd(8)",
+    ],
 };
 
 const TAG: Text = Text {

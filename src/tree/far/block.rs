@@ -45,7 +45,8 @@ impl<W: Write> Writer<W> {
             None => (0, bytes),
         };
         let begun = Instant::now();
-        self.to.write_all(&(block.len() as u32 | mark).to_le_bytes())?;
+        self.to
+            .write_all(&(block.len() as u32 | mark).to_le_bytes())?;
         self.to.write_all(block)?;
         self.to.flush()?;
         if block.len() >= SHORT {
@@ -83,7 +84,7 @@ impl<R: Read> Reader<R> {
     ///
     /// # Errors
     /// The system's, and when what comes is no block.
-    pub fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+    pub fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
         let no_block = || io::Error::new(io::ErrorKind::InvalidData, "what came is no block");
         let mut head = [0; 4];
         match self.from.read_exact(&mut head) {
@@ -99,7 +100,9 @@ impl<R: Read> Reader<R> {
         self.from.read_exact(&mut block)?;
         match head & PACKED {
             0 => Ok(Some(block)),
-            _ => zstd::bulk::decompress(&block, self.longest).map(Some).map_err(|_| no_block()),
+            _ => zstd::bulk::decompress(&block, self.longest)
+                .map(Some)
+                .map_err(|_| no_block()),
         }
     }
 }
@@ -135,10 +138,10 @@ mod tests {
         assert!(line.len() < text.len() * 15, "{}", line.len());
         let mut reader = Reader::new(&line[..], 1 << 20);
         for _ in 0..30 {
-            assert!(reader.next().unwrap().unwrap() == text);
+            assert!(reader.read().unwrap().unwrap() == text);
         }
-        assert_eq!(reader.next().unwrap().unwrap(), b"short");
-        assert_eq!(reader.next().unwrap(), None);
+        assert_eq!(reader.read().unwrap().unwrap(), b"short");
+        assert_eq!(reader.read().unwrap(), None);
     }
 
     #[test]
@@ -146,8 +149,13 @@ mod tests {
         let bomb = zstd::bulk::compress(&vec![0; 64 << 20], 3).unwrap();
         let mut block = Vec::from((bomb.len() as u32 | PACKED).to_le_bytes());
         block.extend_from_slice(&bomb);
-        for bytes in [&block[..], b"Welcome to host", &[9, 0, 0, 0, 1], &[3, 0, 0, 128, 1, 2, 3]] {
-            assert!(Reader::new(bytes, 1 << 20).next().is_err());
+        for bytes in [
+            &block[..],
+            b"Welcome to host",
+            &[9, 0, 0, 0, 1],
+            &[3, 0, 0, 128, 1, 2, 3],
+        ] {
+            assert!(Reader::new(bytes, 1 << 20).read().is_err());
         }
     }
 }

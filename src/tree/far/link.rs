@@ -237,7 +237,7 @@ impl Link {
     fn read(self: &Arc<Self>, from: impl Read, accept: &Arc<Accept>) -> String {
         let mut from = block::Reader::new(from, BATCH + LONGEST + HEAD);
         loop {
-            let frames = match from.next() {
+            let frames = match from.read() {
                 Ok(Some(frames)) => frames,
                 Ok(None) => return "the other side ended it".into(),
                 Err(e) => return e.to_string(),
@@ -248,13 +248,19 @@ impl Link {
         }
     }
 
-    fn take_all(self: &Arc<Self>, mut frames: &[u8], accept: &Arc<Accept>) -> Result<(), &'static str> {
+    fn take_all(
+        self: &Arc<Self>,
+        mut frames: &[u8],
+        accept: &Arc<Accept>,
+    ) -> Result<(), &'static str> {
         const NONE: &str = "what came is no frame";
         while !frames.is_empty() {
             let (head, rest) = frames.split_first_chunk::<HEAD>().ok_or(NONE)?;
             let id = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
             let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
-            let kind = Kind::of(head[8]).filter(|_| length <= LONGEST).ok_or(NONE)?;
+            let kind = Kind::of(head[8])
+                .filter(|_| length <= LONGEST)
+                .ok_or(NONE)?;
             let (bytes, rest) = rest.split_at_checked(length).ok_or(NONE)?;
             self.take(kind, id, bytes.to_vec(), accept)?;
             frames = rest;
@@ -271,7 +277,7 @@ impl Link {
     ) -> Result<(), &'static str> {
         let mut state = hold(&self.state);
         if kind == Kind::Open {
-            let theirs = (id % 2 == 0) == (self.side == Side::Near);
+            let theirs = id.is_multiple_of(2) == (self.side == Side::Near);
             if !theirs || state.channels.contains_key(&id) || state.channels.len() >= MOST {
                 return Err("a channel was opened that cannot be");
             }

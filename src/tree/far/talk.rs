@@ -95,14 +95,14 @@ impl Ear {
     /// # Errors
     /// When the connection breaks, or there is none.
     pub fn message(&mut self) -> Result<Vec<u8>> {
-        self.next()?.ok_or_else(|| Error::from(Malformed))
+        self.hear()?.ok_or_else(|| Error::from(Malformed))
     }
 
     /// The next message; `None` at the end.
     ///
     /// # Errors
     /// When the connection breaks, or in the middle of a message.
-    pub fn next(&mut self) -> Result<Option<Vec<u8>>> {
+    pub fn hear(&mut self) -> Result<Option<Vec<u8>>> {
         loop {
             let mut from = In(&self.heard[self.at..]);
             let before = from.0.len();

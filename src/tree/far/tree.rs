@@ -9,8 +9,8 @@ use std::thread::{self, ThreadId};
 use crate::model::{ContentId, Entry, Error, ErrorKind, Medium, RelPath, Result, Xattrs};
 use crate::tree::buffer::Buffer;
 use crate::tree::far::ahead::{Ahead, Slot};
-use crate::tree::far::delta;
 use crate::tree::far::ask::{Ask, Call, Request};
+use crate::tree::far::delta;
 use crate::tree::far::link::Link;
 use crate::tree::far::talk::Ear;
 use crate::tree::far::wire::{In, Malformed};
@@ -149,7 +149,7 @@ impl Core {
 
     /// Takes in what the walk finds. Where it ends early, the rest is asked for one by one.
     fn hear(&self, mut ear: Ear) {
-        while let Ok(Some(message)) = ear.next() {
+        while let Ok(Some(message)) = ear.hear() {
             let Ok((path, found)) = directory(&message) else {
                 break;
             };
@@ -186,7 +186,10 @@ impl Core {
         let mut mine = ahead.remove(&own)?;
         drop(ahead);
         let knows = |ahead: &&mut Ahead| ahead.knows(path);
-        let known = mine.iter_mut().find(knows).and_then(|ahead| ahead.slot(path));
+        let known = mine
+            .iter_mut()
+            .find(knows)
+            .and_then(|ahead| ahead.slot(path));
         let taken = known.map(|slot| slot.map(take));
         hold(&self.ahead).insert(own, mine);
         taken

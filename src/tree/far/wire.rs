@@ -5,7 +5,7 @@
 use std::fmt;
 
 use crate::model::{
-    ContentId, Entry, Error, ErrorKind, Inode, Kind, Problem, RelPath, State, Time,
+    ContentId, Entry, Error, ErrorKind, Inode, Kind, Problem, RelPath, State, Time, Xattrs,
 };
 use crate::tree::Listing;
 
@@ -345,7 +345,7 @@ impl<'m> In<'m> {
     }
 
     /// Extended attributes.
-    pub fn pairs(&mut self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Malformed> {
+    pub fn pairs(&mut self) -> Result<Xattrs, Malformed> {
         self.list(|from| Ok((from.bytes()?.to_vec(), from.bytes()?.to_vec())))
     }
 
@@ -389,17 +389,17 @@ mod tests {
                 mtime: Time::new(number as i64, (number % 1_000_000_000) as u32),
                 rdev: number / 3,
                 target: (kind == Kind::Symlink).then(|| Box::from(&b"to\xff"[..])),
-                inode: (number % 2 == 0).then_some(Inode {
+                inode: (number.is_multiple_of(2)).then_some(Inode {
                     dev: number,
                     ino: 2,
                     ctime: Time::new(-(number as i64 / 2), 1),
                 }),
             },
         );
-        entry.mount = number % 3 == 0;
-        entry.sparse = number % 5 == 0;
-        entry.links = (number % 7 == 0).then_some((number, 1));
-        entry.content = (number % 11 == 0).then_some(ContentId([9; 32]));
+        entry.mount = number.is_multiple_of(3);
+        entry.sparse = number.is_multiple_of(5);
+        entry.links = (number.is_multiple_of(7)).then_some((number, 1));
+        entry.content = (number.is_multiple_of(11)).then_some(ContentId([9; 32]));
         entry
     }
 
