@@ -10,7 +10,7 @@ use crate::cli::bundle::{self, Bundled};
 use crate::cli::guard::Guarded;
 use crate::cli::journal::Journal;
 use crate::cli::option::{Common, CompareArgs, GuardArgs, LaxArgs, parse_duration};
-use crate::cli::place::{Place, Places};
+use crate::cli::place::{self, Place, Places};
 use crate::cli::plan::{self, Given, Plan};
 use crate::cli::result::{self, Row};
 use crate::cli::source::SourceFilterArgs;
@@ -143,12 +143,6 @@ impl Program for Args {
     }
 }
 
-/// A directory is changed by a program on its own machine.
-fn elsewhere() -> Error {
-    let message = "the destination is on another machine; \"fsync cp SRC HOST:DIR\" has the fsync there change it";
-    Error::new(ErrorKind::Refused, message)
-}
-
 impl Args {
     fn places(&self, places: &Places) -> Result<Vec<Place>> {
         match self.roots.split_last() {
@@ -206,7 +200,7 @@ impl Args {
 
     fn ready(&self, mut plan: Plan, sources: Vec<Place>) -> Result<Ready> {
         if let HeaderRoot::Far(_) = &plan.header.destination {
-            return Err(elsewhere());
+            return Err(place::elsewhere());
         }
         let HeaderRoot::Directory(_) = &plan.header.destination else {
             let message = "the plan's destination is a snapshot, and snapshots never change";
@@ -244,12 +238,10 @@ impl Args {
     ) -> Result<Ready> {
         let destination = match roots.pop() {
             Some(Place::Directory(path)) if !roots.is_empty() => path,
-            Some(Place::Far(_)) => return Err(elsewhere()),
+            Some(Place::Far(_)) => return Err(place::elsewhere()),
             Some(Place::Snapshot(_)) => {
-                return Err(Error::new(
-                    ErrorKind::Refused,
-                    "the destination is a snapshot, and snapshots never change",
-                ));
+                let message = "the destination is a snapshot, and snapshots never change";
+                return Err(Error::new(ErrorKind::Refused, message));
             }
             _ => {
                 let message = "the plan names no roots (or is empty: the program before this one failed); \

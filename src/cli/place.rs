@@ -159,6 +159,12 @@ pub fn far(argument: &OsStr) -> Result<Option<Address>> {
     }
 }
 
+/// What is said of a destination on another machine: a program there changes it.
+pub fn elsewhere() -> Error {
+    let message = "the destination is on another machine; \"fsync cp SRC HOST:DIR\" has the fsync there change it";
+    Error::new(ErrorKind::Refused, message)
+}
+
 /// Whether it names a state of a directory that is there.
 fn is_past(argument: &[u8]) -> bool {
     let dir = directory_in(argument).filter(|dir| !dir.is_empty());

@@ -1,7 +1,7 @@
 //! The SYNC file: the sources that are laid over a directory, one a line.
 //!
-//! A line that begins with `/` is a path, byte for byte to its newline; one that is an address ([`Address`]) names a
-//! directory on another machine. Lines `--exclude=PATTERN` and
+//! A line that begins with `/` is a path, byte for byte to its newline; one like `HOST:/DIR` or
+//! `ssh://HOST/DIR` ([`Address`]) names a directory on another machine. Lines `--exclude=PATTERN` and
 //! `--include=PATTERN` behind it say what of that source alone is left out; they can only narrow what it supplies. Empty
 //! lines and lines that begin with `#` mean nothing; anything else is reserved.
 
@@ -66,7 +66,7 @@ pub fn parse(text: &[u8]) -> Result<Vec<Source>, Fault> {
                 let path = std::ffi::OsString::from_vec(line.to_vec());
                 sources.push(Source::whole(path));
             }
-            (Some(_), None) if Address::is_like(line) && !line.contains(&0) => {
+            (Some(_), None) if is_address(line) && !line.contains(&0) => {
                 Address::parse(line).map_err(|e| fault(e.cause()))?;
                 let path = std::ffi::OsString::from_vec(line.to_vec());
                 sources.push(Source::whole(path));
@@ -91,7 +91,14 @@ pub fn parse(text: &[u8]) -> Result<Vec<Source>, Fault> {
     Ok(sources)
 }
 
-const RESERVED: &str = "neither a path from /, nor HOST:DIR, nor --exclude=PATTERN or --include=PATTERN for the path above, nor a \
+/// Whether a line names a directory elsewhere, and nothing less plain: whatever else has a colon in it is no reason to
+/// connect to anybody.
+pub fn is_address(line: &[u8]) -> bool {
+    let rooted = line.windows(2).find(|pair| pair[0] == b':');
+    Address::is_like(line) && !line.starts_with(b"-") && rooted.is_some_and(|pair| pair[1] == b'/')
+}
+
+const RESERVED: &str = "neither a path from /, nor HOST:/DIR, nor --exclude=PATTERN or --include=PATTERN for the path above, nor a \
                         comment that begins with #";
 
 fn pattern_of(bytes: &[u8]) -> Result<String, String> {

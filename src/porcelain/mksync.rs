@@ -1,7 +1,7 @@
 //! `fsync mksync`: writes a directory's SYNC file.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -88,7 +88,9 @@ impl Mksync {
                 .iter()
                 .cloned()
                 .map(|source| match place::far(source.as_os_str())? {
-                    Some(_) => Ok(source),
+                    // What begins at a home directory is written so that nobody takes it for anything else.
+                    Some(_) if ops::sync::is_address(source.as_os_str().as_bytes()) => Ok(source),
+                    Some(address) => Ok(OsString::from_vec(address.url()).into()),
                     None => absolute(source),
                 });
         let paths = paths.collect::<Result<Vec<_>>>()?;

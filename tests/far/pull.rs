@@ -77,7 +77,7 @@ fn a_sync_file_names_them() {
         "mkdir dst; fsync -q mksync --source-exclude '1:*.o' dst host:src && cat dst/.fsync-sync",
     )
     .code(0)
-    .stdout("host:src\n--exclude=*.o\n");
+    .stdout("ssh://host/~/src\n--exclude=*.o\n");
     run(&s, "fsync status dst").code(0).stdout("t\t.\nA\ta\n");
     run(&s, "fsync -q sync dst").code(0);
     assert!(s.path("dst/a").exists() && !s.path("dst/x.o").exists());

@@ -38,6 +38,8 @@ fn fill(tree: &Tree, n: usize) {
 
 /// The commands, as shell scripts; `$1` is the evil word.
 const COMMANDS: &[&str] = &[
+    "fsync serve --restrict \"$1\" </dev/null",
+    "fsync serve --restrict \"no $1\" </dev/null",
     "fsync-diff \"$1\" dst",
     "fsync-diff -v --delete --renames --xattrs --checksum dst \"$1\"",
     "fsync-diff --delete --exclude \"$1\" \"$1\" dst",

@@ -105,7 +105,7 @@ fn sync_wants_a_good_sync_file() {
     fs::write(&file, "/a\n\nb\n").unwrap();
     run(
         2,
-        "line 3: neither a path from /, nor --exclude=PATTERN or --include=PATTERN for the path above, nor a comment \
+        "line 3: neither a path from /, nor HOST:/DIR, nor --exclude=PATTERN or --include=PATTERN for the path above, nor a comment \
          that begins with #",
     );
     fs::write(&file, "# nothing\n").unwrap();
