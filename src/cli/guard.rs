@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::ask;
 use crate::cli::option::GuardArgs;
 use crate::cli::place::{Place, Places};
+use crate::cli::store::folder;
 use crate::model::{Change, Error, ErrorKind, RelPath, Result, Status};
 use crate::ops::guard;
 use crate::repo::Operation;
@@ -44,7 +45,11 @@ impl Guarded<'_> {
         let real: Result<Vec<PathBuf>> = directories.iter().map(|d| guard::absolute(d)).collect();
         let real = real?;
         let real: Vec<&Path> = real.iter().map(PathBuf::as_path).collect();
-        guard::roots(&real, self.destination, Some(self.places.repository()))?;
+        guard::roots(
+            &real,
+            self.destination,
+            Some(&folder(self.places.repository())),
+        )?;
         self.check_repository()?;
         match directories.iter().find(|d| !d.is_dir()) {
             Some(missing) => {
@@ -57,7 +62,7 @@ impl Guarded<'_> {
 
     /// A repository inside the destination is never part of a plan, nor does it move with what holds it.
     fn check_repository(&self) -> Result<()> {
-        let Ok(repository) = self.places.repository().canonicalize() else {
+        let Ok(repository) = folder(self.places.repository()).canonicalize() else {
             return Ok(());
         };
         let Ok(inside) = repository.strip_prefix(self.destination) else {

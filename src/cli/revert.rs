@@ -14,6 +14,7 @@ use crate::cli::option::Common;
 use crate::cli::place::{Place, Places};
 use crate::cli::result::{self, Told};
 use crate::cli::stop::Stop;
+use crate::cli::store::folder;
 use crate::cli::target::nothing_recorded;
 use crate::cli::{Program, Talk, diff as diff_cli, progress};
 use crate::disk::Root;
@@ -120,7 +121,7 @@ impl Program for Args {
 
 impl Args {
     fn guards(&self, places: &Places, dir: &Path) -> Result<()> {
-        guard::roots(&[], dir, Some(places.repository()))?;
+        guard::roots(&[], dir, Some(&folder(places.repository())))?;
         match self.allow_root || self.to.is_some() || self.dry_run {
             true => Ok(()),
             false => guard::home_at_all(dir, &homes()),
@@ -339,7 +340,7 @@ impl Args {
     /// Writes a snapshot to a directory of its own.
     fn write_to(&self, places: &Places, repo: &Repo, target: &Info, new: &Path) -> Result<Exit> {
         let new = guard::absolute(new)?;
-        guard::roots(&[], &new, Some(places.repository()))?;
+        guard::roots(&[], &new, Some(&folder(places.repository())))?;
         guard::empty(&new)?;
         check_capacity(new.parent().unwrap_or(&new), &target.counts)?;
         let plan = self.plan(repo, target, None, &[])?;

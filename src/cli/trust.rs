@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rustix::process::{getegid, geteuid};
 
+use crate::cli::store;
 use crate::model::quote::quote;
 use crate::model::{Error, ErrorKind, Result};
 use crate::repo::Location;
@@ -21,11 +22,13 @@ const GROUP: u32 = 0o020;
 const EVERYBODY: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 
-/// The repository at `path`, and whether the user trusts it.
+/// The repository at `path`, or in the store whose URL that is, and whether the user trusts it.
 pub fn location(path: &Path) -> Location {
+    let folder = store::folder(path);
     Location {
-        path: path.to_path_buf(),
-        trusted: is_named(path, true),
+        trusted: is_named(&folder, true),
+        path: folder,
+        remote: store::remote(path),
     }
 }
 

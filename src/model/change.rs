@@ -164,6 +164,12 @@ pub struct Change {
 }
 
 impl Change {
+    /// Whether it takes the place of a directory.
+    pub fn was_dir(&self) -> bool {
+        let old = self.old.as_ref();
+        old.is_some_and(|old| old.kind == Kind::Directory)
+    }
+
     /// How many bytes of contents it brings.
     pub fn bytes(&self) -> u64 {
         let copies = matches!(

@@ -219,11 +219,8 @@ fn is_rename(change: &Change) -> bool {
 /// Takes a directory away, perhaps with something else in its place (but for another name of an inode, which is
 /// made last): after all that was in it.
 fn is_removal(change: &Change) -> bool {
-    let was_dir = change
-        .old
-        .as_ref()
-        .is_some_and(|o| o.kind == Kind::Directory);
-    let replaces = change.status == Status::TypeChanged && was_dir && change.link_to.is_none();
+    let replaces =
+        change.status == Status::TypeChanged && change.was_dir() && change.link_to.is_none();
     change.status == Status::Deleted || replaces
 }
 

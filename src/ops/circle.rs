@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 use crate::disk::Folder;
 use crate::model::{Change, Entry, Outcome, RelPath, State, Status};
 use crate::ops::moving::is_inode;
-use crate::ops::outcome::Report;
-use crate::ops::perform::{Made, Worker, stale};
+use crate::ops::outcome::{Report, stale};
+use crate::ops::perform::{Made, Worker};
 
 /// Makes all renames; their places, in path order.
 pub fn renames(worker: &mut Worker<'_>, changes: &[Change], reports: &mut [Report]) -> Vec<usize> {

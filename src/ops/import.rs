@@ -26,6 +26,7 @@ use crate::repo::archive::{Archive, Purpose, folder_beside};
 use crate::repo::bundle;
 use crate::repo::index::What;
 use crate::repo::info::{Comment, Counts, FORMAT};
+use crate::repo::volume::Volume;
 use crate::repo::{Extent, Info, PathText, Repo, tag};
 
 /// What an archive needs for an entry besides its bytes, about.
@@ -112,7 +113,7 @@ pub fn import(repo: &Repo, path: &Path, options: &ImportOptions) -> Result<Impor
 
 /// The file.
 pub(super) struct Zip {
-    pub file: Arc<File>,
+    pub file: Arc<Volume>,
     /// As messages call it.
     pub name: Vec<u8>,
     /// When it was last changed.
@@ -132,7 +133,7 @@ impl Zip {
             return Err(Error::at(ErrorKind::Usage, name, "is not a file"));
         }
         Ok(Zip {
-            file: Arc::new(File::open(path).map_err(cannot)?),
+            file: Arc::new(Volume::from(File::open(path).map_err(cannot)?)),
             name: name.to_vec(),
             mtime: Time::new(meta.mtime(), 0),
         })
@@ -141,7 +142,7 @@ impl Zip {
     /// Another handle, with a position of its own.
     fn again(&self) -> Result<File> {
         use std::os::fd::AsRawFd;
-        let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let path = format!("/proc/self/fd/{}", self.file.local().as_raw_fd());
         File::open(path).map_err(|e| Error::io("cannot open", &self.name, e))
     }
 

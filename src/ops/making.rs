@@ -12,8 +12,8 @@ use crate::disk::keep::Kept;
 use crate::disk::put::{self, Draft, Temporary, Wanted};
 use crate::model::meter;
 use crate::model::{Change, Entry, Error, Kind, Outcome, RelPath, State, Status, Xattrs};
-use crate::ops::outcome::Report;
-use crate::ops::perform::{Made, Worker, stale};
+use crate::ops::outcome::{Report, in_the_way, stale, torn, unreadable};
+use crate::ops::perform::{Made, Worker};
 use crate::ops::stage::Waiting;
 use crate::ops::stale::source_holds;
 use crate::tree::Contents;
@@ -371,11 +371,11 @@ impl Worker<'_> {
                     .as_ref()
                     .is_some_and(|e| self.shared.own.has(&e.state))
             };
-            if change.kind != Kind::Directory && !same && !ours() && !was_dir(change) {
+            if change.kind != Kind::Directory && !same && !ours() && !change.was_dir() {
                 return Err(stale("it changed while its new contents were copied"));
             }
         }
-        let was_dir = was_dir(change);
+        let was_dir = change.was_dir();
         let result = match change.status {
             Status::Added => made.place_new(name),
             Status::TypeChanged if was_dir || change.kind == Kind::Directory => {
@@ -392,25 +392,4 @@ impl Worker<'_> {
             Err(e) => Err(self.failed("cannot put in place", e.into())),
         }
     }
-}
-
-fn in_the_way() -> Report {
-    stale("something is there already")
-}
-
-fn torn() -> Report {
-    Report::new(Outcome::Torn, "the source changed while it was read")
-}
-
-/// Whether it takes the place of a directory.
-fn was_dir(change: &Change) -> bool {
-    change
-        .old
-        .as_ref()
-        .is_some_and(|o| o.kind == Kind::Directory)
-}
-
-/// The source cannot be read.
-fn unreadable(error: &Error) -> Report {
-    Report::new(Outcome::Failed, format!("source: {}", error.cause()))
 }

@@ -5,8 +5,8 @@ use rustix::io::Errno;
 use crate::disk::{Folder, meta, put};
 use crate::model::{Change, Entry, Kind, Outcome, RelPath, State, Status};
 use crate::ops::fold;
-use crate::ops::outcome::Report;
-use crate::ops::perform::{Made, Worker, stale};
+use crate::ops::outcome::{Report, stale};
+use crate::ops::perform::{Made, Worker};
 use crate::ops::stale::{Check, expected, is_like};
 
 impl Worker<'_> {

@@ -1,5 +1,6 @@
 //! What became of a change.
 
+use crate::model::Error;
 pub use crate::model::Outcome;
 
 /// An outcome and its reason, where it was not done.
@@ -40,4 +41,24 @@ impl Report {
         let default = (self.outcome == Outcome::Held).then_some(held);
         self.message.as_deref().or(default)
     }
+}
+
+/// It is not as the plan says.
+pub(super) fn stale(why: &str) -> Report {
+    Report::new(Outcome::Stale, why)
+}
+
+/// Its name is taken.
+pub(super) fn in_the_way() -> Report {
+    stale("something is there already")
+}
+
+/// The source does not hold still.
+pub(super) fn torn() -> Report {
+    Report::new(Outcome::Torn, "the source changed while it was read")
+}
+
+/// The source cannot be read.
+pub(super) fn unreadable(error: &Error) -> Report {
+    Report::new(Outcome::Failed, format!("source: {}", error.cause()))
 }

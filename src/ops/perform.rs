@@ -10,7 +10,7 @@ use crate::model::meter;
 use crate::model::{Change, Entry, Error, Kind, RelPath, State, Status, Why, Xattrs};
 use crate::ops::apply::Shared;
 use crate::ops::compare::{self, same_attributes};
-use crate::ops::outcome::{Outcome, Report};
+use crate::ops::outcome::{Outcome, Report, stale};
 use crate::ops::stage::Waiting;
 use crate::ops::stale::{Check, check, expected, is_halfway, needs_contents, source_holds};
 use crate::tree::Dir;
@@ -406,8 +406,4 @@ impl<'a> Worker<'a> {
         self.shared.note(error.raw_os_error());
         Report::new(Outcome::Failed, Error::io(operation, "", error).cause())
     }
-}
-
-pub(super) fn stale(why: &str) -> Report {
-    Report::new(Outcome::Stale, why)
 }

@@ -47,6 +47,7 @@ pub struct Repaired {
 /// # Errors
 /// When it cannot be written; [`ErrorKind::Refused`] when a later program wrote some of it.
 pub fn repair(repo: &Repo) -> Result<Repaired> {
+    repo.not_shared("repaired")?;
     let log_lines = repo.mend_lines()?;
     let Damage {
         archives,

@@ -87,7 +87,8 @@ pub fn snap_locked(
     attribute::reachable()?;
     let directory = directory_of(dir);
     let head = repo.head(dir)?;
-    let full = options.full || !repo.has_snapshots(&directory)?;
+    // In a store what others have recorded is never stored again.
+    let full = options.full || !repo.is_shared() && !repo.has_snapshots(&directory)?;
     let start = Time::now();
     let root = repo.stat_root(&directory)?;
     let demand = Demand {
@@ -190,6 +191,7 @@ fn commit(
     let tag = info.tag.clone();
     let index = archive.commit(&What::Snapshot(Box::new(info)))?;
     let id = index.id;
+    repo.confirm(&index)?;
     repo.log_snapshot(id, changes.directory, tag.as_deref())?;
     repo.enter_archive(&index, |tx| changes.write(tx))?;
     repo.catch_up()?;

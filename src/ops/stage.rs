@@ -14,8 +14,8 @@ use rustix::io::Errno;
 use crate::disk::put::Temporary;
 use crate::model::{Change, Entry, Outcome, RelPath, Status};
 use crate::ops::apply::{Shared, batches, is_content, is_directory, spread, spread_with};
-use crate::ops::outcome::Report;
-use crate::ops::perform::{Made, Worker, stale};
+use crate::ops::outcome::{Report, stale};
+use crate::ops::perform::{Made, Worker};
 use crate::ops::settle::{Final, Settle};
 
 /// About so many changes are one piece of work: whole directories, so that threads keep out of each other's, but

@@ -9,6 +9,7 @@ use std::process::{Command, ExitCode};
 use clap::{CommandFactory, Parser};
 
 use crate::cli::place;
+use crate::cli::search::PREFIX;
 use crate::cli::start::report;
 use crate::model::near;
 use crate::model::{Error, ErrorKind, Result};
@@ -16,7 +17,6 @@ use crate::porcelain::NAME;
 use crate::porcelain::arguments::{Fsync, Global};
 use crate::porcelain::far;
 use crate::porcelain::pipeline::Stage;
-use crate::porcelain::program::PREFIX;
 use crate::porcelain::session::Session;
 
 /// The commands that are plumbing programs of fsync's own.

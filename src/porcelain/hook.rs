@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, ExitStatus, Stdio};
 
 use crate::cli::setting::Key;
+use crate::cli::store;
 use crate::model::quote::quote_if_hidden;
 use crate::model::{Error, ErrorKind, Exit, Result, SnapshotId};
 use crate::ops::guard::absolute;
@@ -279,7 +280,11 @@ impl<'s> Hooks<'s> {
 
     /// What its environment has.
     fn variables(&self, when: &str) -> Result<Vec<(&'static str, OsString)>> {
-        let repository = absolute(&self.session.repository()?)?;
+        let repository = self.session.repository()?;
+        let repository = match store::is_far(&repository) {
+            true => repository,
+            false => absolute(&repository)?,
+        };
         Ok(vec![
             (VARIABLE, when.into()),
             ("FSYNC_COMMAND", self.command.into()),

@@ -34,7 +34,6 @@ pub mod ls;
 pub mod mksync;
 pub mod named;
 pub mod pipeline;
-pub mod program;
 pub mod prune;
 pub mod relay;
 pub mod repo;

@@ -22,6 +22,7 @@ use crate::protocol::prune::{Judged, Pruned};
 use crate::repo::policy::{Period, Policy, parse_span};
 use crate::repo::prune::{Verdict, Wish};
 use crate::repo::resolve::absolute;
+use crate::repo::shared::sweep::Swept;
 use crate::repo::{PathText, Repo, directory_at, directory_of};
 use crate::tree::local::Local;
 
@@ -90,6 +91,12 @@ impl Prune {
             false => farewell(session.talk, "prune", repo.path().into())?,
         };
         let (verdicts, freed) = self.perform(session, &repo, &wishes)?;
+        if !self.dry_run {
+            let swept = repo.sweep_store()?;
+            swept_words(&swept)
+                .iter()
+                .for_each(|w| session.talk.note(w));
+        }
         // Nothing below needs the others to wait.
         drop(repo);
         farewell.obey();
@@ -266,6 +273,29 @@ pub fn open(session: &Session, alone: bool) -> Result<Repo> {
         session.talk.note(&notice);
     }
     Ok(repo)
+}
+
+/// What became of archives in a store, in words.
+fn swept_words(swept: &Swept) -> Vec<String> {
+    let mut words = Vec::new();
+    if swept.removed > 0 {
+        words.push(format!(
+            "{} removed from the store, {} bytes",
+            counted(swept.removed, "archive"),
+            swept.bytes
+        ));
+    }
+    if swept.waiting > 0 {
+        words.push(format!(
+            "{} in the store until these machines have read of it: {}. Those that are gone for good: fsync repo retire",
+            match swept.waiting {
+                1 => "1 archive stays".to_string(),
+                n => format!("{n} archives stay"),
+            },
+            swept.machines.join(", ")
+        ));
+    }
+    words
 }
 
 /// The directory that a user names, there or gone.

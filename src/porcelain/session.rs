@@ -8,13 +8,14 @@ use std::process::ChildStdout;
 
 use crate::cli::config::{self, Config};
 use crate::cli::option::usual_repository;
+use crate::cli::search::{self, Search};
+use crate::cli::store;
 use crate::cli::{Talk, connect, progress};
 use crate::model::{Error, Result};
 use crate::ops::guard;
 use crate::porcelain::arguments::Global;
 use crate::porcelain::far::Reach;
 use crate::porcelain::pipeline::{Output, Pipeline, Stage};
-use crate::porcelain::program::{self, Search};
 use crate::porcelain::setting::Settings;
 use crate::porcelain::verdict::Finish;
 use crate::porcelain::{NAME, shell};
@@ -32,6 +33,8 @@ pub struct Session {
     config: OnceCell<Config>,
     /// Where programs find the connections to other machines.
     links: Option<PathBuf>,
+    /// By which programs of this run know each other.
+    run: String,
 }
 
 impl Session {
@@ -41,7 +44,11 @@ impl Session {
     /// When the directory cannot be entered.
     pub fn new(mut global: Global) -> Result<Self> {
         global.common.enter()?;
-        global.common.repo = global.common.repo.map(absolute).transpose()?;
+        let seen = |repo: PathBuf| match store::is_far(&repo) {
+            true => Ok(repo),
+            false => absolute(repo),
+        };
+        global.common.repo = global.common.repo.map(seen).transpose()?;
         global.exec_path = global.exec_path.map(absolute).transpose()?;
         Ok(Session {
             search: Search::new(global.exec_path.as_deref()),
@@ -50,6 +57,7 @@ impl Session {
             directory: None,
             config: OnceCell::new(),
             links: None,
+            run: std::env::var(store::RUN).unwrap_or_else(|_| store::run()),
         })
     }
 
@@ -164,7 +172,7 @@ impl Session {
     /// Variables that let every program see `--exec-path` and `--repo`.
     pub fn variables(&self) -> Vec<(&'static str, OsString)> {
         let variable = |name, value: &Option<PathBuf>| Some((name, value.clone()?.into()));
-        let exec_path = variable(program::VARIABLE, &self.global.exec_path);
+        let exec_path = variable(search::VARIABLE, &self.global.exec_path);
         let repo = variable("FSYNC_REPO", &self.global.common.repo);
         let none = self
             .global
@@ -173,7 +181,10 @@ impl Session {
         let shown = self.global.common.progress;
         let shown = shown.map(|wanted| (progress::VARIABLE, wanted.word().into()));
         let links = variable(connect::SOCKETS, &self.links);
+        let far = self.repository().is_ok_and(|repo| store::is_far(&repo));
+        let run = far.then(|| (store::RUN, self.run.clone().into()));
         let all = exec_path.into_iter().chain(repo).chain(none).chain(links);
+        let all = all.chain(run);
         all.chain(shown).collect()
     }
 

@@ -25,6 +25,7 @@ use crate::repo::log::Line;
 use crate::repo::manifest;
 use crate::repo::pack;
 use crate::repo::store::Repo;
+use crate::repo::volume::Volume;
 use crate::repo::writer::{Header, Method, Sizes, Writer};
 
 /// What a new archive is about.
@@ -57,6 +58,17 @@ pub(super) struct Writing {
     pub(super) claimed: HashSet<[u8; 32]>,
     /// The lines of the entry `pieces`.
     pub(super) pieces: Vec<u8>,
+    /// Entries of our own that are written last, packed.
+    late: Vec<Late>,
+}
+
+/// An entry that waits for the end of an archive.
+struct Late {
+    name: String,
+    content: ContentId,
+    method: Method,
+    sizes: Sizes,
+    packed: Vec<u8>,
 }
 
 /// The longest path that is an entry's name, in bytes: unzip cuts names at `PATH_MAX`, and something
@@ -275,7 +287,26 @@ impl Archive {
             return Ok(());
         }
         let name = format!("{}/{kind}/{id}", self.purpose.folder);
-        self.pack(&self.header(&name, Some(id)), bytes)
+        if !self.home.is_shared() {
+            return self.pack(&self.header(&name, Some(id)), bytes);
+        }
+        // Who browses fetches the end of an archive: there it must be.
+        let mut packed = Vec::new();
+        let method = pack(bytes, &mut packed);
+        if method == Method::Stored {
+            packed = bytes.to_vec();
+        }
+        let late = Late {
+            name,
+            content: id,
+            method,
+            sizes: sizes_of(bytes, packed.len()),
+            packed,
+        };
+        let mut state = self.state();
+        state.late.push(late);
+        // The file begins with the first entry, whichever that is.
+        self.with(&mut state, |_| Ok(()))
     }
 
     /// Ends the archive, makes it durable, reads it back and puts it in its place. It counts from then on, though
@@ -296,7 +327,7 @@ impl Archive {
                 time: pack.time,
             }])?;
         }
-        repo.install(file, index.id)?;
+        repo.install(file, index.id, &self.purpose.folder)?;
         Ok(index)
     }
 
@@ -322,7 +353,8 @@ impl Archive {
         let cannot = |e| Error::io("cannot write", path, e);
         file.as_file().set_permissions(readable).map_err(cannot)?;
         file.as_file().sync_all().map_err(cannot)?;
-        let index = index::read_places(file.as_file(), SnapshotId(digest), path)?;
+        let written = file.as_file().try_clone().map_err(cannot)?;
+        let index = index::read_places(&Volume::from(written), SnapshotId(digest), path)?;
         if trees(&index.what) != trees(what) {
             let message = "reads back as another tree";
             return Err(Error::at(ErrorKind::Failed, path, message));
@@ -353,6 +385,13 @@ impl Archive {
         let mut state = self.state();
         let pieces = std::mem::take(&mut state.pieces);
         state.claimed = HashSet::new();
+        for late in std::mem::take(&mut state.late) {
+            let header = self.header(&late.name, Some(late.content));
+            let (method, sizes) = (late.method, late.sizes);
+            self.with(&mut state, |w| {
+                w.entry(&header, method, sizes, &late.packed).map(|_| ())
+            })?;
+        }
         self.with(&mut state, |w| {
             if !pieces.is_empty() {
                 self.plain(w, &format!("{folder}/pieces"), None, &pieces)?;

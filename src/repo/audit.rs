@@ -11,7 +11,9 @@ use crate::repo::catalog::{self, Catalog, failed, snapshot_id};
 use crate::repo::check::Checked;
 use crate::repo::enter;
 use crate::repo::index::{Index, What};
+use crate::repo::news::APART;
 use crate::repo::replay;
+use crate::repo::shared::{name, tell};
 use crate::repo::stat;
 use crate::repo::store::Repo;
 use crate::repo::tag;
@@ -56,6 +58,25 @@ pub(super) fn catalog(repo: &Repo, archives: &[Checked]) -> Result<bool> {
         let tx = fresh.begin()?;
         for (at, line) in news.lines.iter().filter(|(at, _)| *at < end) {
             replay::apply(&tx, *at, line)?;
+        }
+        if let Some(shared) = repo.shared() {
+            let logs = match shared.logs() {
+                Ok(logs) => logs,
+                Err(e) => return Ok(Err(e)),
+            };
+            for (machine, log) in logs {
+                let end = catalog::meta_of::<i64>(&look, &format!("log_end {machine}"))?;
+                let number = catalog::meta_of::<i64>(&look, &format!("log_number {machine}"))?;
+                let (end, base) = (end.unwrap_or(0) as u64, number.unwrap_or(0) as u64 * APART);
+                let news = match log.read(0) {
+                    Ok(news) => news,
+                    Err(e) => return Ok(Err(e)),
+                };
+                for (at, line) in news.lines.iter().filter(|(at, _)| *at < end) {
+                    let line = tell::line(line, name::short(&machine), shared.reader(), base);
+                    replay::apply(&tx, base + *at, &line)?;
+                }
+            }
         }
         enter(&tx, archives)?;
         let logged = |db: &Connection| {

@@ -25,6 +25,7 @@ use crate::repo::index::place_of;
 use crate::repo::manifest::{self, Child};
 use crate::repo::place::{self, Checked, WHOLE};
 use crate::repo::reader;
+use crate::repo::volume::Volume;
 use crate::tree::{Contents, Dir, Listing, Tree};
 
 /// The format's number; `tests/sample/bundle-1` pins what it means.
@@ -66,7 +67,7 @@ pub fn is_one(comment: &[u8]) -> bool {
 
 /// An open bundle.
 pub struct Bundle {
-    file: Arc<File>,
+    file: Arc<Volume>,
     name: Vec<u8>,
     /// What it says of itself.
     pub about: About,
@@ -90,13 +91,13 @@ impl Bundle {
             return Err(Error::at(ErrorKind::Usage, name, message));
         }
         let file = File::open(path).map_err(cannot)?;
-        Self::read(file, name, meta.len()).map_err(|e| match e.kind() {
+        Self::read(Volume::from(file), name, meta.len()).map_err(|e| match e.kind() {
             ErrorKind::Damaged => bad(name, &e.cause()),
             _ => e,
         })
     }
 
-    fn read(file: File, name: &[u8], length: u64) -> Result<Bundle> {
+    fn read(file: Volume, name: &[u8], length: u64) -> Result<Bundle> {
         let (mut found, mut plans) = (Vec::new(), Vec::new());
         let comment = reader::read(&file, name, |item| {
             if item.name.ends_with(PLAN.as_bytes()) {

@@ -1,7 +1,6 @@
 //! Copies entries from one archive into another: compressed bytes as they are, but inflated once beside it, so
 //! that nothing is carried on that is not what was stored.
 
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use crate::repo::manifest;
 use crate::repo::place::{self, Checked, Section};
 use crate::repo::reach::Part;
 use crate::repo::store::Repo;
+use crate::repo::volume::Volume;
 use crate::repo::writer::{Header, Method, Sizes};
 
 /// How much is copied at a time, in bytes.
@@ -86,7 +86,7 @@ impl Write for Crc {
 ///
 /// # Errors
 /// [`ErrorKind::Damaged`] when it has not.
-pub fn examine(file: &Arc<File>, name: &[u8], place: &Place, id: &ContentId) -> Result<u32> {
+pub fn examine(file: &Arc<Volume>, name: &[u8], place: &Place, id: &ContentId) -> Result<u32> {
     if place.form == Form::Piece || place.size <= place::WHOLE {
         return place::checked(file, name, place, &id.0).map(|data| crc32fast::hash(data.as_ref()));
     }

@@ -11,7 +11,7 @@ use crate::model::{Error, ErrorKind, Result, SnapshotId};
 use crate::repo::catalog::NewPlace;
 use crate::repo::index::{Index, What};
 use crate::repo::local;
-use crate::repo::plain;
+use crate::repo::place::Section;
 use crate::repo::store::Repo;
 
 /// What an archive turned out to be.
@@ -73,12 +73,22 @@ fn is_alive(e: &Error) -> bool {
         || e.kind() == ErrorKind::Failed && e.errno().is_some() && e.errno() != broken
 }
 
+/// All of an archive as a stream.
+fn whole(repo: &Repo, id: SnapshotId) -> Result<Section> {
+    let file = repo.archive(id)?;
+    let path = repo.archive_path(id);
+    let length = file
+        .length()
+        .map_err(|e| Error::io("cannot examine", path.as_os_str().as_bytes(), e))?;
+    Ok(Section::new(file, 0, length))
+}
+
 /// Whether the file's SHA-1 is its name.
 fn digest(repo: &Repo, id: SnapshotId) -> Result<()> {
     let path = repo.archive_path(id);
     let name = path.as_os_str().as_bytes();
     let cannot = |e| Error::io("cannot read", name, e);
-    let mut file = plain::open(&path).map_err(cannot)?;
+    let mut file = whole(repo, id)?;
     let mut digest = Sha1::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
@@ -135,7 +145,7 @@ fn second_opinion(repo: &Repo, id: SnapshotId, index: &Index) -> Result<()> {
         }
         e => damaged(e.to_string()),
     };
-    let file = plain::open(&path).map_err(|e| Error::io("cannot open", name, e))?;
+    let file = whole(repo, id)?;
     let mut zip = zip::ZipArchive::new(BufReader::new(file)).map_err(unread)?;
     if zip.len() != index.items.len() {
         return Err(damaged(format!(

@@ -76,6 +76,7 @@ fn refused(path: &Path, why: impl Into<String>) -> Error {
 /// [`ErrorKind::Refused`] when something else is there, or a copy that has gone its own way; [`ErrorKind::Busy`];
 /// or it cannot be written. Damage here is in what is returned.
 pub fn copy(repo: &Repo, other: &Location) -> Result<Copied> {
+    repo.not_shared("copied as a whole")?;
     other.check()?;
     let other = Other::open(repo, &other.path)?;
     let _held = lock(&other.folder, true, &other.path, PATIENCE)?;

@@ -122,6 +122,7 @@ impl Repo {
 impl Repo {
     /// Refuses when there is an archive of which nobody can tell what it holds.
     fn all_readable(&self) -> Result<()> {
+        self.not_shared("forgotten")?;
         let mut known = self.known_archives()?;
         known.extend(self.leftovers()?);
         match archives(self.path()).find(|id| !known.contains(id)) {

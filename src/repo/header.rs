@@ -186,6 +186,13 @@ impl Open {
     }
 }
 
+/// How long the local header of an entry is that this writer wrote, when its extra fields but for that of 64-bit sizes have
+/// `extra` bytes.
+pub(super) fn local_length(name: usize, extra: u16, sizes: Sizes) -> u64 {
+    let wide = sizes.size >= LARGE || sizes.packed >= LARGE;
+    30 + name as u64 + u64::from(extra) + if wide { 20 } else { 0 }
+}
+
 /// What ends the file: the directory, of `count` entries and `size` bytes, began at `start` and ended at `at`.
 pub(super) fn end(count: u64, start: u64, size: u64, at: u64, comment: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();

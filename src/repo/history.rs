@@ -237,7 +237,9 @@ impl Repo {
             },
         ];
         lines.extend(tag.map(|tag| tag_line(directory, tag, Some(id))));
-        self.log().append(&lines).map(|_| ())
+        self.log().append(&lines)?;
+        // It counts when others can see it.
+        self.publish()
     }
 
     /// The log's lines of a snapshot that was imported: that it is there, its tag.
@@ -254,7 +256,8 @@ impl Repo {
             imported: true,
         }];
         lines.extend(tag.map(|tag| tag_line(directory, tag, Some(id))));
-        self.log().append(&lines).map(|_| ())
+        self.log().append(&lines)?;
+        self.publish()
     }
 
     /// The head that the log has for a directory.
@@ -316,6 +319,7 @@ impl Repo {
         })])?;
         // That is what counts; whoever opens the catalog next enters it.
         let _ = self.catch_up();
+        self.publish_soon();
         Ok(())
     }
 

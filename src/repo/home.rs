@@ -24,6 +24,11 @@ impl Home {
         }
     }
 
+    /// Whether others read what is made there from afar.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self, Home::Repo(repo) if repo.shared().is_some())
+    }
+
     pub(super) fn path(&self) -> &Path {
         match self {
             Home::Repo(repo) => repo.path(),

@@ -2,7 +2,6 @@
 //! its own work before it counts, and how the catalog is made again.
 
 use std::collections::HashMap;
-use std::fs::File;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +13,7 @@ use crate::repo::info::{Comment, Extent, FORMAT, Info};
 use crate::repo::pack::{self, Gone, Pack};
 use crate::repo::place;
 use crate::repo::reader::{self, Item};
+use crate::repo::volume::Volume;
 use crate::repo::writer::Method;
 
 /// How the one entry of a large file is made up of pieces: a line of `pieces`.
@@ -95,7 +95,7 @@ pub struct Index {
 ///
 /// # Errors
 /// [`ErrorKind::Damaged`] when it is not an archive of ours, or not whole; [`ErrorKind::Refused`] when it is of a later format.
-pub fn read(file: &File, id: SnapshotId, name: &[u8]) -> Result<Index> {
+pub fn read(file: &Volume, id: SnapshotId, name: &[u8]) -> Result<Index> {
     read_some(file, id, name, |_| true)
 }
 
@@ -103,12 +103,12 @@ pub fn read(file: &File, id: SnapshotId, name: &[u8]) -> Result<Index> {
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_places(file: &File, id: SnapshotId, name: &[u8]) -> Result<Index> {
+pub fn read_places(file: &Volume, id: SnapshotId, name: &[u8]) -> Result<Index> {
     read_some(file, id, name, |item| item.content.is_none())
 }
 
 fn read_some(
-    file: &File,
+    file: &Volume,
     id: SnapshotId,
     name: &[u8],
     keep: impl Fn(&Item) -> bool,
@@ -190,7 +190,7 @@ pub fn place_of(archive: SnapshotId, offset: u64, item: &Item) -> Place {
 ///
 /// # Errors
 /// [`ErrorKind::Damaged`] when they are not whole.
-pub fn entry(file: &File, name: &[u8], items: &[Item], wanted: &str) -> Result<Option<Vec<u8>>> {
+pub fn entry(file: &Volume, name: &[u8], items: &[Item], wanted: &str) -> Result<Option<Vec<u8>>> {
     let ours = |i: &&Item| i.content.is_none() && &*i.name == wanted.as_bytes();
     let Some(item) = items.iter().find(ours) else {
         return Ok(None);
@@ -216,7 +216,12 @@ fn parse_pieces(text: &[u8]) -> Result<Vec<Pieces>, serde_json::Error> {
 }
 
 /// Adds the places of the chunks inside whole entries of large files.
-fn add_pieces(file: &File, name: &[u8], all: &[Pieces], places: &mut Vec<NewPlace>) -> Result<()> {
+fn add_pieces(
+    file: &Volume,
+    name: &[u8],
+    all: &[Pieces],
+    places: &mut Vec<NewPlace>,
+) -> Result<()> {
     let damaged =
         |message: String| Error::at(ErrorKind::Damaged, name, format!("pieces: {message}"));
     let known: HashMap<[u8; 32], Place> = places.iter().copied().collect();

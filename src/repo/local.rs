@@ -1,9 +1,7 @@
 //! Local headers: what stands in front of an entry's data. Reading goes by the archive's directory; these must say the
 //! same, and are what is left to go by when the directory is damaged.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use flate2::read::DeflateDecoder;
@@ -11,6 +9,7 @@ use flate2::read::DeflateDecoder;
 use crate::model::{ContentId, Time};
 use crate::repo::place::Section;
 use crate::repo::reader::Item;
+use crate::repo::volume::Volume;
 use crate::repo::writer::{EXTRA_CONTENT, Method, Sizes};
 
 /// What every local header begins with.
@@ -57,7 +56,7 @@ fn wide(bytes: &[u8], at: usize) -> u64 {
 }
 
 /// As many of `buffer.len()` bytes at `at` as there are.
-fn fill(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+fn fill(file: &Volume, buffer: &mut [u8], at: u64) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match file.read_at(&mut buffer[filled..], at + filled as u64) {
@@ -74,7 +73,7 @@ fn fill(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn read(file: &File, at: u64) -> io::Result<Option<Local>> {
+pub fn read(file: &Volume, at: u64) -> io::Result<Option<Local>> {
     let mut header = vec![0; USUAL];
     let there = fill(file, &mut header, at)?;
     header.truncate(there);
@@ -140,7 +139,7 @@ impl Local {
     }
 
     /// It as a record of the directory; what comes behind the data is found by inflating them.
-    fn item(&self, file: &Arc<File>, at: u64) -> Option<Item> {
+    fn item(&self, file: &Arc<Volume>, at: u64) -> Option<Item> {
         let sizes = match self.sizes {
             Some(sizes) => sizes,
             None => measure(file, self.data)?,
@@ -154,12 +153,13 @@ impl Local {
             // Only the directory of the archive has these.
             mode: 0,
             mtime: Time::new(0, 0),
+            extra: 0,
         })
     }
 }
 
 /// How long the deflate stream at `at` is, packed and not.
-fn measure(file: &Arc<File>, at: u64) -> Option<Sizes> {
+fn measure(file: &Arc<Volume>, at: u64) -> Option<Sizes> {
     let section = Section::new(file.clone(), at, u64::MAX - at);
     let mut inflate = DeflateDecoder::new(section);
     let mut crc = crc32fast::Hasher::new();
@@ -181,7 +181,7 @@ fn measure(file: &Arc<File>, at: u64) -> Option<Sizes> {
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn scan(file: &Arc<File>) -> io::Result<Vec<(u64, Item)>> {
+pub fn scan(file: &Arc<Volume>) -> io::Result<Vec<(u64, Item)>> {
     let mut found = Vec::new();
     let mut at = 0;
     loop {
@@ -208,14 +208,14 @@ pub fn scan(file: &Arc<File>) -> io::Result<Vec<(u64, Item)>> {
 }
 
 /// Whether an entry, or the directory, begins at `at`.
-fn begins(file: &File, at: u64) -> io::Result<bool> {
+fn begins(file: &Volume, at: u64) -> io::Result<bool> {
     let mut mark = [0; 4];
     let there = at < u64::MAX - 4 && fill(file, &mut mark, at)? == 4;
     Ok(there && (mark == *MARK || mark == *CENTRAL))
 }
 
 /// Where the next local header may begin, from `at` on.
-fn search(file: &File, mut at: u64) -> io::Result<Option<u64>> {
+fn search(file: &Volume, mut at: u64) -> io::Result<Option<u64>> {
     let mut window = vec![0; WINDOW];
     loop {
         let there = fill(file, &mut window, at)?;
@@ -288,7 +288,7 @@ mod tests {
         })
         .unwrap();
         for item in &mut items {
-            (item.mode, item.mtime) = (0, Time::new(0, 0));
+            (item.mode, item.mtime, item.extra) = (0, Time::new(0, 0), 0);
         }
         let found = scan(&file).unwrap();
         assert!(items.iter().all(|i| found.iter().any(|(_, f)| f == i)));

@@ -155,6 +155,21 @@ pub enum Line {
         /// When.
         time: Time,
     },
+    /// An archive is in the store that machines share: it is that long, and what everybody reads of it is at its end.
+    Stored {
+        /// Its id.
+        id: SnapshotId,
+        /// Its length.
+        size_bytes: u64,
+        /// How many bytes at its end are no contents.
+        tail_bytes: u64,
+    },
+    /// This machine knows of a pack that another one has made: what it records from now on needs nothing that the pack
+    /// says is gone.
+    Seen {
+        /// The pack.
+        pack: SnapshotId,
+    },
     /// Something that a later program wrote down: passed over.
     #[serde(other)]
     Other,
@@ -301,6 +316,19 @@ impl Log {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(0),
             Err(e) => Err(self.failed("cannot read the log", e)),
         }
+    }
+
+    /// The bytes from `from` to `end`, as they were written.
+    ///
+    /// # Errors
+    /// When there are not so many.
+    pub fn bytes(&self, from: u64, end: u64) -> Result<Vec<u8>> {
+        use std::os::unix::fs::FileExt;
+        let cannot = |e: std::io::Error| self.failed("cannot read the log", e);
+        let mut text = vec![0; (end - from) as usize];
+        let file = plain::open(&self.path).map_err(cannot)?;
+        file.read_exact_at(&mut text, from).map_err(cannot)?;
+        Ok(text)
     }
 
     /// How long it is, in bytes.

@@ -262,5 +262,9 @@ pub fn take_apart(scratch: &Archive) -> Result<Option<Salvage>> {
     let path = file.path().to_path_buf();
     let name = path.as_os_str().as_bytes();
     let handle = File::open(&path).map_err(|e| Error::io("cannot open", name, e))?;
-    Ok(Some(salvage::salvage(Arc::new(handle), index.id, name)))
+    Ok(Some(salvage::salvage(
+        Arc::new(handle.into()),
+        index.id,
+        name,
+    )))
 }

@@ -74,6 +74,7 @@ pub mod retire;
 pub mod salvage;
 mod sample;
 mod schema;
+pub mod shared;
 pub mod snapshot;
 pub mod stat;
 pub mod still;
@@ -87,6 +88,7 @@ mod torn;
 pub mod trust;
 pub mod upkeep;
 pub mod verify;
+pub mod volume;
 pub mod writer;
 
 pub use history::{Head, Operation, directory_at, directory_of};

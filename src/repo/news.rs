@@ -10,9 +10,10 @@ use crate::repo::catalog::{self, Catalog, failed};
 use crate::repo::enter;
 use crate::repo::gone;
 use crate::repo::index::{Index, What};
-use crate::repo::log::Line;
+use crate::repo::log::{Line, Log};
 use crate::repo::lost;
 use crate::repo::schema;
+use crate::repo::shared::{name, sweep, tell};
 use crate::repo::store::Repo;
 use crate::repo::tag;
 
@@ -81,18 +82,19 @@ impl Repo {
         let length = log.length();
         let empty = theirs.is_none() && known.is_empty();
         let tailed = end <= length && log.tail(end)? == tail;
+        let (others, others_behind) = self.others(db)?;
         // A first line that is damaged says nothing of whose it is; what follows it does.
         let unnamed = repository.is_none() && end > 0 && tailed;
         let stale = if theirs != repository && !empty && !unnamed {
             Some(FOREIGN)
-        } else if !tailed {
+        } else if !tailed || !others {
             Some("did not fit the log")
         } else if !known.is_subset(&there) {
             Some(GONE)
         } else {
             None
         };
-        let behind = known.len() != there.len() || end != length;
+        let behind = known.len() != there.len() || end != length || others_behind;
         Ok((behind || stale.is_some()).then_some(News {
             known,
             there,
@@ -170,22 +172,87 @@ impl Repo {
         }
     }
 
+    /// Whether the logs of other machines begin with what the catalog has read of them, and whether there is more.
+    fn others(&self, db: &Connection) -> Result<(bool, bool), Fault> {
+        let (mut fits, mut behind) = (true, false);
+        let Some(shared) = self.shared() else {
+            return Ok((fits, behind));
+        };
+        for (machine, log) in shared.logs()? {
+            let end = catalog::meta_of::<i64>(db, &format!("log_end {machine}"))?;
+            let tail = catalog::meta_of::<u32>(db, &format!("log_tail {machine}"))?;
+            let (end, length) = (end.unwrap_or(0) as u64, log.length());
+            fits &= end <= length && log.tail(end)? == tail.unwrap_or(0);
+            behind |= end != length;
+        }
+        Ok((fits, behind))
+    }
+
     /// Enters the lines of the log that the catalog has not read, inside the transaction, so that each counts once. The
     /// packs that they name.
     fn replay(&self, tx: &Transaction<'_>) -> Result<Vec<SnapshotId>, Fault> {
         let end = catalog::meta_of::<i64>(tx, "log_end")?;
-        let news = self.log().read(end.unwrap_or(0) as u64)?;
+        let mut news = self.log().read(end.unwrap_or(0) as u64)?;
+        let own = self
+            .shared()
+            .and_then(|shared| shared.card.machine.as_deref());
         for (at, line) in &news.lines {
             crate::repo::replay::apply(tx, *at, line)?;
+            own.map_or(Ok(()), |own| sweep::enter(tx, own, line))?;
         }
         catalog::set_meta(tx, "log_end", news.end as i64)?;
         catalog::set_meta(tx, "log_tail", self.log().tail(news.end)?)?;
+        if let Some(shared) = self.shared() {
+            for (machine, log) in shared.logs()? {
+                news.lines
+                    .extend(replay_other(tx, &machine, &log, shared.reader())?);
+            }
+        }
         let pack = |(_, line): (u64, Line)| match line {
             Line::Pack { id, .. } => Some(id),
             _ => None,
         };
         Ok(news.lines.into_iter().filter_map(pack).collect())
     }
+}
+
+/// How far the numbers of operations of two machines are apart: no log is longer.
+pub(super) const APART: u64 = 1 << 40;
+
+/// What is added to the numbers of a machine's operations.
+fn base_of(tx: &Transaction<'_>, machine: &str) -> rusqlite::Result<u64> {
+    let key = format!("log_number {machine}");
+    let number = match catalog::meta_of::<i64>(tx, &key)? {
+        Some(number) => number,
+        None => {
+            let next = catalog::meta_of::<i64>(tx, "log_numbers")?.unwrap_or(0) + 1;
+            catalog::set_meta(tx, "log_numbers", next)?;
+            catalog::set_meta(tx, &key, next)?;
+            next
+        }
+    };
+    Ok(number as u64 * APART)
+}
+
+/// Enters what another machine has appended to its log; its lines.
+fn replay_other(
+    tx: &Transaction<'_>,
+    machine: &str,
+    log: &Log,
+    reader: &str,
+) -> Result<Vec<(u64, Line)>, Fault> {
+    let key = |what: &str| format!("{what} {machine}");
+    let base = base_of(tx, machine)?;
+    let end = catalog::meta_of::<i64>(tx, &key("log_end"))?;
+    let mut news = log.read(end.unwrap_or(0) as u64)?;
+    for (at, line) in &mut news.lines {
+        *line = tell::line(line, name::short(machine), reader, base);
+        crate::repo::replay::apply(tx, base + *at, line)?;
+        sweep::enter(tx, machine, line)?;
+    }
+    catalog::set_meta(tx, &key("log_end"), news.end as i64)?;
+    catalog::set_meta(tx, &key("log_tail"), log.tail(news.end)?)?;
+    Ok(news.lines)
 }
 
 /// Those that no pack of ours says is dead, in the order in which they are entered.

@@ -31,7 +31,11 @@ impl Repo {
     /// # Errors
     /// As [`Self::open`]; and when it is locked at the moment, or has no catalog that can be read.
     pub fn peek(at: impl Into<Location>) -> Result<Repo> {
-        let repo = Self::over(&Self::checked(&at.into())?, false, Duration::ZERO)?;
+        let at = at.into();
+        if at.remote.is_none() {
+            Self::checked(&at)?;
+        }
+        let repo = Self::over(&at, &at.path, false, Duration::ZERO)?;
         repo.only_read();
         let found = Catalog::open_as_is(&repo.path().join(CATALOG)).map_err(failed)?;
         *repo.catalog() = found.ok_or_else(|| {

@@ -1,9 +1,7 @@
 //! Reads bytes from where they lie in an archive, and makes sure that they are the right ones.
 
 use std::cell::RefCell;
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use flate2::read::DeflateDecoder;
@@ -12,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::model::{Error, ErrorKind, Result};
 use crate::repo::catalog::{Form, Place};
 use crate::repo::deflate::{self, FINAL};
+use crate::repo::volume::Volume;
 use crate::tree::buffer::Buffer;
 
 /// Up to this many bytes, a content is read at once and checked before the first byte is given.
@@ -30,7 +29,7 @@ thread_local! {
 ///
 /// # Errors
 /// [`ErrorKind::Damaged`] when there are fewer, or they do not inflate.
-pub fn bytes(file: &File, name: &[u8], place: &Place) -> Result<Buffer> {
+pub fn bytes(file: &Volume, name: &[u8], place: &Place) -> Result<Buffer> {
     let damaged = || Error::at(ErrorKind::Damaged, name, "an entry cannot be inflated");
     let lies = place.size / MOST > place.packed
         || place.size > LONGEST
@@ -68,14 +67,12 @@ fn end_of(form: Form) -> &'static [u8] {
     }
 }
 
-fn length(file: &File, name: &[u8]) -> Result<u64> {
-    let metadata = file.metadata();
-    metadata
-        .map(|m| m.len())
+fn length(file: &Volume, name: &[u8]) -> Result<u64> {
+    file.length()
         .map_err(|e| Error::io("cannot examine", name, e))
 }
 
-fn read_at(file: &File, name: &[u8], place: &Place, into: &mut [u8]) -> Result<()> {
+fn read_at(file: &Volume, name: &[u8], place: &Place, into: &mut [u8]) -> Result<()> {
     file.read_exact_at(into, place.offset).map_err(|e| {
         let cut = e.kind() == io::ErrorKind::UnexpectedEof;
         let error = Error::io("cannot read", name, e);
@@ -91,7 +88,7 @@ fn read_at(file: &File, name: &[u8], place: &Place, into: &mut [u8]) -> Result<(
 ///
 /// # Errors
 /// [`ErrorKind::Damaged`] when they have not.
-pub fn checked(file: &File, name: &[u8], place: &Place, id: &[u8; 32]) -> Result<Buffer> {
+pub fn checked(file: &Volume, name: &[u8], place: &Place, id: &[u8; 32]) -> Result<Buffer> {
     let bytes = bytes(file, name, place)?;
     match Sha256::digest(&bytes)[..] == id[..] {
         true => Ok(bytes),
@@ -103,16 +100,16 @@ pub fn checked(file: &File, name: &[u8], place: &Place, id: &[u8; 32]) -> Result
     }
 }
 
-/// Part of a file as a stream.
+/// Part of an archive as a stream; where it begins at the archive's first byte, one can go to and fro in it.
 pub struct Section {
-    file: Arc<File>,
+    file: Arc<Volume>,
     at: u64,
     end: u64,
 }
 
 impl Section {
     /// `length` bytes from `at`.
-    pub fn new(file: Arc<File>, at: u64, length: u64) -> Self {
+    pub fn new(file: Arc<Volume>, at: u64, length: u64) -> Self {
         Section {
             file,
             at,
@@ -121,9 +118,23 @@ impl Section {
     }
 }
 
+impl Seek for Section {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.end.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}
+
 impl Read for Section {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let room = buf.len().min((self.end - self.at).min(1 << 30) as usize);
+        let room = buf
+            .len()
+            .min(self.end.saturating_sub(self.at).min(1 << 30) as usize);
         let read = self.file.read_at(&mut buf[..room], self.at)?;
         self.at += read as u64;
         Ok(read)
@@ -131,7 +142,7 @@ impl Read for Section {
 }
 
 /// The stream of a long content that is one entry.
-pub fn stream(file: Arc<File>, place: &Place) -> Box<dyn Read + Send> {
+pub fn stream(file: Arc<Volume>, place: &Place) -> Box<dyn Read + Send> {
     let section = Section::new(file, place.offset, place.packed);
     match place.form {
         Form::Stored => Box::new(section),

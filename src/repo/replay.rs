@@ -49,7 +49,8 @@ pub fn apply(tx: &Transaction<'_>, at: u64, line: &Line) -> rusqlite::Result<()>
                 [id.as_bytes()],
             )?;
         }
-        Line::Other => {}
+        // These are for who reads logs themselves.
+        Line::Seen { .. } | Line::Stored { .. } | Line::Other => {}
     }
     Ok(())
 }

@@ -216,6 +216,7 @@ impl Retirement {
         if !self.lines.is_empty() {
             repo.log().append(&self.lines)?;
         }
+        repo.publish()?;
         self.enter(repo, index.as_ref())?;
         freed += self.remove(repo, &self.out)?;
         let added = index.map_or(0, |index| length(repo, index.id));
@@ -348,6 +349,10 @@ fn tag_lines(
     let mut lines = Vec::new();
     for tag in repo.tags(None)? {
         let Some(id) = tag.id else { continue };
+        // Of another machine's directory: that one does it.
+        if tag.directory.0.starts_with(b"//") {
+            continue;
+        }
         let issued = repo.issued(id)?;
         let now = instead.get(&issued).copied().unwrap_or(issued);
         let gone = going.contains(&now) || (repo.gone(now)?.is_some() && repo.find(now)?.is_none());

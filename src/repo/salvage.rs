@@ -2,7 +2,6 @@
 //! found by the archive's directory, by the local headers, or by both.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
@@ -19,12 +18,13 @@ use crate::repo::pack::{self, Pack};
 use crate::repo::place::{self, Checked, WHOLE};
 use crate::repo::reader::{self, Item};
 use crate::repo::store::Repo;
+use crate::repo::volume::Volume;
 
 /// What a damaged archive still holds.
 #[derive(Debug)]
 pub struct Salvage {
     /// The archive, open.
-    pub file: Arc<File>,
+    pub file: Arc<Volume>,
     /// What messages call it.
     pub name: Vec<u8>,
     /// What it says of itself, if that can still be read.
@@ -83,7 +83,7 @@ impl Repo {
 }
 
 /// What the archive `id`, in a file that messages call `name`, still holds whole.
-pub(crate) fn salvage(file: Arc<File>, id: SnapshotId, name: &[u8]) -> Salvage {
+pub(crate) fn salvage(file: Arc<Volume>, id: SnapshotId, name: &[u8]) -> Salvage {
     let items = items(&file, name);
     let mut salvage = Salvage {
         what: what(&file, id, name, &items),
@@ -105,7 +105,7 @@ pub(crate) fn salvage(file: Arc<File>, id: SnapshotId, name: &[u8]) -> Salvage {
 }
 
 /// All entries with where their data begin, by the directory and by the local headers.
-fn items(file: &Arc<File>, name: &[u8]) -> Vec<(u64, Item)> {
+fn items(file: &Arc<Volume>, name: &[u8]) -> Vec<(u64, Item)> {
     let mut items = Vec::new();
     // What it gives before it fails counts.
     let _ = reader::read(file, name, |item| {
@@ -120,7 +120,7 @@ fn items(file: &Arc<File>, name: &[u8]) -> Vec<(u64, Item)> {
 
 /// The bytes of an entry of our own, which has no digest but its crc.
 fn own<'i>(
-    file: &'i File,
+    file: &'i Volume,
     archive: SnapshotId,
     name: &'i [u8],
     items: &'i [(u64, Item)],
@@ -137,7 +137,7 @@ fn own<'i>(
 }
 
 /// What an archive says of itself, whatever its comment says.
-fn what(file: &File, id: SnapshotId, name: &[u8], items: &[(u64, Item)]) -> Option<What> {
+fn what(file: &Volume, id: SnapshotId, name: &[u8], items: &[(u64, Item)]) -> Option<What> {
     let info = own(file, id, name, items, "snapshot.json").find_map(|text| {
         let info: Info = serde_json::from_slice(&text).ok()?;
         Some(What::Snapshot(Box::new(Info { id, ..info })))

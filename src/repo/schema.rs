@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 /// The schema's number. A catalog of another is made anew: it is an index, and nothing in it is lost.
-pub(super) const VERSION: i64 = 5;
+pub(super) const VERSION: i64 = 6;
 
 const SCHEMA: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -17,6 +17,7 @@ CREATE TABLE gone (
     secs INTEGER NOT NULL, nanos INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE replaced (id BLOB PRIMARY KEY, archive INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE packs (id BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE seen (pack BLOB NOT NULL, machine TEXT NOT NULL, PRIMARY KEY (pack, machine)) WITHOUT ROWID;
 CREATE TABLE lost (id BLOB PRIMARY KEY, info TEXT, gone TEXT) WITHOUT ROWID;
 CREATE TABLE places (
     id BLOB PRIMARY KEY, archive INTEGER NOT NULL, offset INTEGER NOT NULL, form INTEGER NOT NULL,
@@ -63,6 +64,7 @@ pub(super) fn clear(tx: &Transaction<'_>) -> rusqlite::Result<()> {
         "gone",
         "replaced",
         "packs",
+        "seen",
         "places",
         "heads",
         "tags",

@@ -27,8 +27,11 @@ use crate::repo::leftover::making;
 use crate::repo::log::{Line, Log};
 use crate::repo::place;
 use crate::repo::plain;
+use crate::repo::shared::mirror::{Shared, ready};
+use crate::repo::shared::{name, tail, tell};
 use crate::repo::trust::Location;
 use crate::repo::upkeep;
+use crate::repo::volume::Volume;
 use crate::tree::buffer::Buffer;
 
 pub(super) const LOG: &str = "log.ndjson";
@@ -46,12 +49,13 @@ struct Inner {
     folder: File,
     log: Log,
     catalog: Mutex<Catalog>,
-    archives: Mutex<HashMap<SnapshotId, Arc<File>>>,
+    archives: Mutex<HashMap<SnapshotId, Arc<Volume>>>,
     notices: Mutex<Vec<String>>,
     healed: Mutex<Vec<String>>,
     doubted: AtomicBool,
     only_read: AtomicBool,
     ignored: Mutex<HashSet<SnapshotId>>,
+    shared: Option<Shared>,
     _lock: Lock,
 }
 
@@ -71,7 +75,8 @@ impl Repo {
     /// [`ErrorKind::NotFound`] when there is none, [`ErrorKind::Busy`] while it is pruned, [`ErrorKind::Refused`] when it
     /// is not to be believed.
     pub fn open(at: impl Into<Location>) -> Result<Repo> {
-        Self::enter(&Self::checked(&at.into())?, false)
+        let at = at.into();
+        Self::enter(&at, Self::checked(&at)?, false)
     }
 
     /// Opens a repository, and makes it first when there is none.
@@ -83,6 +88,15 @@ impl Repo {
         at.check()?;
         let path = at.path.as_path();
         parts(path)?;
+        if let Some(remote) = &at.remote {
+            let words = ready(path, remote, true)?;
+            let repo = Self::enter(&at, path.to_path_buf(), false)?;
+            repo.sweep();
+            words
+                .into_iter()
+                .for_each(|words| repo.notice(words.into()));
+            return Ok(repo);
+        }
         let cannot = |e| Error::io("cannot make the repository", raw(path), e);
         let mut there = path.read_dir().ok().into_iter().flatten().flatten();
         let foreign = there.any(|e| {
@@ -106,7 +120,7 @@ impl Repo {
             format: FORMAT,
             time: Time::now(),
         })?;
-        let repo = Self::enter(path, false)?;
+        let repo = Self::enter(&at, path.to_path_buf(), false)?;
         repo.sweep();
         Ok(repo)
     }
@@ -116,13 +130,17 @@ impl Repo {
     /// # Errors
     /// As [`Self::open`]; [`ErrorKind::Busy`] while others use it.
     pub fn open_alone(at: impl Into<Location>) -> Result<Repo> {
-        let repo = Self::enter(&Self::checked(&at.into())?, true)?;
+        let at = at.into();
+        let repo = Self::enter(&at, Self::checked(&at)?, true)?;
         repo.sweep();
         Ok(repo)
     }
 
     pub(super) fn checked(at: &Location) -> Result<PathBuf> {
-        Self::check(&at.path)?;
+        match &at.remote {
+            Some(remote) => ready(&at.path, remote, false).map(|_| ())?,
+            None => Self::check(&at.path)?,
+        }
         at.check()?;
         Ok(at.path.clone())
     }
@@ -136,19 +154,52 @@ impl Repo {
         Ok(())
     }
 
-    fn enter(path: &Path, alone: bool) -> Result<Repo> {
-        let repo = Self::over(path, alone, PATIENCE)?;
+    fn enter(at: &Location, path: PathBuf, alone: bool) -> Result<Repo> {
+        let repo = Self::over(at, &path, alone, PATIENCE)?;
+        repo.pull_own()?;
+        repo.pull_once()?;
         repo.open_catalog()?;
+        repo.remember_packs()?;
+        repo.acknowledge()?;
         Ok(repo)
     }
 
+    /// Whether other machines have it too.
+    pub fn is_shared(&self) -> bool {
+        self.0.shared.is_some()
+    }
+
+    /// Refuses what cannot be done in a store.
+    pub(crate) fn not_shared(&self, done: &str) -> Result<()> {
+        let Some(shared) = &self.0.shared else {
+            return Ok(());
+        };
+        let message = format!(
+            "nothing is {done} in a repository that machines share: others have read what is there; nothing was changed"
+        );
+        Err(Error::at(
+            ErrorKind::Refused,
+            shared.remote.url.as_bytes(),
+            message,
+        ))
+    }
+
+    /// What is shared with other machines, if the repository is in a store.
+    pub(crate) fn shared(&self) -> Option<&Shared> {
+        self.0.shared.as_ref()
+    }
+
     /// The folder, locked. Its catalog is not open yet.
-    pub(super) fn over(path: &Path, alone: bool, wait: Duration) -> Result<Repo> {
+    pub(super) fn over(at: &Location, path: &Path, alone: bool, wait: Duration) -> Result<Repo> {
         let cannot = |e| Error::io("cannot open the repository", raw(path), e);
         let path = path.canonicalize().map_err(cannot)?;
         parts(&path)?;
         let folder = File::open(&path).map_err(cannot)?;
         let lock = lock(&folder, alone, &path, wait)?;
+        let shared = at.remote.as_ref();
+        let shared = shared
+            .map(|remote| Shared::open(&path, remote))
+            .transpose()?;
         Ok(Repo(Arc::new(Inner {
             log: Log::new(&path.join(LOG)),
             folder,
@@ -160,6 +211,7 @@ impl Repo {
             ignored: Mutex::default(),
             only_read: AtomicBool::default(),
             path,
+            shared,
             _lock: lock,
         })))
     }
@@ -240,6 +292,11 @@ impl Repo {
     pub(crate) fn append(&self, lines: &[Line]) -> Result<Vec<u64>> {
         let places = self.0.log.append(lines)?;
         self.catch_up()?;
+        // What only begins is put into the store with what comes of it.
+        let begins = |line: &Line| matches!(line, Line::Begin(_) | Line::Pack { .. });
+        if !lines.iter().all(begins) {
+            self.publish_soon();
+        }
         Ok(places)
     }
 
@@ -265,8 +322,16 @@ impl Repo {
         }
     }
 
-    /// Gives a finished archive its name: the commit.
-    pub(crate) fn install(&self, file: tempfile::NamedTempFile, id: SnapshotId) -> Result<()> {
+    /// Gives a finished archive its name: the commit. `folder` is that of what in it is no content.
+    pub(crate) fn install(
+        &self,
+        file: tempfile::NamedTempFile,
+        id: SnapshotId,
+        folder: &str,
+    ) -> Result<()> {
+        if self.0.shared.is_some() {
+            return self.install_shared(file, id, folder);
+        }
         let path = self.archive_path(id);
         let cannot = |e| Error::io("cannot put the archive in place", raw(&path), e);
         file.persist(&path).map_err(|e| cannot(e.error))?;
@@ -277,6 +342,9 @@ impl Repo {
     pub(crate) fn unlink(&self, id: SnapshotId) -> Result<()> {
         let path = self.archive_path(id);
         hold(&self.0.archives).remove(&id);
+        if self.0.shared.is_some() {
+            tail::forget(&self.0.path, id);
+        }
         match fs::remove_file(&path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                 Err(Error::io("cannot remove the archive", raw(&path), e))
@@ -305,7 +373,7 @@ impl Repo {
     ///
     /// # Errors
     /// [`ErrorKind::Damaged`] when it is gone.
-    pub fn archive(&self, id: SnapshotId) -> Result<Arc<File>> {
+    pub fn archive(&self, id: SnapshotId) -> Result<Arc<Volume>> {
         if let Some(file) = hold(&self.0.archives).get(&id) {
             return Ok(file.clone());
         }
@@ -320,6 +388,14 @@ impl Repo {
                 error
             }
         })?;
+        let mut file = Volume::from(file);
+        if let Some(shared) = &self.0.shared
+            && let Some((tail, _)) = tail::noted(&self.0.path, id)?
+        {
+            let whole = file.local().try_clone();
+            let whole = whole.map_err(|e| Error::io("cannot open the archive", raw(&path), e))?;
+            file = Volume::split(whole, tail, shared.window.clone(), name::archive(id));
+        }
         let file = Arc::new(file);
         let mut open = hold(&self.0.archives);
         if open.len() >= OPEN {
@@ -376,12 +452,24 @@ impl Repo {
     /// Reads from an archive's file what it says of itself and what lies where in it.
     pub(crate) fn read_places(&self, id: SnapshotId) -> Result<Index> {
         let path = self.archive_path(id);
-        index::read_places(&*self.archive(id)?, id, raw(&path))
+        let index = index::read_places(&*self.archive(id)?, id, raw(&path))?;
+        self.seen_from_here(index)
     }
 
     /// Reads an archive's directory from its file.
     pub(crate) fn read_index(&self, id: SnapshotId) -> Result<Index> {
         let path = self.archive_path(id);
-        index::read(&*self.archive(id)?, id, raw(&path))
+        let index = index::read(&*self.archive(id)?, id, raw(&path))?;
+        self.seen_from_here(index)
+    }
+
+    /// What an archive says, with directories called as this machine calls them.
+    fn seen_from_here(&self, mut index: Index) -> Result<Index> {
+        if let Some(shared) = &self.0.shared
+            && let Some((_, machine)) = tail::noted(&self.0.path, index.id)?
+        {
+            tell::index(&mut index, name::short(&machine), shared.reader());
+        }
+        Ok(index)
     }
 }

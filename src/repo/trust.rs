@@ -14,6 +14,7 @@ use rustix::process::geteuid;
 
 use crate::model::quote::quote;
 use crate::model::{Error, ErrorKind, Result};
+use crate::repo::shared::Remote;
 
 /// Where a repository is, and whether it is believed whoever it belongs to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,6 +23,8 @@ pub struct Location {
     pub path: PathBuf,
     /// The user has said that it is to be trusted.
     pub trusted: bool,
+    /// The store that it is in; the folder is this machine's own.
+    pub remote: Option<Remote>,
 }
 
 impl<P: AsRef<Path> + ?Sized> From<&P> for Location {
@@ -29,6 +32,7 @@ impl<P: AsRef<Path> + ?Sized> From<&P> for Location {
         Location {
             path: path.as_ref().to_path_buf(),
             trusted: false,
+            remote: None,
         }
     }
 }
@@ -129,6 +133,7 @@ mod tests {
         let trusted = Location {
             path: path.clone(),
             trusted: true,
+            remote: None,
         };
         assert!(trusted.check().is_ok());
         mode(&path, 0o770);

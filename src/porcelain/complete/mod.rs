@@ -19,11 +19,11 @@ use std::process::Stdio;
 
 use clap::{Args, CommandFactory, ValueEnum};
 
+use crate::cli::search::{PREFIX, Search};
 use crate::cli::shape;
 use crate::model::Result;
 use crate::porcelain::arguments::Fsync;
 use crate::porcelain::dispatch::BESIDE;
-use crate::porcelain::program::{PREFIX, Search};
 
 pub mod folder;
 pub mod line;

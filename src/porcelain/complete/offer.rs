@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::{Arg, Command};
 
 use crate::cli::option::Common;
+use crate::cli::search::PREFIX;
 use crate::cli::shape::repeats;
 use crate::model::quote::is_hidden;
 use crate::porcelain::arguments::Global;
@@ -12,7 +13,6 @@ use crate::porcelain::complete::past::Past;
 use crate::porcelain::complete::spot::{Before, Spot, Wanted, home};
 use crate::porcelain::complete::{folder, program};
 use crate::porcelain::dispatch::PLUMBING;
-use crate::porcelain::program::PREFIX;
 use crate::porcelain::session::Session;
 
 /// Something that fits.
@@ -115,7 +115,7 @@ fn global(before: &Before) -> Global {
         },
         exec_path: before
             .path("exec_path")
-            .or_else(|| set(crate::porcelain::program::VARIABLE)),
+            .or_else(|| set(crate::cli::search::VARIABLE)),
         ..Global::default()
     }
 }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, Command};
 
+use crate::cli::search::PREFIX;
 use crate::cli::shape::repeats;
 use crate::porcelain::complete::program;
 use crate::porcelain::dispatch::{BESIDE, PLUMBING};
-use crate::porcelain::program::PREFIX;
 
 /// What was typed before the cursor.
 #[derive(Clone, Default)]

@@ -1,0 +1,332 @@
+//! A machine's own folder for a shared repository.
+//!
+//! It is an ordinary repository: `log.ndjson` is this machine's log, `catalog.db` the index of all. Beside these lie
+//! `logs/NAME.ID.ndjson`, the logs of others as far as they were read; `ID.zip`, of which only the end is filled, and
+//! `ID.tail`, which says where that begins and whose it is; `store.json`, which store this is of; `pushed`, how far the
+//! own log is in the store; `fresh`, which run has read from it last.
+
+use std::fs::DirBuilder;
+use std::io::{Cursor, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::disk::lock::{Lock, PATIENCE, lock};
+use crate::model::{Error, ErrorKind, Result, Time};
+use crate::repo::folder::fresh_id;
+use crate::repo::info::FORMAT;
+use crate::repo::log::{Line, Log};
+use crate::repo::plain;
+use crate::repo::shared::name::{self, MACHINES, REPOSITORY};
+use crate::repo::shared::probe::probe;
+use crate::repo::shared::window::Window;
+use crate::repo::shared::{Remote, Store, list_all, pull};
+use crate::repo::store::{LOG, TEMPORARY};
+
+const CARD: &str = "store.json";
+/// The folder for the logs of others.
+pub(super) const LOGS: &str = "logs";
+const PUSHED: &str = "pushed";
+const FRESH: &str = "fresh";
+
+/// What `store.json` says.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Card {
+    /// Where the store is.
+    pub url: String,
+    /// Which repository is in it.
+    pub repository: String,
+    /// Who writes here, as `NAME.ID`; `None` while this machine has only read.
+    pub machine: Option<String>,
+}
+
+/// What the object `repository` says.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Deed {
+    id: String,
+    format: u32,
+}
+
+/// A shared repository as this machine has it.
+#[derive(Debug)]
+pub struct Shared {
+    /// The store.
+    pub remote: Remote,
+    /// Which, and who we are.
+    pub card: Card,
+    /// What was read of archives.
+    pub window: Arc<Window>,
+    folder: PathBuf,
+    /// The packs that were known when it was opened: what was read of the catalog may rest on what others take away.
+    pub(super) packs: Mutex<Option<u64>>,
+}
+
+fn raw(path: &Path) -> &[u8] {
+    path.as_os_str().as_bytes()
+}
+
+impl Shared {
+    /// What is in `folder` of the store `remote`, which [`ready`] has made ready.
+    ///
+    /// # Errors
+    /// When it is of another store.
+    pub fn open(folder: &Path, remote: &Remote) -> Result<Shared> {
+        let card = read_card(folder)?.ok_or_else(|| missing(&remote.url))?;
+        if card.url != remote.url {
+            let message = format!("is of the store {}; remove it, it is a cache", card.url);
+            return Err(Error::at(ErrorKind::Refused, raw(folder), message));
+        }
+        Ok(Shared {
+            remote: remote.clone(),
+            window: Arc::new(Window::new(remote.clone())),
+            card,
+            folder: folder.to_path_buf(),
+            packs: Mutex::default(),
+        })
+    }
+
+    /// What this machine is called; nothing while it only reads.
+    pub fn reader(&self) -> &str {
+        self.card.machine.as_deref().map_or("", name::short)
+    }
+
+    /// The logs of other machines, with their whole names, in the order of these.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn logs(&self) -> Result<Vec<(String, Log)>> {
+        let path = self.folder.join(LOGS);
+        let cannot = |e| Error::io("cannot read", raw(&path), e);
+        let mut found = Vec::new();
+        for entry in path.read_dir().map_err(cannot)? {
+            let file = entry.map_err(cannot)?.file_name();
+            let Some(machine) = file.to_str().and_then(|f| f.strip_suffix(".ndjson")) else {
+                continue;
+            };
+            if name::is_whole(machine) {
+                found.push((machine.to_string(), self.log_of(machine)));
+            }
+        }
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(found)
+    }
+
+    pub(super) fn log_path(&self, machine: &str) -> PathBuf {
+        self.folder.join(LOGS).join(format!("{machine}.ndjson"))
+    }
+
+    pub(super) fn log_of(&self, machine: &str) -> Log {
+        Log::new(&self.log_path(machine))
+    }
+
+    /// Lets no other process of this machine read from the store into the folder, or write to it.
+    pub(super) fn lock(&self) -> Result<Lock> {
+        let path = self.folder.join(LOGS);
+        let cannot = |e| Error::io("cannot open", raw(&path), e);
+        lock(
+            &plain::folder(&path).map_err(cannot)?,
+            true,
+            &path,
+            PATIENCE,
+        )
+    }
+
+    /// How far the own log is in the store; `None` where that is not known.
+    pub(super) fn pushed(&self) -> Option<u64> {
+        let text = plain::read(&self.folder.join(PUSHED)).ok()?;
+        std::str::from_utf8(&text).ok()?.trim().parse().ok()
+    }
+
+    pub(super) fn set_pushed(&self, end: u64) -> Result<()> {
+        write(&self.folder, PUSHED, format!("{end}\n").as_bytes())
+    }
+
+    /// Whether a program of this run has read from the store already.
+    pub(super) fn is_fresh(&self) -> bool {
+        let run = self.remote.run.as_deref();
+        let said = || plain::read(&self.folder.join(FRESH)).ok();
+        run.is_some_and(|run| said().is_some_and(|said| said == run.as_bytes()))
+    }
+
+    pub(super) fn say_fresh(&self) -> Result<()> {
+        match &self.remote.run {
+            Some(run) => write(&self.folder, FRESH, run.as_bytes()),
+            None => Ok(()),
+        }
+    }
+
+    /// How many packs there are now; the first time it is asked, it is remembered.
+    pub(super) fn packs_before(&self, now: u64) -> u64 {
+        let mut packs = self.packs.lock().unwrap_or_else(PoisonError::into_inner);
+        *packs.get_or_insert(now)
+    }
+}
+
+fn missing(url: &str) -> Error {
+    let message = "is not a repository yet; the first snapshot makes it one";
+    Error::at(ErrorKind::NotFound, url, message)
+}
+
+fn read_card(folder: &Path) -> Result<Option<Card>> {
+    let path = folder.join(CARD);
+    let odd = |e| Error::io("cannot read", raw(&path), e);
+    match plain::read(&path) {
+        Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|e| {
+            let message =
+                format!("is not what was written there ({e}); remove its folder, which is a cache");
+            Error::at(ErrorKind::Damaged, raw(&path), message)
+        }),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(odd(e)),
+    }
+}
+
+/// Writes a file whole.
+pub(super) fn write(folder: &Path, name: &str, text: &[u8]) -> Result<()> {
+    let path = folder.join(name);
+    let cannot = |e| Error::io("cannot write", raw(&path), e);
+    let mut file = plain::temporary(&folder.join(TEMPORARY)).map_err(cannot)?;
+    file.write_all(text).map_err(cannot)?;
+    file.as_file().sync_all().map_err(cannot)?;
+    file.persist(&path).map_err(|e| cannot(e.error))?;
+    Ok(())
+}
+
+/// Makes the folder of this machine ready for a store; with `writes`, the store for this machine. What a person might want
+/// to know of the store.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] when there is no repository and none is to be made; the store's.
+pub fn ready(folder: &Path, remote: &Remote, writes: bool) -> Result<Option<&'static str>> {
+    let enough = |card: &Card| !writes || card.machine.is_some();
+    if read_card(folder)?.as_ref().is_some_and(enough) {
+        return Ok(None);
+    }
+    let store = remote.store()?;
+    let (deed, words) = deed(&*store, remote, writes)?;
+    let cannot = |e| Error::io("cannot make the folder", raw(folder), e);
+    for part in [TEMPORARY, LOGS] {
+        let mut private = DirBuilder::new();
+        private.recursive(true).mode(0o700);
+        private.create(folder.join(part)).map_err(cannot)?;
+    }
+    let logs = folder.join(LOGS);
+    let _alone = lock(
+        &plain::folder(&logs).map_err(cannot)?,
+        true,
+        &logs,
+        PATIENCE,
+    )?;
+    let known = read_card(folder)?;
+    if known.as_ref().is_some_and(enough) {
+        return Ok(words);
+    }
+    let machine = match writes {
+        true => Some(register(&*store, remote, folder)?),
+        false => None,
+    };
+    let first = Line::Repository {
+        id: deed.id.clone(),
+        format: FORMAT,
+        time: Time::now(),
+    };
+    Log::new(&folder.join(LOG)).begin(first)?;
+    let card = Card {
+        url: remote.url.clone(),
+        repository: deed.id,
+        machine,
+    };
+    let text = serde_json::to_vec(&card).unwrap_or_default();
+    write(folder, CARD, &text)?;
+    Ok(words)
+}
+
+/// Which repository is in a store; it is made if need be.
+fn deed(store: &dyn Store, remote: &Remote, make: bool) -> Result<(Deed, Option<&'static str>)> {
+    let url = remote.url.as_bytes();
+    let read = || -> Result<Option<Deed>> {
+        let Some(text) = store.get(REPOSITORY, 0, 4096)? else {
+            return Ok(None);
+        };
+        let deed: Deed = serde_json::from_slice(&text).map_err(|e| {
+            let message = format!("its object \"{REPOSITORY}\" is not fsync's: {e}");
+            Error::at(ErrorKind::Refused, url, message)
+        })?;
+        if deed.format > FORMAT {
+            let message = format!(
+                "format {} is newer than this program's {FORMAT}; update fsync",
+                deed.format
+            );
+            return Err(Error::at(ErrorKind::Refused, url, message));
+        }
+        Ok(Some(deed))
+    };
+    if let Some(deed) = read()? {
+        return Ok((deed, None));
+    }
+    if !make {
+        return Err(missing(&remote.url));
+    }
+    if let Some((key, _)) = store.list("", "")?.first() {
+        let message = format!(
+            "holds something else already ({}); give the repository a prefix of its own",
+            crate::model::quote::quote(key.as_bytes())
+        );
+        return Err(Error::at(ErrorKind::Refused, url, message));
+    }
+    let words = probe(store)?.words();
+    let cannot = |e| Error::io("cannot make a name", "/dev/urandom", e);
+    let deed = Deed {
+        id: fresh_id().map_err(cannot)?,
+        format: FORMAT,
+    };
+    let text = serde_json::to_vec(&deed).unwrap_or_default();
+    store.put(REPOSITORY, &mut Cursor::new(&text), text.len() as u64)?;
+    // Somebody else may have been first.
+    Ok((read()?.ok_or_else(|| missing(&remote.url))?, words))
+}
+
+/// A name for this machine that nobody else has. One that is asked for by name and is there already is taken over, with
+/// its log.
+fn register(store: &dyn Store, remote: &Remote, folder: &Path) -> Result<String> {
+    let host = rustix::system::uname();
+    let host = host.nodename().to_string_lossy().into_owned();
+    let base = name::tame(remote.machine.as_deref().unwrap_or(&host));
+    let taken = |name: &str| -> Result<Vec<String>> {
+        let there = list_all(store, &format!("{MACHINES}{name}."), "")?;
+        let whole = there
+            .iter()
+            .filter_map(|(key, _)| key.strip_prefix(MACHINES));
+        let same = whole.filter(|m| name::is_whole(m) && name::short(m) == name);
+        Ok(same.map(str::to_string).collect())
+    };
+    if remote.machine.is_some()
+        && let Some(own) = taken(&base)?.into_iter().min()
+    {
+        pull::adopt(store, &own, folder)?;
+        return Ok(own);
+    }
+    for n in 1.. {
+        let name = if n == 1 {
+            base.clone()
+        } else {
+            format!("{base}-{n}")
+        };
+        if !taken(&name)?.is_empty() {
+            continue;
+        }
+        let cannot = |e| Error::io("cannot make a name", "/dev/urandom", e);
+        let own = format!("{name}.{}", &fresh_id().map_err(cannot)?[..16]);
+        let key = format!("{MACHINES}{own}");
+        store.put(&key, &mut Cursor::new(b"\n"), 1)?;
+        // Of those who came at once the first by name stays.
+        if taken(&name)?.into_iter().min().as_ref() == Some(&own) {
+            return Ok(own);
+        }
+        store.delete(&key)?;
+    }
+    unreachable!("there is always another number")
+}

@@ -1,0 +1,250 @@
+//! Removing archives from the store, in two phases.
+//!
+//! A pack is the mark: what it says is gone counts no more for whoever has read of it. But another machine may just be
+//! recording something that relies on it. So each machine says in its log when it has read of a pack ([`Line::Seen`]),
+//! after making sure that all which it recorded is whole without what is gone; and what it
+//! records from then on cannot need it ([`Repo::confirm`]). An archive is removed when every machine that writes has
+//! said so, or is retired.
+
+use std::collections::{HashMap, HashSet};
+use std::io::Cursor;
+
+use rusqlite::{Transaction, params};
+
+use crate::model::{Error, ErrorKind, Result, SnapshotId};
+use crate::repo::catalog::snapshot_id;
+use crate::repo::gone;
+use crate::repo::log::Line;
+use crate::repo::reach::Reach;
+use crate::repo::shared::name::{self, MACHINES, RETIRED};
+use crate::repo::shared::{Store, list_all};
+use crate::repo::store::Repo;
+
+/// What became of archives that are gone.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Swept {
+    /// How many were removed from the store.
+    pub removed: u64,
+    /// How many bytes these had.
+    pub bytes: u64,
+    /// How many stay until others have read of it.
+    pub waiting: u64,
+    /// Which machines these are.
+    pub machines: Vec<String>,
+}
+
+/// A machine that writes, or wrote.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Machine {
+    /// Its name as others see it.
+    pub name: String,
+    /// Its whole name.
+    pub whole: String,
+    /// Whether it is this one.
+    pub own: bool,
+    /// Whether nobody waits for it any more.
+    pub retired: bool,
+}
+
+/// Enters that a machine knows of a pack: the one that made it, and those that say so.
+///
+/// # Errors
+/// SQLite's.
+pub fn enter(tx: &Transaction<'_>, machine: &str, line: &Line) -> rusqlite::Result<()> {
+    if let Line::Seen { pack: id } | Line::Pack { id, .. } = line {
+        tx.prepare_cached("INSERT OR IGNORE INTO seen (pack, machine) VALUES (?1, ?2)")?
+            .execute(params![id.as_bytes(), machine])?;
+    }
+    Ok(())
+}
+
+impl Repo {
+    /// Says that this machine has read of the packs of others, if all that it recorded is whole without what these say is
+    /// gone.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read; [`ErrorKind::Refused`] when this machine is retired.
+    pub(crate) fn acknowledge(&self) -> Result<()> {
+        let own = self.shared().and_then(|s| s.card.machine.as_deref());
+        let Some(own) = own else {
+            return Ok(());
+        };
+        let unseen: Vec<SnapshotId> = self.ask(|c| {
+            let sql =
+                "SELECT id FROM packs WHERE id NOT IN (SELECT pack FROM seen WHERE machine = ?1)";
+            c.db.prepare_cached(sql)?
+                .query_map([own], |row| row.get(0).map(snapshot_id))?
+                .collect()
+        })?;
+        if unseen.is_empty() {
+            return Ok(());
+        }
+        let mut reach = Reach::default();
+        for info in self.snapshots(None)? {
+            let theirs = info.directory.0.starts_with(b"//");
+            if !theirs && let Err(e) = reach.add(self, &info) {
+                let message = format!(
+                    "snapshot {} needs what another machine has pruned ({e}); it stays in the store until \
+                     this snapshot is forgotten",
+                    info.id
+                );
+                self.notice(message);
+                return Ok(());
+            }
+        }
+        let lines: Vec<Line> = unseen.into_iter().map(|pack| Line::Seen { pack }).collect();
+        self.append(&lines).map(|_| ())
+    }
+
+    /// Refuses when nobody waits for this machine any more.
+    pub(super) fn not_retired(&self, store: &dyn Store) -> Result<()> {
+        let Some(shared) = self.shared() else {
+            return Ok(());
+        };
+        let Some(own) = &shared.card.machine else {
+            return Ok(());
+        };
+        match store.get(&format!("{RETIRED}{own}"), 0, 1)? {
+            None => Ok(()),
+            Some(_) => {
+                let message = format!(
+                    "this machine ({}) is retired there, so that what it needs may be gone; \
+                     remove {}, and it gets another name",
+                    name::short(own),
+                    crate::model::quote::quote(self.path().as_os_str().as_encoded_bytes())
+                );
+                Err(Error::at(
+                    ErrorKind::Refused,
+                    shared.remote.url.as_bytes(),
+                    message,
+                ))
+            }
+        }
+    }
+
+    /// The machines that write to the store, sorted; none when the repository is in a folder.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn machines(&self) -> Result<Vec<Machine>> {
+        let Some(shared) = self.shared() else {
+            return Ok(Vec::new());
+        };
+        let store = shared.remote.store()?;
+        let names = |prefix: &str| -> Result<Vec<String>> {
+            let keys = list_all(&*store, prefix, "")?;
+            let whole = keys.iter().filter_map(|(key, _)| key.strip_prefix(prefix));
+            Ok(whole
+                .filter(|m| name::is_whole(m))
+                .map(str::to_string)
+                .collect())
+        };
+        let retired: HashSet<String> = names(RETIRED)?.into_iter().collect();
+        let own = shared.card.machine.as_deref();
+        let machine = |whole: String| Machine {
+            name: name::short(&whole).into(),
+            own: Some(&*whole) == own,
+            retired: retired.contains(&whole),
+            whole,
+        };
+        Ok(names(MACHINES)?.into_iter().map(machine).collect())
+    }
+
+    /// From now on nobody waits for the machine called `name`. What it recorded stays.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when there is none, [`ErrorKind::Refused`] for this one.
+    pub fn retire_machine(&self, wanted: &str) -> Result<()> {
+        let machines = self.machines()?;
+        let found = machines
+            .iter()
+            .find(|m| m.name == wanted || m.whole == wanted);
+        let Some(machine) = found else {
+            let message =
+                "no machine of that name writes to this repository; fsync repo machines lists them";
+            return Err(Error::at(ErrorKind::NotFound, wanted, message));
+        };
+        if machine.own {
+            let message = "is this machine; retire it from another one";
+            return Err(Error::at(ErrorKind::Refused, wanted, message));
+        }
+        if let Some(shared) = self.shared() {
+            let key = format!("{RETIRED}{}", machine.whole);
+            shared
+                .remote
+                .store()?
+                .put(&key, &mut Cursor::new(b"\n"), 1)?;
+        }
+        Ok(())
+    }
+
+    /// Removes from the store what is gone and nobody can need any more.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn sweep_store(&self) -> Result<Swept> {
+        let mut swept = Swept::default();
+        let Some(shared) = self.shared() else {
+            return Ok(swept);
+        };
+        let store = shared.remote.store()?;
+        let waits = self.waits()?;
+        let dead = self.ask(|c| gone::dead(&c.db))?;
+        let mut machines: HashSet<&str> = HashSet::new();
+        for (key, length) in list_all(&*store, name::ARCHIVES, "")? {
+            let Some(id) = name::archive_id(&key).filter(|id| dead.contains(id)) else {
+                continue;
+            };
+            match waits.get(&id) {
+                Some(who) if !who.is_empty() => {
+                    swept.waiting += 1;
+                    machines.extend(who.iter().map(|m| name::short(m)));
+                }
+                _ => {
+                    store.delete(&key)?;
+                    self.unlink(id)?;
+                    swept.removed += 1;
+                    swept.bytes += length;
+                }
+            }
+        }
+        swept.machines = machines.into_iter().map(str::to_string).collect();
+        swept.machines.sort();
+        Ok(swept)
+    }
+
+    /// For each archive that is gone, the machines that have not said that they know.
+    fn waits(&self) -> Result<HashMap<SnapshotId, HashSet<String>>> {
+        let machines = self.machines()?;
+        let writing: Vec<&str> = machines
+            .iter()
+            .filter(|m| !m.retired)
+            .map(|m| &*m.whole)
+            .collect();
+        let pairs = |sql: &str| -> Result<Vec<(SnapshotId, SnapshotId)>> {
+            self.ask(|c| {
+                c.db.prepare(sql)?
+                    .query_map([], |row| {
+                        Ok((snapshot_id(row.get(0)?), snapshot_id(row.get(1)?)))
+                    })?
+                    .collect()
+            })
+        };
+        let seen: HashSet<(SnapshotId, String)> = self.ask(|c| {
+            c.db.prepare("SELECT pack, machine FROM seen")?
+                .query_map([], |row| Ok((snapshot_id(row.get(0)?), row.get(1)?)))?
+                .collect()
+        })?;
+        let mut waits: HashMap<SnapshotId, HashSet<String>> = HashMap::new();
+        for table in ["gone", "replaced"] {
+            let sql =
+                format!("SELECT x.id, a.id FROM {table} x JOIN archives a ON a.n = x.archive");
+            for (id, pack) in pairs(&sql)? {
+                let waiting = waits.entry(id).or_default();
+                let missing = |m: &&&str| !seen.contains(&(pack, m.to_string()));
+                waiting.extend(writing.iter().filter(missing).map(|m| m.to_string()));
+            }
+        }
+        Ok(waits)
+    }
+}

@@ -1,0 +1,147 @@
+//! What was read of archives that are elsewhere, in blocks, for as long as there is room.
+//!
+//! A first look at a place fetches the blocks that it lies in; whoever goes on where the last one ended gets twice as
+//! much each time, up to [`MOST`] at once: one file costs one request, and a whole restore is a stream.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use crate::model::Error;
+use crate::repo::shared::{MOST, Remote};
+
+/// The length of a block, in bytes.
+const BLOCK: u64 = 256 << 10;
+/// How many blocks are kept.
+const KEPT: usize = 384;
+/// The most blocks that are asked for at once.
+const RUN: u64 = MOST / BLOCK;
+
+type Name = (Arc<str>, u64);
+
+enum Slot {
+    /// Somebody has asked for it.
+    Coming,
+    Here(Arc<Vec<u8>>),
+}
+
+#[derive(Default)]
+struct Held {
+    slots: HashMap<Name, Slot>,
+    /// Those that are here, the oldest first.
+    order: VecDeque<Name>,
+    /// For each archive the block behind what was asked for last, and how many blocks that were.
+    runs: HashMap<Arc<str>, (u64, u64)>,
+}
+
+/// What is remembered of one store.
+pub struct Window {
+    remote: Remote,
+    held: Mutex<Held>,
+    came: Condvar,
+}
+
+impl std::fmt::Debug for Window {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Window({:?})", self.remote)
+    }
+}
+
+impl Window {
+    /// Nothing of a store yet.
+    pub fn new(remote: Remote) -> Self {
+        Window {
+            remote,
+            held: Mutex::default(),
+            came: Condvar::new(),
+        }
+    }
+
+    /// Fills `into` from byte `at` of the object `key`, of which the first `end` bytes count.
+    ///
+    /// # Errors
+    /// The store's; when the object is gone or shorter.
+    pub fn read(&self, key: &str, end: u64, into: &mut [u8], at: u64) -> io::Result<()> {
+        if into.is_empty() {
+            return Ok(());
+        }
+        let key: Arc<str> = key.into();
+        let last = (at + into.len() as u64 - 1) / BLOCK;
+        let mut filled = 0;
+        for n in at / BLOCK..=last {
+            let block = self.block(&key, end, n, last)?;
+            let from = (at + filled as u64 - n * BLOCK) as usize;
+            let room = (into.len() - filled).min(block.len().saturating_sub(from));
+            into[filled..filled + room].copy_from_slice(&block[from..from + room]);
+            filled += room;
+        }
+        match filled == into.len() {
+            true => Ok(()),
+            false => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    /// Block `n`; up to `last` more will be asked for.
+    fn block(&self, key: &Arc<str>, end: u64, n: u64, last: u64) -> io::Result<Arc<Vec<u8>>> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match held.slots.get(&(key.clone(), n)) {
+                Some(Slot::Here(block)) => return Ok(block.clone()),
+                Some(Slot::Coming) => {
+                    held = self.came.wait(held).unwrap_or_else(PoisonError::into_inner);
+                }
+                None => break,
+            }
+        }
+        let count = held.claim(key, n, last, end);
+        drop(held);
+        let fetched = self.fetch(key, n, count, end);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for i in n..n + count {
+            held.slots.remove(&(key.clone(), i));
+        }
+        let blocks = fetched.inspect_err(|_| self.came.notify_all())?;
+        for (i, block) in blocks.iter().enumerate() {
+            let name = (key.clone(), n + i as u64);
+            held.slots.insert(name.clone(), Slot::Here(block.clone()));
+            held.order.push_back(name);
+        }
+        while held.order.len() > KEPT {
+            if let Some(oldest) = held.order.pop_front() {
+                held.slots.remove(&oldest);
+            }
+        }
+        self.came.notify_all();
+        Ok(blocks[0].clone())
+    }
+
+    fn fetch(&self, key: &str, n: u64, count: u64, end: u64) -> io::Result<Vec<Arc<Vec<u8>>>> {
+        let other = |e: Error| io::Error::other(e.to_string());
+        let (from, wanted) = (n * BLOCK, (count * BLOCK).min(end - n * BLOCK));
+        let store = self.remote.store().map_err(other)?;
+        let bytes = store.get(key, from, wanted).map_err(other)?;
+        let gone = || io::Error::new(io::ErrorKind::NotFound, "is not in the store any more");
+        let bytes = bytes.ok_or_else(gone)?;
+        if bytes.len() as u64 != wanted {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let blocks = bytes.chunks(BLOCK as usize);
+        Ok(blocks.map(|block| Arc::new(block.to_vec())).collect())
+    }
+}
+
+impl Held {
+    /// Says that blocks from `n` on will come; how many.
+    fn claim(&mut self, key: &Arc<str>, n: u64, last: u64, end: u64) -> u64 {
+        let goes_on = self.runs.get(key).filter(|(next, _)| *next == n);
+        let run = goes_on.map_or(1, |(_, run)| run * 2).max(last + 1 - n);
+        let most = run.min(RUN).min(end.div_ceil(BLOCK) - n).max(1);
+        let free = |i: &u64| !self.slots.contains_key(&(key.clone(), n + i));
+        let count = (1..most).take_while(free).count() as u64 + 1;
+        for i in 0..count {
+            self.slots.insert((key.clone(), n + i), Slot::Coming);
+        }
+        self.runs.insert(key.clone(), (n + count, count));
+        count
+    }
+}
