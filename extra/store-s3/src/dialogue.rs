@@ -237,11 +237,12 @@ impl Dialogue {
             };
             // Bytes come, whatever is wrong with the rest of the line.
             let length = match words[1..] {
-                ["put", length, ..] => match number(length) {
-                    Some(length) => length,
-                    None => return Err(Cut("a put does not say its length".into())),
-                },
-                _ => 0,
+                ["put"] => None,
+                ["put", length, ..] => number(length),
+                _ => Some(0),
+            };
+            let Some(length) = length else {
+                return Err(Cut("a put does not say its length".into()));
             };
             let turn = self.permits(&self.requests, 1);
             match Request::parse(&words[1..]) {
