@@ -97,6 +97,18 @@ fn between<'a>(text: &'a str, from: &str, to: &str) -> Option<&'a str> {
         .map(|(inside, _)| inside)
 }
 
+/// As much of a server's words as a person wants to read, without what it may repeat of a request.
+fn sentence(text: Option<&str>) -> String {
+    let first = text.unwrap_or_default().lines().next().unwrap_or_default();
+    let first: String = first.chars().take(200).collect();
+    let repeats = |word: &str| word.contains("Signature=") || word.contains("Credential=");
+    let words = first
+        .split(' ')
+        .map(|word| if repeats(word) { "***" } else { word });
+    let words: Vec<&str> = words.collect();
+    words.join(" ").trim_end_matches('.').to_string()
+}
+
 /// What is said where all places were asked.
 pub const NO_CREDENTIALS: &str = "there are no credentials: neither in the environment nor in a profile, and this machine has no role (fsync-store-s3(1))";
 
@@ -117,12 +129,8 @@ impl Answer {
             if let Some(rest) = text.strip_prefix(start) {
                 return Some(Answer {
                     status: rest.get(..3)?.parse().ok()?,
-                    code: between(rest, "<Code>", "</Code>")
-                        .unwrap_or_default()
-                        .into(),
-                    message: between(rest, "<Message>", "</Message>")
-                        .unwrap_or_default()
-                        .into(),
+                    code: sentence(between(rest, "<Code>", "</Code>")),
+                    message: sentence(between(rest, "<Message>", "</Message>")),
                 });
             }
             if text.starts_with("Received redirect without LOCATION") {
@@ -165,7 +173,7 @@ impl Answer {
         let mut text = match (self.code.as_str(), self.message.as_str()) {
             ("", _) => format!("the server answers {}", self.status),
             (code, "") => format!("the server answers {} {code}", self.status),
-            (code, message) => format!("{code}: {}", message.trim_end_matches('.')),
+            (code, message) => format!("{code}: {message}"),
         };
         text += match (self.status, self.word()) {
             (_, Word::Denied) => {

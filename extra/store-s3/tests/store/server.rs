@@ -107,15 +107,30 @@ pub fn http(port: u16, request: &str) -> String {
 }
 
 /// The digest of nothing, which the signature covers.
-const EMPTY: &str = "x-amz-content-sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+const EMPTY: &str =
+    "x-amz-content-sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// Makes a bucket with curl, which signs as S3 wants it.
 pub fn made_bucket(server: &Server, name: &str, keys: (&str, &str)) {
     let output = Command::new("curl")
-        .args(["-sS", "--fail", "-X", "PUT", "--aws-sigv4", "aws:amz:us-east-1:s3", "-H", EMPTY, "--user"])
+        .args([
+            "-sS",
+            "--fail",
+            "-X",
+            "PUT",
+            "--aws-sigv4",
+            "aws:amz:us-east-1:s3",
+            "-H",
+            EMPTY,
+            "--user",
+        ])
         .arg(format!("{}:{}", keys.0, keys.1))
         .arg(format!("http://127.0.0.1:{}/{name}", server.port))
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
