@@ -1,0 +1,59 @@
+//! Ceph, a real distributed engine that speaks S3.
+
+use std::process::Command;
+
+use crate::conformance;
+use crate::dialogue::{Answer, test_file};
+use crate::server::{Server, free_port, made_bucket};
+
+pub const KEYS: (&str, &str) = ("AKCEPH7EXAMPLE", "sk-ceph-K7MDENG-bPxRfiCYEXAMPLEKEY");
+
+#[test]
+fn object_storage_conforms_on_ceph() {
+    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+    let port = free_port();
+    let mut script = Command::new("bash");
+    script
+        .arg(test_file("ceph-up"))
+        .arg(folder.path().join("ceph"))
+        .arg(port.to_string());
+    script
+        .arg(free_port().to_string())
+        .arg(free_port().to_string());
+    script
+        .env("FSYNC_CEPH_KEY", KEYS.0)
+        .env("FSYNC_CEPH_SECRET", KEYS.1);
+    let Some(server) = Server::start(&mut script, port, KEYS) else {
+        return;
+    };
+    made_bucket(&server, "bucket", KEYS);
+    let place = server.place("bucket");
+    conformance::all(&place);
+    wrong_secret(&server);
+}
+
+/// Who has the wrong secret is told so, and it is not.
+fn wrong_secret(server: &Server) {
+    let mut place = server.place("bucket");
+    place
+        .environment
+        .retain(|(name, _)| name != "AWS_SECRET_ACCESS_KEY");
+    let secret = "sk-wrong-K7MDENG-bPxRfiCYEXAMPLEKEY";
+    place
+        .environment
+        .push(("AWS_SECRET_ACCESS_KEY".into(), secret.into()));
+    let dialogue = place.open("secret");
+    for answer in [
+        dialogue.put("a", b"x"),
+        dialogue.get(0, 1, "a"),
+        dialogue.say("list - -"),
+        dialogue.say("delete a"),
+        dialogue.say("size a"),
+    ] {
+        assert_eq!(answer.word(), "denied");
+        let Answer::Failed(_, text) = answer else {
+            unreachable!()
+        };
+        assert!(!text.contains(secret) && !text.contains(KEYS.0), "{text}");
+    }
+}

@@ -1,0 +1,11 @@
+//! Stores: what any of them must do (fsync-store(7)), and what the one for object storage does besides.
+
+mod ceph;
+mod conformance;
+mod dialogue;
+mod directory;
+mod emulator;
+mod proxy;
+mod secret;
+mod server;
+mod upload;

@@ -1,0 +1,266 @@
+//! Credentials: where they come from, and that nobody sees them.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use crate::dialogue::{Answer, Place};
+use crate::emulator::emulator;
+
+const KEY: &str = "AKIASECRETEXAMPLE123";
+const SECRET: &str = "zq7-very-secret/K7MDENG+bPxRfiCY";
+const TOKEN: &str = "FwoGZXIvYXdz-session-token-example";
+
+/// A server that answers each request, whose head it is given, as it likes.
+struct Fake {
+    port: u16,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Fake {
+    fn start(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Fake {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let seen = asked.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let (mut bytes, mut byte) = (Vec::new(), [0]);
+                while !bytes.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n == 1)
+                {
+                    bytes.push(byte[0]);
+                }
+                let head = String::from_utf8_lossy(&bytes).to_lowercase();
+                let length = head
+                    .split("content-length: ")
+                    .nth(1)
+                    .and_then(|rest| rest.lines().next()?.parse().ok());
+                let mut body = vec![0; length.unwrap_or(0)];
+                let _ = stream.read_exact(&mut body);
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                let answer = answer(&text);
+                seen.lock().unwrap().push(text);
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        Fake { port, asked }
+    }
+
+    fn place(&self) -> Place {
+        let set = |name: &str, value: String| (name.to_string(), value);
+        Place {
+            program: PathBuf::from(env!("CARGO_BIN_EXE_fsync-store-s3")),
+            address: "s3://bucket/f".into(),
+            missing: String::new(),
+            environment: vec![
+                set(
+                    "AWS_ENDPOINT_URL_S3",
+                    format!("http://127.0.0.1:{}/", self.port),
+                ),
+                set("AWS_ACCESS_KEY_ID", KEY.into()),
+                set("AWS_SECRET_ACCESS_KEY", SECRET.into()),
+                set("AWS_SESSION_TOKEN", TOKEN.into()),
+                set("RUST_LOG", "trace".into()),
+                set("RUST_BACKTRACE", "full".into()),
+                set("AWS_MAX_ATTEMPTS", "3".into()),
+            ],
+            directory: None,
+        }
+    }
+
+    /// The first lines of the requests that came.
+    fn lines(&self) -> Vec<String> {
+        let asked = self.asked.lock().unwrap();
+        asked
+            .iter()
+            .map(|head| head.lines().next().unwrap_or_default().to_string())
+            .collect()
+    }
+}
+
+fn reply(status: &str, headers: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// A server that is mean, or only careless, and puts into its answers all that it was sent, and more.
+fn mean(status: &'static str) -> Fake {
+    Fake::start(move |head| {
+        let body = format!(
+            "<Error><Code>Denied{KEY}</Code><Message>for {SECRET}\n\x1b[2J{TOKEN} {head}</Message><AWSAccessKeyId>{KEY}</AWSAccessKeyId></Error>"
+        );
+        reply(status, "", &body)
+    })
+}
+
+const ALL: &str = "1 put 1 a\nx2 get 0 5 a\n3 size a\n4 list - -\n5 delete a\n6 put 17000000 b\n";
+
+#[track_caller]
+fn nothing_seen(text: &str) {
+    for secret in [KEY, SECRET, TOKEN, "Signature=", "\x1b"] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+}
+
+#[test]
+fn credentials_are_never_shown() {
+    for status in [
+        "403 Forbidden",
+        "400 Bad Request",
+        "500 Oh",
+        "301 Moved",
+        "200 OK",
+        "404 Not Found",
+    ] {
+        let fake = mean(status);
+        let mut input = format!("fsync-store 1 s3://bucket/f\n{ALL}").into_bytes();
+        input.extend(vec![0; 17_000_000]);
+        let (stdout, stderr, code) = fake.place().says(&input);
+        nothing_seen(&stdout);
+        nothing_seen(&stderr);
+        assert_eq!(code, 0, "{status}: {stdout}{stderr}");
+        let failed = stdout
+            .lines()
+            .filter(|line| line.contains(" failed "))
+            .count();
+        assert!(
+            failed >= 4 || status.starts_with("404") || status.starts_with("200"),
+            "{status}: {stdout}"
+        );
+    }
+    // Nor where nobody answers, nor what is in an address.
+    let mut place = mean("403 x").place();
+    place.environment[0].1 = "http://127.0.0.1:1".into();
+    let (stdout, stderr, _) = place.says(b"fsync-store 1 s3://bucket/f\n1 size a\n");
+    assert!(stdout.contains("1 failed broken "), "{stdout}");
+    nothing_seen(&(stdout + &stderr));
+    let address = format!("fsync-store 1 s3://{KEY}:{SECRET}@bucket/f\n");
+    let (stdout, stderr, _) = place.says(address.as_bytes());
+    assert!(stdout.starts_with("failed bad "), "{stdout}");
+    nothing_seen(&(stdout + &stderr));
+}
+
+#[test]
+fn a_server_that_is_busy_is_asked_again() {
+    let count = Mutex::new(0);
+    let fake = Fake::start(move |_| {
+        let mut count = count.lock().unwrap();
+        *count += 1;
+        match *count {
+            1 => reply("503 Slow Down", "", "<Error><Code>SlowDown</Code></Error>"),
+            2 => reply("429 Too Many Requests", "", ""),
+            _ => reply("200 OK", "ETag: \"x\"\r\n", ""),
+        }
+    });
+    assert_eq!(fake.place().open("busy").put("a", b"x"), Answer::Made);
+    assert_eq!(fake.lines().len(), 3);
+}
+
+#[test]
+fn a_store_without_conditions_is_looked_at_first() {
+    let there = Mutex::new(false);
+    let fake = Fake::start(move |head| {
+        let mut there = there.lock().unwrap();
+        let found = if *there { "200 OK" } else { "404 Not Found" };
+        match head.to_lowercase() {
+            head if head.contains("if-none-match") => reply(
+                "501 Not Implemented",
+                "",
+                "<Error><Code>NotImplemented</Code></Error>",
+            ),
+            head if head.starts_with("put") => {
+                *there = true;
+                reply("200 OK", "ETag: \"x\"\r\n", "")
+            }
+            head if head.starts_with("head") => {
+                format!(
+                    "HTTP/1.1 {found}\r\nConnection: close\r\nETag: \"x\"\r\nLast-Modified: Mon, 23 Nov 2026 12:00:00 GMT\r\nContent-Length: 5\r\n\r\n"
+                )
+            }
+            _ => reply("200 OK", "", "<ListBucketResult></ListBucketResult>"),
+        }
+    });
+    let dialogue = fake.place().open("plain");
+    assert_eq!(dialogue.put("a", b"12345"), Answer::Made);
+    assert_eq!(dialogue.put("a", b"54321"), Answer::Exists);
+    let puts = fake
+        .lines()
+        .into_iter()
+        .filter(|line| line.starts_with("PUT "))
+        .count();
+    assert_eq!(puts, 2, "{:?}", fake.lines());
+}
+
+#[test]
+fn credentials_come_from_where_users_of_s3_keep_them() {
+    let Some(server) = emulator() else { return };
+    let home = tempfile::tempdir().unwrap();
+    let aws = home.path().join(".aws");
+    fs::create_dir(&aws).unwrap();
+    let endpoint = format!("http://127.0.0.1:{}", server.port);
+    let config = format!(
+        "[default]\nregion = us-east-1\nendpoint_url = http://127.0.0.1:1\n[profile work]\nregion = us-east-1\nservices = mine\n\
+         [services mine]\ns3 =\n  endpoint_url = {endpoint}\n[profile run]\nendpoint_url = {endpoint}\n\
+         credential_process = echo '{{\"Version\":1,\"AccessKeyId\":\"K\",\"SecretAccessKey\":\"S\"}}'\n[profile fails]\nendpoint_url = {endpoint}\ncredential_process = echo {SECRET} >&2; false\n"
+    );
+    fs::write(aws.join("config"), config).unwrap();
+    fs::write(
+        aws.join("credentials"),
+        format!("[work]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"),
+    )
+    .unwrap();
+    let mut place = server.place("bucket");
+    let ask = |place: &Place| {
+        place
+            .says(format!("fsync-store 1 {}\n1 list - -\n", place.below("profile")).as_bytes())
+            .0
+    };
+    let base = vec![
+        ("HOME".to_string(), home.path().display().to_string()),
+        ("AWS_MAX_ATTEMPTS".into(), "1".into()),
+        ("AWS_EC2_METADATA_DISABLED".into(), "true".into()),
+    ];
+    let with = |more: &[(&str, &str)]| {
+        let more = more
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()));
+        base.iter().cloned().chain(more).collect::<Vec<_>>()
+    };
+    for (environment, wanted) in [
+        (
+            with(&[("AWS_PROFILE", "work")]),
+            "fsync-store 1\n1 keys 0\n",
+        ),
+        (with(&[("AWS_PROFILE", "run")]), "fsync-store 1\n1 keys 0\n"),
+        (
+            with(&[
+                ("AWS_PROFILE", "work"),
+                ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+            ]),
+            "1 failed broken ",
+        ),
+        (with(&[("AWS_PROFILE", "fails")]), "1 failed denied "),
+        (
+            with(&[("AWS_PROFILE", "none")]),
+            "failed denied there is no profile \"none\"",
+        ),
+        (
+            with(&[("AWS_ENDPOINT_URL", &endpoint)]),
+            "failed denied there are no credentials",
+        ),
+        (
+            with(&[("AWS_ENDPOINT_URL", "127.0.0.1:80")]),
+            "failed bad the endpoint",
+        ),
+    ] {
+        place.environment = environment;
+        let told = ask(&place);
+        assert!(told.contains(wanted), "{:?}: {told}", place.environment);
+        nothing_seen(&told);
+    }
+}
