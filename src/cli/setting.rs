@@ -1,7 +1,8 @@
 //! The settings: their names, what they may be, and what they are when nobody says anything.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::cli::store;
 use crate::model::{Filter, Rule};
 use crate::repo::policy::parse_span;
 
@@ -213,7 +214,10 @@ fn check_text(form: Form, text: &str) -> Result<(), String> {
     }
     match form {
         Form::Path if text.starts_with('/') || text.starts_with("~/") => Ok(()),
-        Form::Path => Err("is neither a path from / nor one that begins with ~/".into()),
+        Form::Path if store::is_far(Path::new(text)) => Ok(()),
+        Form::Path => {
+            Err("is neither a path from / nor one that begins with ~/, nor SCHEME://…".into())
+        }
         Form::Word(words) if words.contains(&text) => Ok(()),
         Form::Word(words) => Err(format!("is one of {}", words.join(", "))),
         Form::Span if text.is_empty() => Ok(()),

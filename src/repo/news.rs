@@ -13,6 +13,7 @@ use crate::repo::index::{Index, What};
 use crate::repo::log::{Line, Log};
 use crate::repo::lost;
 use crate::repo::schema;
+use crate::repo::shared::mirror::Shared;
 use crate::repo::shared::{name, sweep, tell};
 use crate::repo::store::Repo;
 use crate::repo::tag;
@@ -193,9 +194,7 @@ impl Repo {
     fn replay(&self, tx: &Transaction<'_>) -> Result<Vec<SnapshotId>, Fault> {
         let end = catalog::meta_of::<i64>(tx, "log_end")?;
         let mut news = self.log().read(end.unwrap_or(0) as u64)?;
-        let own = self
-            .shared()
-            .and_then(|shared| shared.card.machine.as_deref());
+        let own = self.shared().and_then(Shared::machine);
         for (at, line) in &news.lines {
             crate::repo::replay::apply(tx, *at, line)?;
             own.map_or(Ok(()), |own| sweep::enter(tx, own, line))?;

@@ -208,6 +208,7 @@ impl Retirement {
     /// repository cannot be written: what is missing is done by the next run.
     pub fn run(self, repo: &Repo) -> Result<i64> {
         repo.sweep();
+        repo.enroll()?;
         let mut freed = self.remove(repo, &self.leftovers)?;
         let index = match &self.pack {
             Some((purpose, pack)) => Some(self.commit(repo, purpose, pack)?),

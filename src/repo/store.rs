@@ -290,6 +290,7 @@ impl Repo {
 
     /// Appends to the log and brings the catalog up to date; where each line begins.
     pub(crate) fn append(&self, lines: &[Line]) -> Result<Vec<u64>> {
+        self.enroll()?;
         let places = self.0.log.append(lines)?;
         self.catch_up()?;
         // What only begins is put into the store with what comes of it.

@@ -10,7 +10,7 @@ use std::io::{Cursor, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -55,8 +55,10 @@ struct Deed {
 pub struct Shared {
     /// The store.
     pub remote: Remote,
-    /// Which, and who we are.
-    pub card: Card,
+    /// Which repository is in it.
+    pub repository: String,
+    /// Who writes here, as `NAME.ID`; not set while this machine has only read.
+    machine: OnceLock<String>,
     /// What was read of archives.
     pub window: Arc<Window>,
     folder: PathBuf,
@@ -82,15 +84,37 @@ impl Shared {
         Ok(Shared {
             remote: remote.clone(),
             window: Arc::new(Window::new(remote.clone())),
-            card,
+            repository: card.repository,
+            machine: card.machine.map_or_else(OnceLock::new, OnceLock::from),
             folder: folder.to_path_buf(),
             packs: Mutex::default(),
         })
     }
 
+    /// The whole name of this machine; `None` while it only reads.
+    pub fn machine(&self) -> Option<&str> {
+        self.machine.get().map(String::as_str)
+    }
+
     /// What this machine is called; nothing while it only reads.
     pub fn reader(&self) -> &str {
-        self.card.machine.as_deref().map_or("", name::short)
+        self.machine().map_or("", name::short)
+    }
+
+    /// Makes this machine one that writes; whether it was none. To be called before it appends to its log.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) fn enroll(&self) -> Result<bool> {
+        if self.machine.get().is_some() {
+            return Ok(false);
+        }
+        ready(&self.folder, &self.remote, true)?;
+        let card = read_card(&self.folder)?;
+        if let Some(machine) = card.and_then(|card| card.machine) {
+            self.machine.get_or_init(|| machine);
+        }
+        Ok(true)
     }
 
     /// The logs of other machines, with their whole names, in the order of these.
@@ -224,9 +248,10 @@ pub fn ready(folder: &Path, remote: &Remote, writes: bool) -> Result<Option<&'st
     if known.as_ref().is_some_and(enough) {
         return Ok(words);
     }
-    let machine = match writes {
-        true => Some(register(&*store, remote, folder)?),
-        false => None,
+    let machine = match taken_over(&*store, remote, folder)? {
+        Some(own) => Some(own),
+        None if writes => Some(register(&*store, remote)?),
+        None => None,
     };
     let first = Line::Repository {
         id: deed.id.clone(),
@@ -289,33 +314,38 @@ fn deed(store: &dyn Store, remote: &Remote, make: bool) -> Result<(Deed, Option<
     Ok((read()?.ok_or_else(|| missing(&remote.url))?, words))
 }
 
-/// A name for this machine that nobody else has. One that is asked for by name and is there already is taken over, with
-/// its log.
-fn register(store: &dyn Store, remote: &Remote, folder: &Path) -> Result<String> {
+/// The whole names of those machines that are called `name`.
+fn called(store: &dyn Store, name: &str) -> Result<Vec<String>> {
+    let there = list_all(store, &format!("{MACHINES}{name}."), "")?;
+    let whole = there
+        .iter()
+        .filter_map(|(key, _)| key.strip_prefix(MACHINES));
+    let same = whole.filter(|m| name::is_whole(m) && name::short(m) == name);
+    Ok(same.map(str::to_string).collect())
+}
+
+/// The machine that this one shall be, if it is there: then its log is taken over too.
+fn taken_over(store: &dyn Store, remote: &Remote, folder: &Path) -> Result<Option<String>> {
+    let Some(wanted) = &remote.machine else {
+        return Ok(None);
+    };
+    let own = called(store, &name::tame(wanted))?.into_iter().min();
+    own.map(|own| pull::adopt(store, &own, folder).map(|()| own))
+        .transpose()
+}
+
+/// A name for this machine that nobody else has.
+fn register(store: &dyn Store, remote: &Remote) -> Result<String> {
     let host = rustix::system::uname();
     let host = host.nodename().to_string_lossy().into_owned();
     let base = name::tame(remote.machine.as_deref().unwrap_or(&host));
-    let taken = |name: &str| -> Result<Vec<String>> {
-        let there = list_all(store, &format!("{MACHINES}{name}."), "")?;
-        let whole = there
-            .iter()
-            .filter_map(|(key, _)| key.strip_prefix(MACHINES));
-        let same = whole.filter(|m| name::is_whole(m) && name::short(m) == name);
-        Ok(same.map(str::to_string).collect())
-    };
-    if remote.machine.is_some()
-        && let Some(own) = taken(&base)?.into_iter().min()
-    {
-        pull::adopt(store, &own, folder)?;
-        return Ok(own);
-    }
     for n in 1.. {
         let name = if n == 1 {
             base.clone()
         } else {
             format!("{base}-{n}")
         };
-        if !taken(&name)?.is_empty() {
+        if !called(store, &name)?.is_empty() {
             continue;
         }
         let cannot = |e| Error::io("cannot make a name", "/dev/urandom", e);
@@ -323,7 +353,7 @@ fn register(store: &dyn Store, remote: &Remote, folder: &Path) -> Result<String>
         let key = format!("{MACHINES}{own}");
         store.put(&key, &mut Cursor::new(b"\n"), 1)?;
         // Of those who came at once the first by name stays.
-        if taken(&name)?.into_iter().min().as_ref() == Some(&own) {
+        if called(store, &name)?.into_iter().min().as_ref() == Some(&own) {
             return Ok(own);
         }
         store.delete(&key)?;

@@ -58,7 +58,7 @@ impl Repo {
     fn pull_from(&self, shared: &Shared, store: &dyn Store) -> Result<()> {
         for (key, _) in list_all(store, MACHINES, "")? {
             let machine = key.strip_prefix(MACHINES).unwrap_or_default();
-            let own = shared.card.machine.as_deref() == Some(machine);
+            let own = shared.machine() == Some(machine);
             if name::is_whole(machine) && !own {
                 self.pull_log(shared, store, machine)?;
             }
@@ -75,7 +75,7 @@ impl Repo {
             .split(|b| *b == b'\n')
             .filter_map(log::decode)
             .collect();
-        if from == 0 && !text.is_empty() && !is_of(&lines, &shared.card.repository) {
+        if from == 0 && !text.is_empty() && !is_of(&lines, &shared.repository) {
             self.notice(format!(
                 "the log of {machine} in the store is of another repository, and is left alone"
             ));
@@ -188,7 +188,7 @@ impl Repo {
         let Some(shared) = self.shared() else {
             return Ok(());
         };
-        let Some(machine) = &shared.card.machine else {
+        let Some(machine) = shared.machine() else {
             return Ok(());
         };
         let lines = self.log().read(0)?.lines;

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
 use crate::repo::log::Line;
+use crate::repo::shared::mirror::Shared;
 use crate::repo::shared::{MOST, Put, list_all, name, tail};
 use crate::repo::store::Repo;
 use crate::repo::volume::Volume;
@@ -23,12 +24,8 @@ impl Repo {
         let path = self.archive_path(id);
         let raw = path.as_os_str().as_bytes();
         let cannot = |e| Error::io("cannot put the archive in place", raw, e);
-        let Some(machine) = &shared.card.machine else {
-            return Err(Error::new(
-                ErrorKind::Failed,
-                "this machine is not registered",
-            ));
-        };
+        self.enroll()?;
+        let machine = shared.machine().unwrap_or_default();
         let copy = file.as_file().try_clone().map_err(cannot)?;
         let size = copy.metadata().map_err(cannot)?.len();
         let tail = tail::begin(&Volume::from(copy), raw, folder)?;
@@ -45,6 +42,18 @@ impl Repo {
         self.log().append(&[line]).map(|_| ())
     }
 
+    /// Makes this machine one that writes to the store, if the repository is in one: before it appends to its log.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn enroll(&self) -> Result<()> {
+        match self.shared().map_or(Ok(false), Shared::enroll)? {
+            // Its log may be one that it had before.
+            true => self.pull_own().and_then(|()| self.catch_up()),
+            false => Ok(()),
+        }
+    }
+
     /// Puts what was appended to the log into the store, if the repository is in one.
     ///
     /// # Errors
@@ -53,7 +62,7 @@ impl Repo {
         let Some(shared) = self.shared() else {
             return Ok(());
         };
-        let Some(machine) = &shared.card.machine else {
+        let Some(machine) = shared.machine() else {
             return Ok(());
         };
         let _alone = shared.lock()?;

@@ -16,6 +16,7 @@ use crate::repo::catalog::snapshot_id;
 use crate::repo::gone;
 use crate::repo::log::Line;
 use crate::repo::reach::Reach;
+use crate::repo::shared::mirror::Shared;
 use crate::repo::shared::name::{self, MACHINES, RETIRED};
 use crate::repo::shared::{Store, list_all};
 use crate::repo::store::Repo;
@@ -65,7 +66,7 @@ impl Repo {
     /// # Errors
     /// When the catalog cannot be read; [`ErrorKind::Refused`] when this machine is retired.
     pub(crate) fn acknowledge(&self) -> Result<()> {
-        let own = self.shared().and_then(|s| s.card.machine.as_deref());
+        let own = self.shared().and_then(Shared::machine);
         let Some(own) = own else {
             return Ok(());
         };
@@ -101,7 +102,7 @@ impl Repo {
         let Some(shared) = self.shared() else {
             return Ok(());
         };
-        let Some(own) = &shared.card.machine else {
+        let Some(own) = shared.machine() else {
             return Ok(());
         };
         match store.get(&format!("{RETIRED}{own}"), 0, 1)? {
@@ -140,14 +141,16 @@ impl Repo {
                 .collect())
         };
         let retired: HashSet<String> = names(RETIRED)?.into_iter().collect();
-        let own = shared.card.machine.as_deref();
+        let own = shared.machine();
         let machine = |whole: String| Machine {
             name: name::short(&whole).into(),
             own: Some(&*whole) == own,
             retired: retired.contains(&whole),
             whole,
         };
-        Ok(names(MACHINES)?.into_iter().map(machine).collect())
+        let mut machines: Vec<Machine> = names(MACHINES)?.into_iter().map(machine).collect();
+        machines.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(machines)
     }
 
     /// From now on nobody waits for the machine called `name`. What it recorded stays.

@@ -17,6 +17,11 @@ const KEPT: usize = 384;
 /// The most blocks that are asked for at once.
 const RUN: u64 = MOST / BLOCK;
 
+/// How many blocks further on one may read and still go on.
+const GAP: u64 = 4;
+/// How many streams are known at once.
+const STREAMS: usize = 64;
+
 type Name = (Arc<str>, u64);
 
 enum Slot {
@@ -30,8 +35,8 @@ struct Held {
     slots: HashMap<Name, Slot>,
     /// Those that are here, the oldest first.
     order: VecDeque<Name>,
-    /// For each archive the block behind what was asked for last, and how many blocks that were.
-    runs: HashMap<Arc<str>, (u64, u64)>,
+    /// Streams: the block behind what was asked for last, and how many blocks that were.
+    runs: HashMap<Name, u64>,
 }
 
 /// What is remembered of one store.
@@ -93,16 +98,16 @@ impl Window {
                 None => break,
             }
         }
-        let count = held.claim(key, n, last, end);
+        let (first, count) = held.claim(key, n, last, end);
         drop(held);
-        let fetched = self.fetch(key, n, count, end);
+        let fetched = self.fetch(key, first, count, end);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        for i in n..n + count {
+        for i in first..first + count {
             held.slots.remove(&(key.clone(), i));
         }
         let blocks = fetched.inspect_err(|_| self.came.notify_all())?;
         for (i, block) in blocks.iter().enumerate() {
-            let name = (key.clone(), n + i as u64);
+            let name = (key.clone(), first + i as u64);
             held.slots.insert(name.clone(), Slot::Here(block.clone()));
             held.order.push_back(name);
         }
@@ -112,7 +117,7 @@ impl Window {
             }
         }
         self.came.notify_all();
-        Ok(blocks[0].clone())
+        Ok(blocks[(n - first) as usize].clone())
     }
 
     fn fetch(&self, key: &str, n: u64, count: u64, end: u64) -> io::Result<Vec<Arc<Vec<u8>>>> {
@@ -131,17 +136,36 @@ impl Window {
 }
 
 impl Held {
-    /// Says that blocks from `n` on will come; how many.
-    fn claim(&mut self, key: &Arc<str>, n: u64, last: u64, end: u64) -> u64 {
-        let goes_on = self.runs.get(key).filter(|(next, _)| *next == n);
-        let run = goes_on.map_or(1, |(_, run)| run * 2).max(last + 1 - n);
-        let most = run.min(RUN).min(end.div_ceil(BLOCK) - n).max(1);
-        let free = |i: &u64| !self.slots.contains_key(&(key.clone(), n + i));
-        let count = (1..most).take_while(free).count() as u64 + 1;
-        for i in 0..count {
-            self.slots.insert((key.clone(), n + i), Slot::Coming);
+    /// Says that blocks around `n` will come: the first, and how many.
+    fn claim(&mut self, key: &Arc<str>, n: u64, last: u64, end: u64) -> (u64, u64) {
+        // Whoever reads a little further on goes on all the same: what lies between is neighbours' or small.
+        let near = (n.saturating_sub(GAP)..=n).rev();
+        let run = near
+            .map(|next| (next, self.runs.remove(&(key.clone(), next))))
+            .find_map(|(next, run)| Some((next, run?)));
+        let (mut first, run) = run.map_or((n, 1), |(next, run)| (next, run * 2));
+        while first < n && self.slots.contains_key(&(key.clone(), first)) {
+            first += 1;
         }
-        self.runs.insert(key.clone(), (n + count, count));
-        count
+        let whole = end.div_ceil(BLOCK);
+        let most = (run.max(last + 1 - n) + n - first)
+            .min(RUN)
+            .min(whole - first);
+        let free = |i: &u64| !self.slots.contains_key(&(key.clone(), first + i));
+        let count = (1..most.max(n - first + 1)).take_while(free).count() as u64 + 1;
+        // Somebody else may have claimed part of the gap.
+        let (first, count) = match first + count > n {
+            true => (first, count),
+            false => (n, 1),
+        };
+        for i in 0..count {
+            self.slots.insert((key.clone(), first + i), Slot::Coming);
+        }
+        if self.runs.len() >= STREAMS {
+            self.runs.clear();
+        }
+        self.runs
+            .insert((key.clone(), first + count), run.max(count));
+        (first, count)
     }
 }
