@@ -9,7 +9,7 @@ use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::list::PaginatedListStore;
 use object_store::multipart::MultipartStore;
-use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
+use object_store::{BackoffConfig, Certificate, ClientOptions, ObjectStore, RetryConfig};
 
 use crate::address::{Address, Kind};
 use crate::process::Process;
@@ -133,56 +133,88 @@ pub fn open(address: &Address) -> Result<Bucket, Trouble> {
     })
 }
 
-/// S3: what the environment says comes before what the profile says.
-fn s3(bucket: &str, wire: Wire) -> Result<AmazonS3, Trouble> {
-    let profile = Profile::chosen()?;
-    let endpoint = variable("AWS_ENDPOINT_URL_S3")
+/// Whether a setting of the environment is on.
+fn is_on(name: &str) -> bool {
+    variable(name).is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
+}
+
+/// Certificates that are believed beside those of the system.
+fn believing(mut options: ClientOptions, bundle: Option<String>) -> Result<ClientOptions, Trouble> {
+    let Some(path) = bundle else {
+        return Ok(options);
+    };
+    let bad = |why: &dyn std::fmt::Display| {
+        let text =
+            format!("cannot read certificates from {path:?} (AWS_CA_BUNDLE or ca_bundle): {why}");
+        Trouble::new(Word::Bad, text)
+    };
+    let pem = std::fs::read(&path).map_err(|e| bad(&e))?;
+    for certificate in Certificate::from_pem_bundle(&pem).map_err(|_| bad(&"it holds none"))? {
+        options = options.with_root_certificate(certificate);
+    }
+    Ok(options)
+}
+
+/// The endpoint, where it is not Amazon's.
+fn endpoint(profile: &Profile) -> Result<Option<String>, Trouble> {
+    let given = variable("AWS_ENDPOINT_URL_S3")
         .or_else(|| variable("AWS_ENDPOINT_URL"))
         .or_else(|| variable("AWS_ENDPOINT"))
         .or_else(|| profile.endpoint.clone());
+    match given {
+        Some(url) if !url.starts_with("http://") && !url.starts_with("https://") => {
+            let text = "the endpoint (AWS_ENDPOINT_URL or endpoint_url) begins neither with https:// nor with http://";
+            Err(Trouble::new(Word::Bad, text))
+        }
+        given => Ok(given.map(|url| url.trim_end_matches('/').to_string())),
+    }
+}
+
+/// S3: what the environment says comes before what the profile says.
+fn s3(bucket: &str, wire: Wire) -> Result<AmazonS3, Trouble> {
+    let profile = Profile::chosen()?;
+    let endpoint = endpoint(&profile)?;
+    let plain = endpoint
+        .as_ref()
+        .is_some_and(|url| url.starts_with("http://"));
+    let bundle = variable("AWS_CA_BUNDLE").or_else(|| profile.bundle.clone());
     let mut builder = AmazonS3Builder::from_env()
         .with_bucket_name(bucket)
         .with_disable_bulk_delete(true)
-        .with_client_options(options(
-            endpoint
-                .as_ref()
-                .is_some_and(|url| url.starts_with("http://")),
-        ))
+        .with_client_options(believing(options(plain), bundle)?)
         .with_retry(retry())
         .with_http_connector(wire);
     if let Some(endpoint) = endpoint {
-        let endpoint = endpoint.trim_end_matches('/');
-        if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
-            let text = "the endpoint (AWS_ENDPOINT_URL or endpoint_url) begins neither with https:// nor with http://";
-            return Err(Trouble::new(Word::Bad, text));
-        }
         builder = builder.with_config(AmazonS3ConfigKey::S3Endpoint, endpoint);
     }
-    let region = variable("AWS_REGION")
-        .or_else(|| variable("AWS_DEFAULT_REGION"))
-        .or(profile.region);
-    if let Some(region) = region {
+    let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
+    if let Some(region) = region.or_else(|| profile.region.clone()) {
         builder = builder.with_region(region);
     }
-    let skip = variable("AWS_SKIP_SIGNATURE").is_some();
-    let no_role =
-        variable("AWS_EC2_METADATA_DISABLED").is_some_and(|v| v.eq_ignore_ascii_case("true"));
+    Ok(with_credentials(builder, profile)?.build()?)
+}
+
+/// Those of the environment, then those of the profile; what is left is the role of the machine.
+fn with_credentials(
+    builder: AmazonS3Builder,
+    profile: Profile,
+) -> Result<AmazonS3Builder, Trouble> {
     let given = ELSEWHERE.iter().any(|name| variable(name).is_some());
-    match (profile.key_id, profile.secret, profile.process) {
-        _ if given || skip => {}
+    Ok(match (profile.key_id, profile.secret, profile.process) {
+        _ if given || is_on("AWS_SKIP_SIGNATURE") => builder,
         (Some(key_id), Some(secret), _) => {
-            builder = builder
+            let builder = builder
                 .with_access_key_id(key_id)
                 .with_secret_access_key(secret);
-            if let Some(token) = profile.token {
-                builder = builder.with_token(token);
+            match profile.token {
+                Some(token) => builder.with_token(token),
+                None => builder,
             }
         }
-        (_, _, Some(command)) => {
-            builder = builder.with_credentials(Arc::new(Process::new(command)))
+        (_, _, Some(command)) => builder.with_credentials(Arc::new(Process::new(command))),
+        _ if is_on("AWS_EC2_METADATA_DISABLED") => {
+            return Err(Trouble::new(Word::Denied, NO_CREDENTIALS));
         }
-        _ if no_role => return Err(Trouble::new(Word::Denied, NO_CREDENTIALS)),
-        _ => {}
-    }
-    Ok(builder.build()?)
+        _ => builder,
+    })
 }

@@ -1,9 +1,10 @@
 //! Credentials: where they come from, and that nobody sees them.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use crate::dialogue::{Answer, Place};
@@ -263,4 +264,81 @@ fn credentials_come_from_where_users_of_s3_keep_them() {
         assert!(told.contains(wanted), "{:?}: {told}", place.environment);
         nothing_seen(&told);
     }
+}
+
+/// A server of the other kind: it speaks TLS, with a certificate of an authority that nobody knows, and has no objects.
+const TLS: &str = r#"
+import http.server, ssl, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_HEAD(self):
+        self.send_response(404); self.end_headers()
+    def do_GET(self):
+        body = b"<ListBucketResult></ListBucketResult>"
+        self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
+    def log_message(self, *args): pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("cert.pem", "key.pem")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+import threading
+threading.Thread(target=server.serve_forever, daemon=True).start()
+print(server.server_port, flush=True)
+sys.stdin.read()
+"#;
+
+#[test]
+fn a_server_must_be_who_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = |words: &str| {
+        let command = Command::new("openssl")
+            .args(words.split(' '))
+            .current_dir(folder.path())
+            .output();
+        command.is_ok_and(|output| output.status.success())
+    };
+    let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2";
+    let signed = "-CA ca.pem -CAkey ca.key -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE";
+    if !made(&format!(
+        "{new} -keyout ca.key -out ca.pem -subj /CN=authority"
+    )) || !made(&format!(
+        "{new} -keyout key.pem -out cert.pem -subj /CN=store {signed}"
+    )) {
+        eprintln!("skipped: no openssl(1) here that can sign");
+        return;
+    }
+    let mut server = Command::new("/usr/bin/python3")
+        .args(["-c", TLS])
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut port = String::new();
+    BufReader::new(server.stdout.take().unwrap())
+        .read_line(&mut port)
+        .unwrap();
+    let mut place = mean("403 x").place();
+    place.environment[0].1 = format!("https://127.0.0.1:{}", port.trim());
+    let ask = |place: &Place| place.says(b"fsync-store 1 s3://bucket/f\n1 size a\n").0;
+    let told = ask(&place);
+    assert!(
+        told.contains("1 failed broken ") && told.contains("certificate"),
+        "{told}"
+    );
+    // Nor does it help to ask for it.
+    place
+        .environment
+        .push(("AWS_ALLOW_INVALID_CERTIFICATES".into(), "true".into()));
+    assert!(ask(&place).contains("1 failed broken "));
+    place.environment.push((
+        "AWS_CA_BUNDLE".into(),
+        folder.path().join("ca.pem").display().to_string(),
+    ));
+    assert_eq!(ask(&place), "fsync-store 1\n1 none\n");
+    place
+        .environment
+        .push(("AWS_CA_BUNDLE".into(), "/nonexistent".into()));
+    assert!(ask(&place).starts_with("failed bad cannot read certificates"));
+    drop(server.stdin.take());
+    server.wait().unwrap();
 }

@@ -111,7 +111,7 @@ fn what_was_begun_is_taken_back() {
     }
     let kill = Command::new("kill").arg(dialogue.id().to_string()).status();
     assert!(kill.unwrap().success());
-    assert_eq!(dialogue.end(), 128 + 15);
+    assert_eq!(dialogue.wait(), 128 + 15);
     assert_eq!(unfinished(&server), 0);
 }
 
@@ -149,4 +149,17 @@ fn of_two_large_puts_one_makes_it() {
     assert_eq!(made.len(), 1, "{answers:?}");
     holds(&one, "big", &bodies[made[0]]);
     assert_eq!(unfinished(&server), 0);
+}
+
+#[test]
+fn who_wants_no_conditions_has_none() {
+    let Some(server) = emulator() else { return };
+    let mut place = server.place("bucket");
+    place
+        .environment
+        .push(("AWS_CONDITIONAL_PUT".into(), "disabled".into()));
+    let dialogue = place.open("disabled");
+    assert_eq!(dialogue.put("a", b"one"), Answer::Made);
+    assert_eq!(dialogue.put("a", b"other"), Answer::Exists);
+    assert_eq!(dialogue.get(0, 9, "a"), Answer::Data(b"one".to_vec()));
 }
