@@ -5,6 +5,7 @@
 
 mod address;
 mod dialogue;
+mod input;
 mod key;
 mod large;
 mod open;
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use dialogue::Cut;
+use input::Cut;
 use large::Unfinished;
 use store::Store;
 

@@ -330,12 +330,25 @@ fn large(place: &Place) {
         Answer::Exists
     );
     assert!(d.get(0, 100, "big").data() == body[..100]);
+    // Who began first and ends last has not made it.
+    let other = place.open("large");
+    let pieces = body.chunks(18 << 20).enumerate().map(|(n, piece)| {
+        if n == 1 {
+            let (length, theirs) = (17 << 20, noise(9, 17 << 20));
+            let put = other.ask(&format!("put {length} late"), &theirs);
+            assert_eq!(put.get(), Answer::Made);
+        }
+        piece
+    });
+    let late = d.ask_in_pieces(&format!("put {length} late"), pieces);
+    assert_eq!(late.get(), Answer::Exists);
+    assert_eq!(d.say("size late"), Answer::Size(17 << 20));
     // A bad key swallows as much.
     assert_eq!(
         d.ask(&format!("put {length} ../big"), &body).get().word(),
         "bad"
     );
-    assert_eq!(d.all("-").len(), 2);
+    assert_eq!(d.all("-").len(), 3);
     assert_eq!(d.end(), 0);
 }
 

@@ -221,7 +221,7 @@ fn credentials_come_from_where_users_of_s3_keep_them() {
             .says(format!("fsync-store 1 {}\n1 list - -\n", place.below("profile")).as_bytes())
             .0
     };
-    let base = vec![
+    let base = [
         ("HOME".to_string(), home.path().display().to_string()),
         ("AWS_MAX_ATTEMPTS".into(), "1".into()),
         ("AWS_EC2_METADATA_DISABLED".into(), "true".into()),
