@@ -205,7 +205,11 @@ impl Store {
 
     /// The keys that begin with a prefix and come after one, in order, with their sizes.
     pub async fn list(&self, after: &str, prefix: &str) -> Result<Vec<(u64, String)>, Trouble> {
-        let whole = format!("{}{prefix}", self.folder);
+        let mut whole = format!("{}{prefix}", self.folder);
+        if self.kind == Kind::Az && !prefix.is_empty() && !prefix.ends_with('/') {
+            // There the library leaves out what is named exactly so.
+            whole.pop();
+        }
         let mut options = PaginatedListOptions {
             max_keys: Some(PAGE),
             ..Default::default()

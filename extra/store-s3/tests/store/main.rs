@@ -1,5 +1,6 @@
 //! Stores: what any of them must do (fsync-store(7)), and what the one for object storage does besides.
 
+mod azure;
 mod ceph;
 mod conformance;
 mod dialogue;
