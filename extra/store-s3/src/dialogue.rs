@@ -201,9 +201,13 @@ pub fn run(runtime: Handle, watch: impl FnOnce(Arc<Store>, Arc<Unfinished>)) -> 
     drop(dialogue);
     let wrote = writer.join();
     read?;
-    wrote
-        .unwrap_or_else(|_| Err(io::Error::other("the writer failed")))
-        .map_err(|e| Cut(format!("standard output: {e}")))
+    match wrote.unwrap_or_else(|_| Err(io::Error::other("the writer failed"))) {
+        // Whoever closes it wants no answers.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Cut(format!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Dialogue {

@@ -4,7 +4,10 @@
 //! the address that it is greeted with says which of them is meant.
 
 mod address;
+mod amazon;
+mod azure;
 mod dialogue;
+mod google;
 mod input;
 mod key;
 mod large;

@@ -147,6 +147,36 @@ fn credentials_are_never_shown() {
 }
 
 #[test]
+fn who_has_no_credentials_is_told_so() {
+    for (address, variables, wanted) in [
+        (
+            "s3://bucket/f",
+            &[
+                ("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1"),
+                ("AWS_MAX_ATTEMPTS", "1"),
+            ][..],
+            "1 failed denied cannot read \"a\" in s3://bucket/f: there are no credentials",
+        ),
+        (
+            "s3://bucket/f",
+            &[("AWS_EC2_METADATA_DISABLED", "true")],
+            "failed denied there are no credentials",
+        ),
+        ("az://bucket/f", &[], "failed denied there is no account"),
+    ] {
+        let mut place = mean("403 x").place();
+        place.environment = variables
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect();
+        let (stdout, stderr, code) =
+            place.says(format!("fsync-store 1 {address}\n1 size a\n").as_bytes());
+        assert!(stdout.contains(wanted), "{stdout}");
+        assert_eq!((stderr.as_str(), code), ("", 0));
+    }
+}
+
+#[test]
 fn a_server_that_is_busy_is_asked_again() {
     let count = Mutex::new(0);
     let fake = Fake::start(move |_| {
@@ -200,7 +230,7 @@ fn a_store_without_conditions_is_looked_at_first() {
 #[test]
 fn credentials_come_from_where_users_of_s3_keep_them() {
     let Some(server) = emulator() else { return };
-    let home = tempfile::tempdir().unwrap();
+    let home = tempfile::tempdir_in("/dev/shm").unwrap();
     let aws = home.path().join(".aws");
     fs::create_dir(&aws).unwrap();
     let endpoint = format!("http://127.0.0.1:{}", server.port);
@@ -288,7 +318,7 @@ sys.stdin.read()
 
 #[test]
 fn a_server_must_be_who_it_says() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
     let made = |words: &str| {
         let command = Command::new("openssl")
             .args(words.split(' '))
