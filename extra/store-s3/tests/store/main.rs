@@ -6,6 +6,7 @@ mod conformance;
 mod dialogue;
 mod directory;
 mod emulator;
+mod program;
 mod proxy;
 mod secret;
 mod server;
