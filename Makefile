@@ -17,7 +17,10 @@ BUILT   ?= $(or $(CARGO_TARGET_DIR),target)/release
 .PHONY: all install install-built uninstall deb check lint test test-long bless clean
 
 all:
-	$(CARGO) build --release --locked --bins$(if $(filter no,$(STORES)),, --workspace)
+	$(CARGO) build --release --locked --bins
+ifneq ($(STORES),no)
+	$(CARGO) build --release --locked --bins -p fsync-store-s3
+endif
 
 install: all
 	STRIP="$(STRIP)" STORES="$(STORES)" ./install.sh put "$(or $(CARGO_TARGET_DIR),target)/release" "$(DESTDIR)" "$(PREFIX)"
