@@ -13,6 +13,27 @@ pub fn all(place: &Place) {
     }
 }
 
+/// Any program that somebody has written: FSYNC_STORE_PROGRAM and FSYNC_STORE_ADDRESS name it and an empty place,
+/// FSYNC_STORE_MISSING (if it is set) a place that is not there. Folders below a directory are made if
+/// FSYNC_STORE_DIRECTORY names it.
+#[test]
+fn a_program_from_elsewhere_conforms() {
+    let given = |name: &str| std::env::var(name).ok();
+    let (Some(program), Some(address)) =
+        (given("FSYNC_STORE_PROGRAM"), given("FSYNC_STORE_ADDRESS"))
+    else {
+        eprintln!("skipped: FSYNC_STORE_PROGRAM and FSYNC_STORE_ADDRESS name none");
+        return;
+    };
+    all(&Place {
+        program: program.into(),
+        address,
+        missing: given("FSYNC_STORE_MISSING").unwrap_or_default(),
+        environment: std::env::vars().collect(),
+        directory: given("FSYNC_STORE_DIRECTORY").map(Into::into),
+    });
+}
+
 type Check = fn(&Place);
 
 const CHECKS: [(&str, Check); 12] = [
@@ -406,6 +427,9 @@ fn greeting(place: &Place) {
             .is_some_and(|v: u64| (1..=99).contains(&v)),
         "{stdout}"
     );
+    if place.missing.is_empty() {
+        return;
+    }
     // A place that is not there: said at once, or when something is asked of it.
     let (stdout, stderr, _) = place.says(
         format!(
