@@ -228,6 +228,62 @@ fn a_store_without_conditions_is_looked_at_first() {
 }
 
 #[test]
+fn a_large_object_too_is_made_only_if_there_is_none() {
+    let looks = Mutex::new(0);
+    let fake = Fake::start(move |head| {
+        let first = head.lines().next().unwrap_or_default().to_string();
+        let mut looks = looks.lock().unwrap();
+        match first.split(' ').next().unwrap_or_default() {
+            "HEAD" => {
+                *looks += 1;
+                // Another's object is there once the parts have become one.
+                let found = if *looks > 2 {
+                    "200 OK"
+                } else {
+                    "404 Not Found"
+                };
+                let meta = "ETag: \"x\"\r\nLast-Modified: Mon, 23 Nov 2026 12:00:00 GMT\r\nx-amz-meta-fsyncput: theirs\r\n";
+                format!(
+                    "HTTP/1.1 {found}\r\nConnection: close\r\n{meta}Content-Length: 17825792\r\n\r\n"
+                )
+            }
+            "POST" if first.contains("?uploads") => {
+                let body = "<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>";
+                reply("200 OK", "", body)
+            }
+            "POST" => reply(
+                "412 Precondition Failed",
+                "",
+                "<Error><Code>PreconditionFailed</Code></Error>",
+            ),
+            "PUT" => reply("200 OK", "ETag: \"p\"\r\n", ""),
+            "DELETE" => reply("204 No Content", "", ""),
+            _ => reply("200 OK", "", "<ListBucketResult></ListBucketResult>"),
+        }
+    });
+    let dialogue = fake.place().open("large");
+    let put = dialogue.ask("put 17825792 a", &vec![7; 17 << 20]);
+    assert_eq!(put.get(), Answer::Exists);
+    let asked = fake.asked.lock().unwrap();
+    let with = |start: &str, word: &str| {
+        let all = asked
+            .iter()
+            .filter(|head| head.starts_with(start) && head.lines().next().unwrap().contains(word));
+        all.cloned().collect::<Vec<_>>()
+    };
+    let completed = with("POST ", "uploadId=u1");
+    assert_eq!(completed.len(), 1);
+    assert!(
+        completed[0]
+            .to_lowercase()
+            .contains("\r\nif-none-match: *\r\n"),
+        "{completed:?}"
+    );
+    assert_eq!(with("PUT ", "partNumber=").len(), 3);
+    assert_eq!(with("DELETE ", "uploadId=u1").len(), 1);
+}
+
+#[test]
 fn credentials_come_from_where_users_of_s3_keep_them() {
     let Some(server) = emulator() else { return };
     let home = tempfile::tempdir_in("/dev/shm").unwrap();
