@@ -6,6 +6,8 @@
 #   install.sh take DESTDIR PREFIX
 #
 # The programs that were put lose their debugging symbols by the program that STRIP names; none when it is "no".
+# The program that reaches object storage (fsync-store-s3) is put where it was built; with STORES=yes it must have been,
+# and with STORES=no it is not put.
 #
 # What was put is listed in PREFIX/lib/fsync/installed: "d PATH" is a directory that was not there before, "f PATH" a
 # file. (PREFIX/share/fsync is the default repository where PREFIX is ~/.local.) Taking away removes these files, and these
@@ -14,6 +16,9 @@ set -eu
 umask 022
 
 programs='fsync fsync-apply fsync-diff fsync-graph fsync-mount fsync-revert fsync-review fsync-snap fsync-tag fsync-watch'
+stores='fsync-store-s3'
+# One program under several names: the address says what is meant.
+names_of_stores='fsync-store-az fsync-store-gs'
 
 usage() {
     sed -n 's/^#   /usage: /p' "$0" >&2
@@ -49,10 +54,28 @@ file() {
     printf 'f %s\n' "$prefix/$3/$4" >>"$new"
 }
 
+# Puts a program that was built.
+program() {
+    file 755 "$built/$1" bin "$1"
+    # Without strip(1) it is only larger.
+    [ "${STRIP-no}" = no ] || "$STRIP" "$root$prefix/bin/$1" || :
+}
+
+# Whether the stores are to be put.
+with_stores() {
+    case ${STORES-} in
+        yes) return 0 ;;
+        no) return 1 ;;
+        *) [ -x "$built/$stores" ] ;;
+    esac
+}
+
 put() {
     built=$1
     place "$2" "$3"
-    for program in $programs; do
+    wanted=$programs
+    ! with_stores || wanted="$programs $stores"
+    for program in $wanted; do
         if ! [ -x "$built/$program" ]; then
             echo "install.sh: $built/$program is not built yet; \"make\" builds it" >&2
             exit 1
@@ -63,13 +86,18 @@ put() {
     trap note EXIT
     directory "$prefix/lib/fsync"
     for program in $programs; do
-        file 755 "$built/$program" bin "$program"
-        # Without strip(1) it is only larger.
-        [ "${STRIP-no}" = no ] || "$STRIP" "$root$prefix/bin/$program" || :
+        program "$program"
         file 644 "completions/bash/$program" share/bash-completion/completions "$program"
         file 644 "completions/zsh/_$program" share/zsh/site-functions "_$program"
         file 644 "completions/fish/$program.fish" share/fish/vendor_completions.d "$program.fish"
     done
+    if with_stores; then
+        program "$stores"
+        for name in $names_of_stores; do
+            ln -sfn "$stores" "$root$prefix/bin/$name"
+            printf 'f %s\n' "$prefix/bin/$name" >>"$new"
+        done
+    fi
     for page in man/*.[1-8]; do
         file 644 "$page" "share/man/man${page##*.}" "${page##*/}"
     done

@@ -18,6 +18,8 @@ class Place:
         path = f"{built}:{self.peers / 'bin'}:{os.environ['PATH']}"
         self.env = {**os.environ, "PATH": path, "FSYNC_REPO": str(work / "repo"), "LC_ALL": "C"}
         os.environ["PATH"] = path
+        # What else has to end with the run.
+        self.leavers = []
 
     def fetch(self, old, new):
         """The two versions, unpacked; and the newer one with the times of the older where contents are equal."""
@@ -57,7 +59,9 @@ class Place:
         os.sync()
 
     def leave(self):
-        """Unmounts and removes all but the sources."""
+        """Ends what was started, unmounts, and removes all but the sources."""
+        for leave in self.leavers:
+            leave()
         mount = self.work / "cow"
         if mount.is_mount():
             subprocess.run(["umount", mount], check=True)

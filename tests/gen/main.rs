@@ -89,11 +89,22 @@ fn completions() -> Vec<(String, String)> {
     files
 }
 
-/// The programs beside fsync, whose pages are written by hand.
-fn extra() -> BTreeSet<String> {
+/// The folders of `extra`: those of stores, or the others.
+fn folders(stores: bool) -> BTreeSet<String> {
     let folders = fs::read_dir(top().join("extra")).unwrap();
     let names = folders.map(|folder| folder.unwrap().file_name().into_string().unwrap());
-    names.map(|name| format!("fsync-{name}")).collect()
+    let wanted = names.filter(|name| name.starts_with("store-") == stores);
+    wanted.map(|name| format!("fsync-{name}")).collect()
+}
+
+/// The programs beside fsync, whose pages are written by hand.
+fn extra() -> BTreeSet<String> {
+    folders(false)
+}
+
+/// The programs that reach stores: people do not type them, so there is nothing to complete.
+fn stores() -> BTreeSet<String> {
+    folders(true)
 }
 
 /// Whether files are written instead of compared; nothing else is tested then, for they are in the making.
@@ -143,7 +154,8 @@ fn pages_are_as_the_arguments_say() {
     let pages = pages();
     settle(&pages);
     let mut made: BTreeSet<_> = pages.into_iter().map(|(path, _)| path).collect();
-    made.extend(extra().iter().map(|name| format!("man/{name}.1")));
+    let by_hand = extra().into_iter().chain(stores());
+    made.extend(by_hand.map(|name| format!("man/{name}.1")));
     assert_eq!(found("man", &[".1"]), made);
 }
 

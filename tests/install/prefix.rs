@@ -167,6 +167,63 @@ fn nothing_is_put_before_all_is_built() {
 }
 
 #[test]
+fn the_program_for_object_storage_is_put_unless_it_is_not_wanted() {
+    let s = Sandbox::new();
+    fs::create_dir(s.path("built")).unwrap();
+    for name in PROGRAMS {
+        std::os::unix::fs::symlink(Sandbox::programs().join(name), s.path("built").join(name))
+            .unwrap();
+    }
+    let put = |stores: &str| {
+        let script = format!(
+            "make -sC '{}' install-built BUILT=\"$PWD/built\" DESTDIR=\"$PWD/stage\" PREFIX=/usr {stores}",
+            top().display()
+        );
+        s.sh(&script)
+    };
+    put("").success().stderr("");
+    assert_eq!(files(&s.path("stage/usr")), wanted_files());
+    s.tree("built")
+        .file("fsync-store-s3", "#!/bin/sh\necho $0\n")
+        .mode("fsync-store-s3", 0o755);
+    put("STORES=no").success().stderr("");
+    assert_eq!(files(&s.path("stage/usr")), wanted_files());
+    let names = [
+        ("bin/fsync-store-az", 0o777),
+        ("bin/fsync-store-gs", 0o777),
+        ("bin/fsync-store-s3", 0o755),
+    ];
+    let with = |mut files: BTreeMap<String, u32>| {
+        files.extend(names.map(|(name, mode)| (name.to_string(), mode)));
+        files
+    };
+    for _ in 0..2 {
+        put("").success().stderr("");
+        assert_eq!(files(&s.path("stage/usr")), with(wanted_files()));
+    }
+    for (name, _) in names {
+        let told = s.sh(&format!("cd stage/usr && {name}")).code(0).text();
+        assert!(told.ends_with(name), "{told}");
+    }
+    // Who does not want it any more is rid of it.
+    put("STORES=no").success().stderr("");
+    assert_eq!(files(&s.path("stage/usr")), wanted_files());
+    put("").success();
+    make(&s, "uninstall", &s.path("stage"), "/usr").success();
+    assert_eq!(listed(&s.path("stage")), BTreeMap::new());
+    // `make install` insists on it.
+    fs::remove_file(s.path("built/fsync-store-s3")).unwrap();
+    let script = format!(
+        "cd '{}' && STORES=yes ./install.sh put '{}' '{}' /usr",
+        top().display(),
+        s.path("built").display(),
+        s.path("stage").display()
+    );
+    let told = s.sh(&script).code(1).complaint();
+    assert!(told.contains("fsync-store-s3 is not built yet"), "{told}");
+}
+
+#[test]
 fn programs_are_stripped_where_that_is_possible() {
     let s = Sandbox::new();
     let put = |strip: &str, prefix: &str| {
@@ -174,6 +231,7 @@ fn programs_are_stripped_where_that_is_possible() {
         script
             .current_dir(top())
             .env("STRIP", strip)
+            .env("STORES", "no")
             .args(["install.sh", "put"]);
         let folders = [Sandbox::programs(), s.path("stage"), prefix.into()];
         script.args(folders).assert().success().stdout("")
@@ -276,7 +334,9 @@ fn all_ways_put_the_same_programs() {
         .collect();
     let extra = fs::read_dir(top().join("extra")).unwrap();
     let names = extra.map(|folder| folder.unwrap().file_name().into_string().unwrap());
-    sources.extend(names.map(|name| format!("fsync-{name}")));
+    let (stores, beside): (Vec<_>, Vec<_>) = names.partition(|name| name.starts_with("store-"));
+    assert_eq!(stores, ["store-s3"]);
+    sources.extend(beside.iter().map(|name| format!("fsync-{name}")));
     sources.sort();
     assert_eq!(sources, PROGRAMS);
     let script = fs::read_to_string(top().join("install.sh")).unwrap();

@@ -9,7 +9,7 @@ use assert_cmd::assert::Assert;
 
 use crate::support::Sandbox;
 
-/// The programs, sorted: those of `src/bin`, and those of `extra/`.
+/// The programs, sorted: those of `src/bin`, and those of `extra/` but for the stores.
 pub const PROGRAMS: [&str; 10] = [
     "fsync",
     "fsync-apply",
@@ -37,6 +37,8 @@ pub fn make(s: &Sandbox, target: &str, destination: &Path, prefix: &str) -> Asse
         .arg(format!("BUILT={}", Sandbox::programs().display()))
         .arg(format!("DESTDIR={}", destination.display()))
         .arg(format!("PREFIX={prefix}"))
+        // Whether they are built here is the matter of one test.
+        .arg("STORES=no")
         .assert()
 }
 

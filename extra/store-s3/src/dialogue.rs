@@ -1,6 +1,6 @@
 //! The dialogue of fsync-store(7): requests from standard input, answers to standard output, many in flight.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Write};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::address::Address;
+use crate::input::{Cut, exactly, line, swallow};
 use crate::key::{is_key, is_prefix};
 use crate::large::{LARGE, Unfinished, Upload, part_of};
 use crate::put::Made;
@@ -19,8 +20,7 @@ use crate::trouble::{Trouble, Word};
 /// The version of the protocol.
 const VERSION: u64 = 1;
 
-/// The longest line, and the longest range.
-const LINE: u64 = 2_048;
+/// The longest range.
 const RANGE: u64 = 8 << 20;
 
 /// How many requests are in flight, and how many KiB of objects are in memory for them.
@@ -127,29 +127,6 @@ fn word(made: Made) -> &'static str {
     }
 }
 
-/// Why a dialogue cannot go on.
-pub struct Cut(pub String);
-
-impl From<io::Error> for Cut {
-    fn from(error: io::Error) -> Cut {
-        Cut(format!("standard input: {error}"))
-    }
-}
-
-/// A line without its end; `None` at the end of the input.
-fn line(input: &mut impl BufRead) -> Result<Option<String>, Cut> {
-    let mut bytes = Vec::new();
-    input.take(LINE).read_until(b'\n', &mut bytes)?;
-    match bytes.pop() {
-        None => Ok(None),
-        Some(b'\n') => String::from_utf8(bytes)
-            .map(Some)
-            .map_err(|_| Cut("a line is no text".into())),
-        Some(_) if bytes.len() as u64 + 1 == LINE => Err(Cut("a line is too long".into())),
-        Some(_) => Err(Cut("the input ended within a line".into())),
-    }
-}
-
 /// Writes answers as they come; ends when nobody can send one any more.
 fn write(answers: &Receiver<Answer>) -> io::Result<()> {
     let mut output = io::BufWriter::with_capacity(64 << 10, io::stdout().lock());
@@ -176,26 +153,27 @@ struct Dialogue {
     answers: Sender<Answer>,
 }
 
-/// Speaks until the end of the input.
-pub fn run(runtime: Handle, watch: impl FnOnce(Arc<Store>, Arc<Unfinished>)) -> Result<(), Cut> {
-    let mut input = io::stdin().lock();
-    let Some(first) = line(&mut input)? else {
-        return Err(Cut(
-            "fsync starts this program for a repository on object storage; --help says more".into(),
-        ));
-    };
-    let opened = match first.split(' ').collect::<Vec<_>>()[..] {
-        ["fsync-store", version, address]
-            if number(version).is_some_and(|version| version >= VERSION) =>
-        {
-            Address::parse(address).and_then(|address| Store::open(&address))
+/// Understands the greeting: the store that is meant, or why there is none.
+fn greeted(text: &str) -> Result<Store, Trouble> {
+    match text.split(' ').collect::<Vec<_>>()[..] {
+        ["fsync-store", version, address] if number(version).is_some_and(|v| v >= VERSION) => {
+            Store::open(&Address::parse(address)?)
         }
         _ => Err(Trouble::new(
             Word::Bad,
             "that is no greeting that this program understands",
         )),
+    }
+}
+
+/// Speaks until the end of the input. Whoever watches is told what to take back should it be stopped.
+pub fn run(runtime: Handle, watch: impl FnOnce(Arc<Store>, Arc<Unfinished>)) -> Result<(), Cut> {
+    let mut input = io::stdin().lock();
+    let Some(first) = line(&mut input)? else {
+        let why = "fsync starts this program for a repository on object storage; --help says more";
+        return Err(Cut(why.into()));
     };
-    let store = match opened {
+    let store = match greeted(&first) {
         Ok(store) => Arc::new(store),
         Err(trouble) => {
             println!("failed {trouble}");
@@ -221,11 +199,15 @@ pub fn run(runtime: Handle, watch: impl FnOnce(Arc<Store>, Arc<Unfinished>)) -> 
         .runtime
         .block_on(dialogue.requests.acquire_many(REQUESTS));
     drop(dialogue);
-    let wrote = writer
-        .join()
-        .unwrap_or_else(|_| Err(io::Error::other("the writer failed")));
+    let wrote = writer.join();
     read?;
-    wrote.map_err(|e| Cut(format!("standard output: {e}")))
+    match wrote.unwrap_or_else(|_| Err(io::Error::other("the writer failed"))) {
+        // Whoever closes it wants no answers.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Cut(format!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Dialogue {
@@ -308,21 +290,34 @@ impl Dialogue {
         turn: OwnedSemaphorePermit,
     ) -> Result<(), Cut> {
         let tried = self.store.tried("put", key);
+        let answers = self.answers.clone();
+        let tell = move |made: Result<Made, Trouble>| {
+            let said = made.map(|made| (word(made).to_string(), Bytes::new()));
+            let said = said.map_err(|trouble| trouble.of(&tried));
+            say(&answers, id, said, (turn, None));
+        };
         let begun = Upload::begin(self.store.clone(), self.unfinished.clone(), key, length);
-        let mut upload = match self.runtime.block_on(begun) {
-            Ok(Some(upload)) => upload,
+        match self.runtime.block_on(begun) {
+            Ok(Some(upload)) => {
+                let upload = self.send(input, upload, length)?;
+                let finish = async move { tell(upload.finish().await) };
+                self.runtime.spawn(finish);
+            }
             other => {
                 swallow(input, length)?;
-                let said = other.map(|_| (word(Made::Exists).to_string(), Bytes::new()));
-                say(
-                    &self.answers,
-                    id,
-                    said.map_err(|trouble| trouble.of(&tried)),
-                    (turn, None),
-                );
-                return Ok(());
+                tell(other.map(|_| Made::Exists));
             }
-        };
+        }
+        Ok(())
+    }
+
+    /// Sends what comes, part for part; takes it back when the input ends before.
+    fn send(
+        &self,
+        input: &mut impl BufRead,
+        mut upload: Upload,
+        length: u64,
+    ) -> Result<Upload, Cut> {
         let (part, mut left) = (part_of(length), length);
         let _inside = self.runtime.enter();
         while left > 0 {
@@ -337,18 +332,7 @@ impl Dialogue {
             }
             left -= size;
         }
-        let answers = self.answers.clone();
-        self.runtime.spawn(async move {
-            let made = upload.finish().await;
-            let said = made.map(|made| (word(made).to_string(), Bytes::new()));
-            say(
-                &answers,
-                id,
-                said.map_err(|trouble| trouble.of(&tried)),
-                (turn, None),
-            );
-        });
-        Ok(())
+        Ok(upload)
     }
 }
 
@@ -368,24 +352,6 @@ fn say(
         bytes,
         _held: held,
     });
-}
-
-/// So many bytes, no fewer.
-fn exactly(input: &mut impl Read, length: u64) -> Result<Bytes, Cut> {
-    let mut bytes = Vec::with_capacity(length as usize);
-    input.take(length).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 == length {
-        true => Ok(bytes.into()),
-        false => Err(Cut("the input ended within the bytes of a put".into())),
-    }
-}
-
-/// Reads bytes and forgets them.
-fn swallow(input: &mut impl Read, length: u64) -> Result<(), Cut> {
-    match io::copy(&mut input.take(length), &mut io::sink())? == length {
-        true => Ok(()),
-        false => Err(Cut("the input ended within the bytes of a put".into())),
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::address::Kind;
 use crate::put::{Made, judge, mark};
-use crate::store::{AGAIN, Store, pause};
+use crate::store::{Attempts, Store};
 use crate::trouble::{Trouble, Word};
 
 /// What is as long as this, or longer, is put in parts.
@@ -82,33 +82,7 @@ impl Upload {
             return Ok(None);
         }
         let (path, mark) = (store.path(key), mark()?);
-        let mut attempt = 0;
-        let id = loop {
-            let attributes = match store.kind {
-                Kind::Az => Default::default(),
-                _ => store.marked(&mark),
-            };
-            let options = PutMultipartOptions {
-                attributes,
-                ..Default::default()
-            };
-            match store
-                .bucket
-                .parts
-                .create_multipart_opts(&path, options)
-                .await
-            {
-                Ok(id) => break id,
-                Err(error) => {
-                    let trouble = Trouble::from(error);
-                    if !trouble.torn || attempt >= AGAIN {
-                        return Err(trouble);
-                    }
-                    pause(attempt).await;
-                    attempt += 1;
-                }
-            }
-        };
+        let id = start(&store, &path, &mark).await?;
         unfinished.change(|uploads| drop(uploads.insert(id.clone(), path.clone())));
         Ok(Some(Upload {
             store,
@@ -175,12 +149,14 @@ impl Upload {
     async fn complete(&mut self) -> Result<Made, Trouble> {
         self.done.sort_by_key(|(index, _)| *index);
         let parts: Vec<_> = self.done.drain(..).map(|(_, part)| part).collect();
-        let mut attempt = 0;
+        // Not every server knows the condition here: between this look and the end is little time.
+        if self.store.look(&self.key).await?.is_some() {
+            return Ok(Made::Exists);
+        }
+        let mut attempts = Attempts::default();
         loop {
-            let completed = self
-                .store
-                .bucket
-                .parts
+            let store = &self.store.bucket.parts;
+            let completed = store
                 .complete_multipart(&self.path, &self.id, parts.clone())
                 .await;
             let Err(error) = completed else {
@@ -194,31 +170,56 @@ impl Upload {
                     return Ok(Made::Made);
                 }
                 Some(look) => return Ok(judge(&look, &self.mark)),
-                None if attempt >= AGAIN => return Err(trouble),
-                None if trouble.torn || matches!(trouble.status, Some(405 | 409 | 412)) => {}
-                None => return Err(trouble),
+                // Another is at work, which may yet fail; or conditions are not known.
+                None if matches!(trouble.status, Some(405 | 409 | 412)) => {
+                    attempts
+                        .again(Trouble {
+                            torn: true,
+                            ..trouble
+                        })
+                        .await?;
+                }
+                None => attempts.again(trouble).await?,
             }
-            pause(attempt).await;
-            attempt += 1;
         }
     }
 
     /// Takes back what was sent.
     pub async fn abort(&mut self) {
         self.parts.shutdown().await;
-        let mut attempt = 0;
-        while let Err(error) = self
-            .store
+        let mut attempts = Attempts::default();
+        loop {
+            let store = &self.store.bucket.parts;
+            let Err(error) = store.abort_multipart(&self.path, &self.id).await else {
+                return;
+            };
+            if attempts.again(error.into()).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Asks for an upload.
+async fn start(store: &Store, path: &Path, mark: &str) -> Result<MultipartId, Trouble> {
+    let mut attempts = Attempts::default();
+    loop {
+        let attributes = match store.kind {
+            Kind::Az => Default::default(),
+            _ => store.marked(mark),
+        };
+        let options = PutMultipartOptions {
+            attributes,
+            ..Default::default()
+        };
+        match store
             .bucket
             .parts
-            .abort_multipart(&self.path, &self.id)
+            .create_multipart_opts(path, options)
             .await
         {
-            if !Trouble::from(error).torn || attempt >= AGAIN {
-                break;
-            }
-            pause(attempt).await;
-            attempt += 1;
+            Ok(id) => return Ok(id),
+            Err(error) => attempts.again(error.into()).await?,
         }
     }
 }
@@ -231,7 +232,7 @@ async fn send(
     index: usize,
     bytes: Bytes,
 ) -> Result<PartId, Trouble> {
-    let mut attempt = 0;
+    let mut attempts = Attempts::default();
     loop {
         match store
             .bucket
@@ -242,13 +243,10 @@ async fn send(
             Ok(part) => return Ok(part),
             Err(error) => {
                 let trouble = Trouble::from(error);
-                if trouble.word != Word::Broken || attempt >= AGAIN {
-                    return Err(trouble);
-                }
+                let torn = trouble.word == Word::Broken;
+                attempts.again(Trouble { torn, ..trouble }).await?;
             }
         }
-        pause(attempt).await;
-        attempt += 1;
     }
 }
 

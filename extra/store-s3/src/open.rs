@@ -1,30 +1,19 @@
 //! Opens a store: where it is, and with which credentials.
 
+use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::azure::MicrosoftAzureBuilder;
-use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::list::PaginatedListStore;
 use object_store::multipart::MultipartStore;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 
 use crate::address::{Address, Kind};
-use crate::process::Process;
-use crate::profile::{Profile, variable};
-use crate::trouble::{NO_CREDENTIALS, Trouble, Word, hide};
+use crate::profile::variable;
+use crate::trouble::{Trouble, hide};
 use crate::wire::Wire;
-
-/// Where credentials may come from before a profile is asked.
-const ELSEWHERE: [&str; 5] = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-];
+use crate::{amazon, azure, google};
 
 /// The three faces that the library gives a bucket.
 pub struct Bucket {
@@ -51,7 +40,7 @@ impl Bucket {
 }
 
 /// How often anything is tried: as other programs for S3 are told.
-fn retry() -> RetryConfig {
+pub fn retry() -> RetryConfig {
     let tries = variable("AWS_MAX_ATTEMPTS").and_then(|tries| tries.parse().ok());
     RetryConfig {
         backoff: BackoffConfig {
@@ -59,12 +48,13 @@ fn retry() -> RetryConfig {
             max_backoff: Duration::from_secs(10),
             base: 3.0,
         },
-        max_retries: tries.unwrap_or(8usize).saturating_sub(1),
+        max_retries: tries.unwrap_or(12usize).saturating_sub(1),
         retry_timeout: Duration::from_secs(180),
     }
 }
 
-fn options(http: bool) -> ClientOptions {
+/// How servers are asked; not in the clear, unless the user says so.
+pub fn options(http: bool) -> ClientOptions {
     ClientOptions::new()
         .with_user_agent(http::HeaderValue::from_static(concat!(
             "fsync/",
@@ -77,16 +67,31 @@ fn options(http: bool) -> ClientOptions {
         .with_read_timeout(Duration::from_secs(60))
 }
 
+/// Whether a setting of the environment is on.
+pub fn is_on(name: &str) -> bool {
+    variable(name).is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
+}
+
+/// Whether somebody answers there within a second.
+pub fn reaches(place: &str) -> bool {
+    let Ok(addresses) = place.to_socket_addrs() else {
+        return false;
+    };
+    let second = Duration::from_secs(1);
+    addresses
+        .take(2)
+        .any(|address| TcpStream::connect_timeout(&address, second).is_ok())
+}
+
 /// What the environment holds and nobody may see.
 fn hide_environment() {
-    for (name, value) in std::env::vars() {
+    for (name, value) in std::env::vars_os() {
+        let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
+        let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
         let ours = ["AWS_", "GOOGLE_", "AZURE_"]
             .iter()
             .any(|start| name.starts_with(start));
-        let secret = ["KEY", "SECRET", "TOKEN", "PASSWORD", "SAS"]
-            .iter()
-            .any(|word| name.contains(word));
-        if ours && secret && !name.ends_with("_FILE") {
+        if ours && has(&["KEY", "SECRET", "TOKEN", "PASSWORD", "SAS"]) && !name.ends_with("_FILE") {
             hide(&value);
         }
     }
@@ -102,87 +107,8 @@ pub fn open(address: &Address) -> Result<Bucket, Trouble> {
     };
     let bucket = &address.bucket;
     Ok(match address.kind {
-        Kind::S3 => Bucket::of(s3(bucket, wire)?, unconditional),
-        Kind::Gs => {
-            let base = variable("GOOGLE_BASE_URL").or_else(|| variable("STORAGE_EMULATOR_HOST"));
-            let mut builder = GoogleCloudStorageBuilder::from_env()
-                .with_bucket_name(bucket)
-                .with_client_options(options(
-                    base.as_ref()
-                        .is_some_and(|base| base.starts_with("http://")),
-                ))
-                .with_retry(retry())
-                .with_http_connector(wire);
-            if let Some(base) = base {
-                builder = builder.with_base_url(&base);
-            }
-            Bucket::of(builder.build()?, unconditional)
-        }
-        Kind::Az => {
-            let endpoint =
-                variable("AZURE_STORAGE_ENDPOINT").or_else(|| variable("AZURE_ENDPOINT"));
-            let emulated = variable("AZURE_STORAGE_USE_EMULATOR").is_some();
-            let http = emulated || endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
-            let builder = MicrosoftAzureBuilder::from_env()
-                .with_container_name(bucket)
-                .with_client_options(options(http))
-                .with_retry(retry())
-                .with_http_connector(wire);
-            Bucket::of(builder.build()?, unconditional)
-        }
+        Kind::S3 => Bucket::of(amazon::open(bucket, wire)?, unconditional),
+        Kind::Gs => Bucket::of(google::open(bucket, wire)?, unconditional),
+        Kind::Az => Bucket::of(azure::open(bucket, wire)?, unconditional),
     })
-}
-
-/// S3: what the environment says comes before what the profile says.
-fn s3(bucket: &str, wire: Wire) -> Result<AmazonS3, Trouble> {
-    let profile = Profile::chosen()?;
-    let endpoint = variable("AWS_ENDPOINT_URL_S3")
-        .or_else(|| variable("AWS_ENDPOINT_URL"))
-        .or_else(|| variable("AWS_ENDPOINT"))
-        .or_else(|| profile.endpoint.clone());
-    let mut builder = AmazonS3Builder::from_env()
-        .with_bucket_name(bucket)
-        .with_disable_bulk_delete(true)
-        .with_client_options(options(
-            endpoint
-                .as_ref()
-                .is_some_and(|url| url.starts_with("http://")),
-        ))
-        .with_retry(retry())
-        .with_http_connector(wire);
-    if let Some(endpoint) = endpoint {
-        let endpoint = endpoint.trim_end_matches('/');
-        if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
-            let text = "the endpoint (AWS_ENDPOINT_URL or endpoint_url) begins neither with https:// nor with http://";
-            return Err(Trouble::new(Word::Bad, text));
-        }
-        builder = builder.with_config(AmazonS3ConfigKey::S3Endpoint, endpoint);
-    }
-    let region = variable("AWS_REGION")
-        .or_else(|| variable("AWS_DEFAULT_REGION"))
-        .or(profile.region);
-    if let Some(region) = region {
-        builder = builder.with_region(region);
-    }
-    let skip = variable("AWS_SKIP_SIGNATURE").is_some();
-    let no_role =
-        variable("AWS_EC2_METADATA_DISABLED").is_some_and(|v| v.eq_ignore_ascii_case("true"));
-    let given = ELSEWHERE.iter().any(|name| variable(name).is_some());
-    match (profile.key_id, profile.secret, profile.process) {
-        _ if given || skip => {}
-        (Some(key_id), Some(secret), _) => {
-            builder = builder
-                .with_access_key_id(key_id)
-                .with_secret_access_key(secret);
-            if let Some(token) = profile.token {
-                builder = builder.with_token(token);
-            }
-        }
-        (_, _, Some(command)) => {
-            builder = builder.with_credentials(Arc::new(Process::new(command)))
-        }
-        _ if no_role => return Err(Trouble::new(Word::Denied, NO_CREDENTIALS)),
-        _ => {}
-    }
-    Ok(builder.build()?)
 }

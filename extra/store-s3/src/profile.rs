@@ -14,6 +14,8 @@ pub struct Profile {
     pub token: Option<String>,
     pub region: Option<String>,
     pub endpoint: Option<String>,
+    /// A file of certificates.
+    pub bundle: Option<String>,
     /// A program that prints credentials.
     pub process: Option<String>,
 }
@@ -85,6 +87,7 @@ fn read(config: &str, credentials: &str, name: &str) -> Option<Profile> {
         token: both("aws_session_token"),
         region: both("region"),
         endpoint: of_s3.or_else(|| both("endpoint_url")),
+        bundle: both("ca_bundle"),
         process: both("credential_process"),
     })
 }

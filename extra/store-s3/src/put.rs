@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use object_store::{Error, PutMode, PutOptions};
 
-use crate::store::{AGAIN, Look, Store, pause};
+use crate::store::{Attempts, Look, Store};
 use crate::trouble::{Trouble, Word};
 
 /// How a put went.
@@ -36,53 +36,56 @@ pub fn judge(look: &Look, mark: &str) -> Made {
 impl Store {
     /// Puts what fits into memory in one request.
     pub async fn put(&self, key: &str, bytes: Bytes) -> Result<Made, Trouble> {
-        let (path, mark) = (self.path(key), mark()?);
-        let mut attempt = 0;
+        let mark = mark()?;
+        let mut attempts = Attempts::default();
         loop {
             let plain = self.bucket.unconditional.load(Ordering::Relaxed);
-            if plain && let Some(look) = self.look(key).await? {
-                return Ok(judge(&look, &mark));
-            }
-            let options = PutOptions {
-                mode: if plain {
-                    PutMode::Overwrite
-                } else {
-                    PutMode::Create
-                },
-                attributes: self.marked(&mark),
-                ..Default::default()
+            let trouble = match self.put_once(key, &bytes, &mark, plain).await {
+                Ok(made) => return Ok(made),
+                Err(trouble) => trouble,
             };
-            let put = self
-                .bucket
-                .objects
-                .put_opts(&path, bytes.clone().into(), options)
-                .await;
-            let trouble = match put {
-                Ok(_) => return Ok(Made::Made),
-                // Also when it was this put, whose answer was lost; or when another is at work, which may yet fail.
-                Err(Error::AlreadyExists { .. }) => match self.look(key).await? {
-                    Some(look) => return Ok(judge(&look, &mark)),
-                    None => Trouble {
-                        torn: true,
-                        ..Trouble::new(Word::Broken, "others keep putting it, and fail")
-                    },
-                },
-                Err(error) => self.without_condition(error),
-            };
-            let unconditional = !plain && self.bucket.unconditional.load(Ordering::Relaxed);
-            if !unconditional && (!trouble.torn || attempt >= AGAIN) {
-                return Err(trouble);
+            // When the store has just refused conditions, it is tried without.
+            if plain == self.bucket.unconditional.load(Ordering::Relaxed) {
+                attempts.again(trouble).await?;
             }
-            pause(attempt).await;
-            attempt += 1;
         }
     }
 
-    /// Remembers that the store, or who set it up, wants no conditions.
-    pub fn without_condition(&self, error: Error) -> Trouble {
-        if matches!(error, Error::NotImplemented { .. }) {
-            self.bucket.unconditional.store(true, Ordering::Relaxed);
+    async fn put_once(
+        &self,
+        key: &str,
+        bytes: &Bytes,
+        mark: &str,
+        plain: bool,
+    ) -> Result<Made, Trouble> {
+        if plain && let Some(look) = self.look(key).await? {
+            return Ok(judge(&look, mark));
         }
-        error.into()
+        let options = PutOptions {
+            mode: if plain {
+                PutMode::Overwrite
+            } else {
+                PutMode::Create
+            },
+            attributes: self.marked(mark),
+            ..Default::default()
+        };
+        let (path, payload) = (self.path(key), bytes.clone().into());
+        match self.bucket.objects.put_opts(&path, payload, options).await {
+            Ok(_) => Ok(Made::Made),
+            // Also when it was this put, whose answer was lost; or when another is at work, which may yet fail.
+            Err(Error::AlreadyExists { .. }) => match self.look(key).await? {
+                Some(look) => Ok(judge(&look, mark)),
+                None => Err(Trouble {
+                    torn: true,
+                    ..Trouble::new(Word::Broken, "others keep putting it, and fail")
+                }),
+            },
+            Err(error @ Error::NotImplemented { .. }) => {
+                self.bucket.unconditional.store(true, Ordering::Relaxed);
+                Err(error.into())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -23,9 +23,6 @@ const PAGE: usize = 1000;
 /// How many lists are remembered, so that the next can go on where one ended.
 const REMEMBERED: usize = 16;
 
-/// How often a request that a broken connection tore is tried again, beside what the library tries.
-pub const AGAIN: u32 = 4;
-
 /// A prefix, where a list of it ended, and the server's own word for that place.
 type Place = (String, String, String);
 
@@ -50,9 +47,31 @@ pub struct Look {
 /// What marks an object as made by one put and no other: an answer that got lost can be told from another's object.
 pub const MARK: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("fsyncput"));
 
-/// Waits before the next of several attempts.
-pub async fn pause(attempt: u32) {
-    tokio::time::sleep(Duration::from_millis(200) * 3u32.pow(attempt.min(4))).await;
+/// How often a request that a broken connection tore is tried again, beside what the library tries.
+const AGAIN: u32 = 4;
+
+/// Attempts at one thing.
+#[derive(Default)]
+pub struct Attempts(u32);
+
+impl Attempts {
+    /// Waits before the next attempt, longer each time; `false` when there were enough.
+    pub async fn more(&mut self) -> bool {
+        if self.0 >= AGAIN {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(200) * 3u32.pow(self.0)).await;
+        self.0 += 1;
+        true
+    }
+
+    /// Gives the trouble back, unless a connection broke and there is another attempt, before which it waits.
+    pub async fn again(&mut self, trouble: Trouble) -> Result<(), Trouble> {
+        match trouble.torn && self.more().await {
+            true => Ok(()),
+            false => Err(trouble),
+        }
+    }
 }
 
 impl Store {
@@ -98,7 +117,7 @@ impl Store {
         prefix: Option<&str>,
         options: PaginatedListOptions,
     ) -> Result<(Vec<ObjectMeta>, Option<String>), Trouble> {
-        let mut attempt = 0;
+        let mut attempts = Attempts::default();
         loop {
             let prefix = prefix.filter(|prefix| !prefix.is_empty());
             match self
@@ -111,24 +130,14 @@ impl Store {
                     self.known.store(true, Ordering::Relaxed);
                     return Ok((page.result.objects, page.page_token));
                 }
-                Err(error) => self.torn(error.into(), &mut attempt).await?,
+                Err(error) => attempts.again(error.into()).await?,
             }
         }
     }
 
-    /// Gives the trouble back, unless it was a broken connection and it is worth another attempt, before which it waits.
-    async fn torn(&self, trouble: Trouble, attempt: &mut u32) -> Result<(), Trouble> {
-        if !trouble.torn || *attempt >= AGAIN {
-            return Err(trouble);
-        }
-        pause(*attempt).await;
-        *attempt += 1;
-        Ok(())
-    }
-
     /// What is known of an object; `None` when there is none.
     pub async fn look(&self, key: &str) -> Result<Option<Look>, Trouble> {
-        let (path, mut attempt) = (self.path(key), 0);
+        let (path, mut attempts) = (self.path(key), Attempts::default());
         loop {
             let options = GetOptions {
                 head: true,
@@ -144,7 +153,7 @@ impl Store {
                     }));
                 }
                 Err(Error::NotFound { .. }) => return self.is_there().await.map(|()| None),
-                Err(error) => self.torn(error.into(), &mut attempt).await?,
+                Err(error) => attempts.again(error.into()).await?,
             }
         }
     }
@@ -154,7 +163,7 @@ impl Store {
         if length == 0 {
             return Ok(self.look(key).await?.map(|_| Bytes::new()));
         }
-        let (path, mut attempt) = (self.path(key), 0);
+        let (path, mut attempts) = (self.path(key), Attempts::default());
         loop {
             let range = GetRange::Bounded(from..from + length);
             let options = GetOptions {
@@ -178,25 +187,29 @@ impl Store {
                     Some(_) => {}
                 }
             }
-            self.torn(trouble, &mut attempt).await?;
+            attempts.again(trouble).await?;
         }
     }
 
     /// Deletes an object, if there is one.
     pub async fn delete(&self, key: &str) -> Result<(), Trouble> {
-        let (path, mut attempt) = (self.path(key), 0);
+        let (path, mut attempts) = (self.path(key), Attempts::default());
         loop {
             match self.bucket.objects.delete(&path).await {
                 Ok(()) => return Ok(()),
                 Err(Error::NotFound { .. }) => return self.is_there().await,
-                Err(error) => self.torn(error.into(), &mut attempt).await?,
+                Err(error) => attempts.again(error.into()).await?,
             }
         }
     }
 
     /// The keys that begin with a prefix and come after one, in order, with their sizes.
     pub async fn list(&self, after: &str, prefix: &str) -> Result<Vec<(u64, String)>, Trouble> {
-        let whole = format!("{}{prefix}", self.folder);
+        let mut whole = format!("{}{prefix}", self.folder);
+        if self.kind == Kind::Az && !prefix.is_empty() && !prefix.ends_with('/') {
+            // There the library leaves out what is named exactly so.
+            whole.pop();
+        }
         let mut options = PaginatedListOptions {
             max_keys: Some(PAGE),
             ..Default::default()

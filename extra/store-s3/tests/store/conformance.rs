@@ -13,6 +13,27 @@ pub fn all(place: &Place) {
     }
 }
 
+/// Any program that somebody has written: FSYNC_STORE_PROGRAM and FSYNC_STORE_ADDRESS name it and an empty place,
+/// FSYNC_STORE_MISSING (if it is set) a place that is not there. Folders below a directory are made if
+/// FSYNC_STORE_DIRECTORY names it.
+#[test]
+fn a_program_from_elsewhere_conforms() {
+    let given = |name: &str| std::env::var(name).ok();
+    let (Some(program), Some(address)) =
+        (given("FSYNC_STORE_PROGRAM"), given("FSYNC_STORE_ADDRESS"))
+    else {
+        eprintln!("skipped: FSYNC_STORE_PROGRAM and FSYNC_STORE_ADDRESS name none");
+        return;
+    };
+    all(&Place {
+        program: program.into(),
+        address,
+        missing: given("FSYNC_STORE_MISSING").unwrap_or_default(),
+        environment: std::env::vars().collect(),
+        directory: given("FSYNC_STORE_DIRECTORY").map(Into::into),
+    });
+}
+
 type Check = fn(&Place);
 
 const CHECKS: [(&str, Check); 12] = [
@@ -330,12 +351,25 @@ fn large(place: &Place) {
         Answer::Exists
     );
     assert!(d.get(0, 100, "big").data() == body[..100]);
+    // Who began first and ends last has not made it.
+    let other = place.open("large");
+    let pieces = body.chunks(18 << 20).enumerate().map(|(n, piece)| {
+        if n == 1 {
+            let (length, theirs) = (17 << 20, noise(9, 17 << 20));
+            let put = other.ask(&format!("put {length} late"), &theirs);
+            assert_eq!(put.get(), Answer::Made);
+        }
+        piece
+    });
+    let late = d.ask_in_pieces(&format!("put {length} late"), pieces);
+    assert_eq!(late.get(), Answer::Exists);
+    assert_eq!(d.say("size late"), Answer::Size(17 << 20));
     // A bad key swallows as much.
     assert_eq!(
         d.ask(&format!("put {length} ../big"), &body).get().word(),
         "bad"
     );
-    assert_eq!(d.all("-").len(), 2);
+    assert_eq!(d.all("-").len(), 3);
     assert_eq!(d.end(), 0);
 }
 
@@ -393,6 +427,9 @@ fn greeting(place: &Place) {
             .is_some_and(|v: u64| (1..=99).contains(&v)),
         "{stdout}"
     );
+    if place.missing.is_empty() {
+        return;
+    }
     // A place that is not there: said at once, or when something is asked of it.
     let (stdout, stderr, _) = place.says(
         format!(

@@ -280,16 +280,22 @@ impl Dialogue {
         }
     }
 
-    /// Says nothing more; its code.
+    /// Waits until it ends of itself; its code.
     #[track_caller]
-    pub fn end(mut self) -> i32 {
-        self.side().input.take();
+    pub fn wait(mut self) -> i32 {
         self.reader
             .take()
             .unwrap()
             .join()
             .expect("an answer is odd");
         self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+
+    /// Says nothing more; its code.
+    #[track_caller]
+    pub fn end(self) -> i32 {
+        self.side().input.take();
+        self.wait()
     }
 }
 

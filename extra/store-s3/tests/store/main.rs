@@ -1,10 +1,12 @@
 //! Stores: what any of them must do (fsync-store(7)), and what the one for object storage does besides.
 
+mod azure;
 mod ceph;
 mod conformance;
 mod dialogue;
 mod directory;
 mod emulator;
+mod program;
 mod proxy;
 mod secret;
 mod server;

@@ -1,9 +1,10 @@
 //! Credentials: where they come from, and that nobody sees them.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use crate::dialogue::{Answer, Place};
@@ -146,6 +147,36 @@ fn credentials_are_never_shown() {
 }
 
 #[test]
+fn who_has_no_credentials_is_told_so() {
+    for (address, variables, wanted) in [
+        (
+            "s3://bucket/f",
+            &[
+                ("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1"),
+                ("AWS_MAX_ATTEMPTS", "1"),
+            ][..],
+            "1 failed denied cannot read \"a\" in s3://bucket/f: there are no credentials",
+        ),
+        (
+            "s3://bucket/f",
+            &[("AWS_EC2_METADATA_DISABLED", "true")],
+            "failed denied there are no credentials",
+        ),
+        ("az://bucket/f", &[], "failed denied there is no account"),
+    ] {
+        let mut place = mean("403 x").place();
+        place.environment = variables
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect();
+        let (stdout, stderr, code) =
+            place.says(format!("fsync-store 1 {address}\n1 size a\n").as_bytes());
+        assert!(stdout.contains(wanted), "{stdout}");
+        assert_eq!((stderr.as_str(), code), ("", 0));
+    }
+}
+
+#[test]
 fn a_server_that_is_busy_is_asked_again() {
     let count = Mutex::new(0);
     let fake = Fake::start(move |_| {
@@ -197,9 +228,65 @@ fn a_store_without_conditions_is_looked_at_first() {
 }
 
 #[test]
+fn a_large_object_too_is_made_only_if_there_is_none() {
+    let looks = Mutex::new(0);
+    let fake = Fake::start(move |head| {
+        let first = head.lines().next().unwrap_or_default().to_string();
+        let mut looks = looks.lock().unwrap();
+        match first.split(' ').next().unwrap_or_default() {
+            "HEAD" => {
+                *looks += 1;
+                // Another's object is there once the parts have become one.
+                let found = if *looks > 2 {
+                    "200 OK"
+                } else {
+                    "404 Not Found"
+                };
+                let meta = "ETag: \"x\"\r\nLast-Modified: Mon, 23 Nov 2026 12:00:00 GMT\r\nx-amz-meta-fsyncput: theirs\r\n";
+                format!(
+                    "HTTP/1.1 {found}\r\nConnection: close\r\n{meta}Content-Length: 17825792\r\n\r\n"
+                )
+            }
+            "POST" if first.contains("?uploads") => {
+                let body = "<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>";
+                reply("200 OK", "", body)
+            }
+            "POST" => reply(
+                "412 Precondition Failed",
+                "",
+                "<Error><Code>PreconditionFailed</Code></Error>",
+            ),
+            "PUT" => reply("200 OK", "ETag: \"p\"\r\n", ""),
+            "DELETE" => reply("204 No Content", "", ""),
+            _ => reply("200 OK", "", "<ListBucketResult></ListBucketResult>"),
+        }
+    });
+    let dialogue = fake.place().open("large");
+    let put = dialogue.ask("put 17825792 a", &vec![7; 17 << 20]);
+    assert_eq!(put.get(), Answer::Exists);
+    let asked = fake.asked.lock().unwrap();
+    let with = |start: &str, word: &str| {
+        let all = asked
+            .iter()
+            .filter(|head| head.starts_with(start) && head.lines().next().unwrap().contains(word));
+        all.cloned().collect::<Vec<_>>()
+    };
+    let completed = with("POST ", "uploadId=u1");
+    assert_eq!(completed.len(), 1);
+    assert!(
+        completed[0]
+            .to_lowercase()
+            .contains("\r\nif-none-match: *\r\n"),
+        "{completed:?}"
+    );
+    assert_eq!(with("PUT ", "partNumber=").len(), 3);
+    assert_eq!(with("DELETE ", "uploadId=u1").len(), 1);
+}
+
+#[test]
 fn credentials_come_from_where_users_of_s3_keep_them() {
     let Some(server) = emulator() else { return };
-    let home = tempfile::tempdir().unwrap();
+    let home = tempfile::tempdir_in("/dev/shm").unwrap();
     let aws = home.path().join(".aws");
     fs::create_dir(&aws).unwrap();
     let endpoint = format!("http://127.0.0.1:{}", server.port);
@@ -220,7 +307,7 @@ fn credentials_come_from_where_users_of_s3_keep_them() {
             .says(format!("fsync-store 1 {}\n1 list - -\n", place.below("profile")).as_bytes())
             .0
     };
-    let base = vec![
+    let base = [
         ("HOME".to_string(), home.path().display().to_string()),
         ("AWS_MAX_ATTEMPTS".into(), "1".into()),
         ("AWS_EC2_METADATA_DISABLED".into(), "true".into()),
@@ -263,4 +350,81 @@ fn credentials_come_from_where_users_of_s3_keep_them() {
         assert!(told.contains(wanted), "{:?}: {told}", place.environment);
         nothing_seen(&told);
     }
+}
+
+/// A server of the other kind: it speaks TLS, with a certificate of an authority that nobody knows, and has no objects.
+const TLS: &str = r#"
+import http.server, ssl, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_HEAD(self):
+        self.send_response(404); self.end_headers()
+    def do_GET(self):
+        body = b"<ListBucketResult></ListBucketResult>"
+        self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
+    def log_message(self, *args): pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("cert.pem", "key.pem")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+import threading
+threading.Thread(target=server.serve_forever, daemon=True).start()
+print(server.server_port, flush=True)
+sys.stdin.read()
+"#;
+
+#[test]
+fn a_server_must_be_who_it_says() {
+    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+    let made = |words: &str| {
+        let command = Command::new("openssl")
+            .args(words.split(' '))
+            .current_dir(folder.path())
+            .output();
+        command.is_ok_and(|output| output.status.success())
+    };
+    let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2";
+    let signed = "-CA ca.pem -CAkey ca.key -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE";
+    if !made(&format!(
+        "{new} -keyout ca.key -out ca.pem -subj /CN=authority"
+    )) || !made(&format!(
+        "{new} -keyout key.pem -out cert.pem -subj /CN=store {signed}"
+    )) {
+        eprintln!("skipped: no openssl(1) here that can sign");
+        return;
+    }
+    let mut server = Command::new("/usr/bin/python3")
+        .args(["-c", TLS])
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut port = String::new();
+    BufReader::new(server.stdout.take().unwrap())
+        .read_line(&mut port)
+        .unwrap();
+    let mut place = mean("403 x").place();
+    place.environment[0].1 = format!("https://127.0.0.1:{}", port.trim());
+    let ask = |place: &Place| place.says(b"fsync-store 1 s3://bucket/f\n1 size a\n").0;
+    let told = ask(&place);
+    assert!(
+        told.contains("1 failed broken ") && told.contains("certificate"),
+        "{told}"
+    );
+    // Nor does it help to ask for it.
+    place
+        .environment
+        .push(("AWS_ALLOW_INVALID_CERTIFICATES".into(), "true".into()));
+    assert!(ask(&place).contains("1 failed broken "));
+    place.environment.push((
+        "AWS_CA_BUNDLE".into(),
+        folder.path().join("ca.pem").display().to_string(),
+    ));
+    assert_eq!(ask(&place), "fsync-store 1\n1 none\n");
+    place
+        .environment
+        .push(("AWS_CA_BUNDLE".into(), "/nonexistent".into()));
+    assert!(ask(&place).starts_with("failed bad cannot read certificates"));
+    drop(server.stdin.take());
+    server.wait().unwrap();
 }

@@ -111,7 +111,7 @@ fn what_was_begun_is_taken_back() {
     }
     let kill = Command::new("kill").arg(dialogue.id().to_string()).status();
     assert!(kill.unwrap().success());
-    assert_eq!(dialogue.end(), 128 + 15);
+    assert_eq!(dialogue.wait(), 128 + 15);
     assert_eq!(unfinished(&server), 0);
 }
 
@@ -149,4 +149,48 @@ fn of_two_large_puts_one_makes_it() {
     assert_eq!(made.len(), 1, "{answers:?}");
     holds(&one, "big", &bodies[made[0]]);
     assert_eq!(unfinished(&server), 0);
+}
+
+#[test]
+fn who_wants_no_conditions_has_none() {
+    let Some(server) = emulator() else { return };
+    let mut place = server.place("bucket");
+    place
+        .environment
+        .push(("AWS_CONDITIONAL_PUT".into(), "disabled".into()));
+    let dialogue = place.open("disabled");
+    assert_eq!(dialogue.put("a", b"one"), Answer::Made);
+    assert_eq!(dialogue.put("a", b"other"), Answer::Exists);
+    assert_eq!(dialogue.get(0, 9, "a"), Answer::Data(b"one".to_vec()));
+}
+
+#[test]
+fn what_somebody_else_has_put_there_is_passed_over() {
+    let Some(server) = emulator() else { return };
+    for name in [
+        "deep/",
+        "deep/folder/",
+        "deep/folder/odd/",
+        "deep/folder/odd/a%20b",
+        "deep/folder/odd/sub/",
+        "deep/folder/odd/d//e",
+        "deep/folder/odd/~tmp",
+        "deep/folder/odd/%C3%A4",
+    ] {
+        let put = http(server.port, &format!("PUT /bucket/{name}"));
+        assert!(put.starts_with("HTTP/1.1 200"), "{put}");
+    }
+    let dialogue = server.place("bucket").open("odd");
+    assert_eq!(dialogue.say("list - -"), Answer::Keys(vec![]));
+    assert_eq!(dialogue.put("sub/a", b"x"), Answer::Made);
+    assert_eq!(dialogue.all("-"), [(1, "sub/a".to_string())]);
+    // More of them than a page holds hide nothing.
+    for n in 0..1100 {
+        http(server.port, &format!("PUT /bucket/deep/folder/odd/b%20{n}"));
+    }
+    assert_eq!(dialogue.put("c", b"xx"), Answer::Made);
+    assert_eq!(
+        dialogue.all("-"),
+        [(2, "c".to_string()), (1, "sub/a".to_string())]
+    );
 }
