@@ -35,6 +35,7 @@ pub mod rehearse;
 pub mod rename;
 pub mod repair;
 pub mod revert;
+mod same;
 pub mod serve;
 pub mod settle;
 pub mod snap;

@@ -9,12 +9,10 @@ use crate::disk::{Folder, meta};
 use crate::model::meter;
 use crate::model::{Change, Entry, Error, Kind, RelPath, State, Status, Why, Xattrs};
 use crate::ops::apply::Shared;
-use crate::ops::compare::{self, same_attributes};
 use crate::ops::outcome::{Outcome, Report, stale};
 use crate::ops::stage::Waiting;
 use crate::ops::stale::{Check, check, expected, is_halfway, needs_contents, source_holds};
 use crate::tree::Dir;
-use crate::tree::attribute::xattrs;
 use crate::tree::cursor::Cursor;
 use crate::tree::local::state_of_handle;
 
@@ -227,32 +225,6 @@ impl<'a> Worker<'a> {
             return Ok(true);
         }
         self.same_contents(change, folder, now)
-    }
-
-    pub(super) fn same_contents(
-        &mut self,
-        change: &Change,
-        folder: &Folder,
-        now: &Entry,
-    ) -> Made<bool> {
-        let unreadable = |e: &Error| Report::new(Outcome::Failed, e.cause());
-        let here = crate::tree::local::dir_of(folder.handle())
-            .map_err(|e| self.failed("cannot open", e.into()))?;
-        let (dir, entry) = self.source(change)?;
-        compare::contents((dir, &entry), (&here, now)).map_err(|e| unreadable(&e))
-    }
-
-    fn same_xattrs(&mut self, change: &Change, folder: &Folder) -> Made<bool> {
-        let unreadable = |e: Error| Report::new(Outcome::Failed, e.cause());
-        let here = xattrs(folder.handle(), change.path.name())
-            .map_err(|e| self.failed("cannot read its extended attributes", e))?;
-        let (dir, entry) = self.source(change)?;
-        let there = dir.xattrs(&entry).map_err(unreadable)?;
-        Ok(same_attributes(
-            &there,
-            &here,
-            self.shared.job.terms.any_mode,
-        ))
     }
 
     /// What a dry run can tell: whether the source still holds.

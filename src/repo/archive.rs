@@ -21,6 +21,7 @@ use crate::model::{
 use crate::repo::deflate::pack;
 use crate::repo::home::Home;
 use crate::repo::index::{self, Index, What};
+use crate::repo::late::Late;
 use crate::repo::log::Line;
 use crate::repo::manifest;
 use crate::repo::pack;
@@ -45,7 +46,7 @@ pub struct Purpose {
 
 /// An archive being made.
 pub struct Archive {
-    home: Home,
+    pub(super) home: Home,
     pub(super) purpose: Purpose,
     state: Mutex<Writing>,
 }
@@ -59,16 +60,7 @@ pub(super) struct Writing {
     /// The lines of the entry `pieces`.
     pub(super) pieces: Vec<u8>,
     /// Entries of our own that are written last, packed.
-    late: Vec<Late>,
-}
-
-/// An entry that waits for the end of an archive.
-struct Late {
-    name: String,
-    content: ContentId,
-    method: Method,
-    sizes: Sizes,
-    packed: Vec<u8>,
+    pub(super) late: Vec<Late>,
 }
 
 /// The longest path that is an entry's name, in bytes: unzip cuts names at `PATH_MAX`, and something
@@ -281,34 +273,6 @@ impl Archive {
         Ok(id)
     }
 
-    /// Adds an entry of our own, named after its digest, unless it is not needed.
-    pub(super) fn inner(&self, kind: &str, id: ContentId, bytes: &[u8]) -> Result<()> {
-        if !self.claim(&id.0)? {
-            return Ok(());
-        }
-        let name = format!("{}/{kind}/{id}", self.purpose.folder);
-        if !self.home.is_shared() {
-            return self.pack(&self.header(&name, Some(id)), bytes);
-        }
-        // Who browses fetches the end of an archive: there it must be.
-        let mut packed = Vec::new();
-        let method = pack(bytes, &mut packed);
-        if method == Method::Stored {
-            packed = bytes.to_vec();
-        }
-        let late = Late {
-            name,
-            content: id,
-            method,
-            sizes: sizes_of(bytes, packed.len()),
-            packed,
-        };
-        let mut state = self.state();
-        state.late.push(late);
-        // The file begins with the first entry, whichever that is.
-        self.with(&mut state, |_| Ok(()))
-    }
-
     /// Ends the archive, makes it durable, reads it back and puts it in its place. It counts from then on, though
     /// the log and the catalog do not know it yet.
     ///
@@ -385,13 +349,7 @@ impl Archive {
         let mut state = self.state();
         let pieces = std::mem::take(&mut state.pieces);
         state.claimed = HashSet::new();
-        for late in std::mem::take(&mut state.late) {
-            let header = self.header(&late.name, Some(late.content));
-            let (method, sizes) = (late.method, late.sizes);
-            self.with(&mut state, |w| {
-                w.entry(&header, method, sizes, &late.packed).map(|_| ())
-            })?;
-        }
+        self.write_late(&mut state)?;
         self.with(&mut state, |w| {
             if !pieces.is_empty() {
                 self.plain(w, &format!("{folder}/pieces"), None, &pieces)?;

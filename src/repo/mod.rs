@@ -6,6 +6,7 @@
 //! | [`trust`], [`plain`] | whose it may be, and what may lie in it |
 //! | [`writer`], [`header`], [`reader`], [`index`] | zip files |
 //! | [`archive`], [`large`], [`deflate`], [`place`], [`pack`] | contents into an archive, and out of it |
+//! | [`shared`], [`volume`] | one in a store, that many machines share; an archive's bytes, wherever they are |
 //! | [`manifest`], [`node`], [`link`], [`chunk`], [`info`] | what a snapshot says |
 //! | [`log`], [`replay`], [`catalog`], [`enter`], [`sum`], [`lost`], [`still`], [`stat`] | what happened, and the index of it all |
 //! | [`snapshot`], [`history`], [`tag`], [`resolve`], [`peek`], [`fault`] | what others ask for |
@@ -33,6 +34,7 @@ pub mod deflate;
 pub mod enter;
 pub mod export;
 pub mod fault;
+mod fetch;
 pub mod finding;
 mod folder;
 pub mod forget;
@@ -45,6 +47,7 @@ mod home;
 pub mod index;
 pub mod info;
 pub mod large;
+mod late;
 pub mod leftover;
 pub mod link;
 mod local;

@@ -74,7 +74,13 @@ fn a_store_that_breaks_off_leaves_what_was_there() {
     let id = snap(&s, "one", "work");
     s.tree("new").file("a", "other").settle();
     for bytes in [40, 120, 300, 700, 1500] {
-        fs::write(s.path("bad"), format!("dd bs=1 count={bytes} status=none | \"$1\"")).unwrap();
+        // Something to record before the change.
+        fs::write(s.path("work/more"), bytes.to_string()).unwrap();
+        fs::write(
+            s.path("bad"),
+            format!("dd bs=1 count={bytes} status=none | \"$1\""),
+        )
+        .unwrap();
         on(&s, "one", "timeout 20 fsync cp new work").code(9);
         assert_eq!(fs::read(s.path("work/a")).unwrap(), b"1", "{bytes}");
         assert_eq!(s.head("work").as_deref(), Some(&*id), "{bytes}");
