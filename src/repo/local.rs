@@ -280,7 +280,7 @@ mod tests {
         let (bytes, _) = writer.finish(b"").unwrap();
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&bytes).unwrap();
-        let file = Arc::new(file);
+        let file = Arc::new(Volume::from(file));
         let mut items = Vec::new();
         reader::read(&file, b"z", |item| {
             items.push(item);

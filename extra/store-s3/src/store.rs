@@ -219,6 +219,7 @@ impl Store {
         if self.kind != Kind::Az && !after.is_empty() && options.page_token.is_none() {
             options.offset = Some(format!("{}{after}", self.folder));
         }
+        let mut all = Vec::new();
         loop {
             let (objects, next) = self.page(Some(&whole), options.clone()).await?;
             let named = objects.iter().filter_map(|object| {
@@ -231,10 +232,17 @@ impl Store {
             if let (Some(last), Some(next)) = (keys.last(), &next) {
                 self.remember(prefix, &last.1, next);
             }
-            // A page may hold nothing but names that are none of ours.
+            all.append(&mut keys);
+            // A page may hold less than was asked for, though there is more.
             match next {
-                Some(next) if keys.is_empty() => options.page_token = Some(next),
-                _ => return Ok(keys),
+                Some(next) if all.len() < PAGE => {
+                    options.offset = None;
+                    options.page_token = Some(next);
+                }
+                _ => {
+                    all.truncate(PAGE);
+                    return Ok(all);
+                }
             }
         }
     }

@@ -169,3 +169,85 @@ impl Held {
         (first, count)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Result;
+    use crate::repo::shared::{Put, Store};
+
+    /// One object, and what was asked of it.
+    struct Counting {
+        bytes: Vec<u8>,
+        asked: Mutex<Vec<(u64, u64)>>,
+    }
+
+    impl Store for Counting {
+        fn put(&self, _: &str, _: &mut dyn io::Read, _: u64) -> Result<Put> {
+            Ok(Put::Exists)
+        }
+
+        fn get(&self, _: &str, from: u64, length: u64) -> Result<Option<Vec<u8>>> {
+            self.asked.lock().unwrap().push((from, length));
+            let from = from as usize;
+            Ok(Some(self.bytes[from..from + length as usize].to_vec()))
+        }
+
+        fn list(&self, _: &str, _: &str) -> Result<Vec<(String, u64)>> {
+            Ok(Vec::new())
+        }
+
+        fn delete(&self, _: &str) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    fn window(length: usize) -> (Arc<Counting>, Window) {
+        let store = Arc::new(Counting {
+            bytes: (0..length).map(|n| (n / 7 % 251) as u8).collect(),
+            asked: Mutex::default(),
+        });
+        let given = store.clone();
+        let connect = move || -> Result<Arc<dyn Store>> { Ok(given.clone()) };
+        (
+            store,
+            Window::new(Remote::new("x://", None, Arc::new(connect))),
+        )
+    }
+
+    #[test]
+    fn streams_come_in_ever_longer_parts_and_nothing_twice() {
+        let length = 60 << 20;
+        let (store, window) = window(length);
+        let mut at = [0, length / 2];
+        let mut into = vec![0; 100_000];
+        // Two readers, each in order.
+        for turn in 0..600 {
+            let own = &mut at[turn % 2];
+            let room = into.len().min(length - *own);
+            window
+                .read("k", length as u64, &mut into[..room], *own as u64)
+                .unwrap();
+            assert_eq!(into[..room], store.bytes[*own..*own + room]);
+            *own += room;
+        }
+        let asked = store.asked.lock().unwrap();
+        assert!(asked.len() < 24, "{asked:?}");
+        let whole: u64 = asked.iter().map(|(_, length)| length).sum();
+        assert!(whole <= length as u64);
+        assert!(asked.iter().all(|(_, length)| *length <= MOST));
+    }
+
+    #[test]
+    fn one_look_asks_for_what_it_needs() {
+        let (store, window) = window(10 << 20);
+        let mut into = vec![0; 700_000];
+        window.read("k", 10 << 20, &mut into, 3_000_000).unwrap();
+        assert_eq!(into, store.bytes[3_000_000..3_700_000]);
+        let asked = store.asked.lock().unwrap().clone();
+        assert_eq!(asked.len(), 1);
+        assert!(asked[0].1 <= 700_000 + 2 * BLOCK, "{asked:?}");
+        let mut rest = [0; 10];
+        assert!(window.read("k", 5, &mut rest, 0).is_err());
+    }
+}
