@@ -23,7 +23,7 @@ pub struct Common {
     /// Work as if started in DIR [default: where it is started]
     #[arg(short = 'C', value_name = "DIR", global = true)]
     pub directory: Option<PathBuf>,
-    /// The repository [default: $FSYNC_REPO, else the settings' (fsync config), else $XDG_DATA_HOME/fsync, else
+    /// The repository, a folder or SCHEME://... [default: $FSYNC_REPO, else the settings' (fsync config), else $XDG_DATA_HOME/fsync, else
     /// ~/.local/share/fsync]
     #[arg(long, value_name = "DIR", global = true)]
     pub repo: Option<PathBuf>,

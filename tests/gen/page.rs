@@ -219,7 +219,13 @@ fn environment(page: &mut String) {
     item(
         page,
         "FSYNC_REPO",
-        "The repository, unless --repo names one.",
+        "The repository, unless --repo names one: a folder, or a store, SCHEME://...; see fsync-repository(5).",
+    );
+    item(
+        page,
+        "FSYNC_MACHINE",
+        "Under which name this machine writes to a repository in a store, instead of its host name. One that is there \
+         already is taken over, with its log; see fsync-repository(5).",
     );
     item(
         page,
@@ -275,6 +281,11 @@ fn files(page: &mut String) {
         page,
         "~/.local/share/fsync",
         "The repository; see fsync-repository(5).",
+    );
+    item(
+        page,
+        "~/.cache/fsync",
+        "What this machine has of repositories in stores. It may be deleted.",
     );
 }
 
