@@ -18,6 +18,7 @@ class Place:
         path = f"{built}:{self.peers / 'bin'}:{os.environ['PATH']}"
         self.env = {**os.environ, "PATH": path, "FSYNC_REPO": str(work / "repo"), "LC_ALL": "C"}
         os.environ["PATH"] = path
+        self.machines = []
 
     def fetch(self, old, new):
         """The two versions, unpacked; and the newer one with the times of the older where contents are equal."""
@@ -57,7 +58,9 @@ class Place:
         os.sync()
 
     def leave(self):
-        """Unmounts and removes all but the sources."""
+        """Stops, unmounts and removes all but the sources."""
+        for machine in self.machines:
+            machine.stop()
         mount = self.work / "cow"
         if mount.is_mount():
             subprocess.run(["umount", mount], check=True)
