@@ -19,7 +19,7 @@ class Place:
         self.env = {**os.environ, "PATH": path, "FSYNC_REPO": str(work / "repo"), "LC_ALL": "C"}
         os.environ["PATH"] = path
         # What else has to end with the run.
-        self.leavers = []
+        self.leavers, self.machines = [], []
 
     def fetch(self, old, new):
         """The two versions, unpacked; and the newer one with the times of the older where contents are equal."""
@@ -62,6 +62,8 @@ class Place:
         """Ends what was started, unmounts, and removes all but the sources."""
         for leave in self.leavers:
             leave()
+        for machine in self.machines:
+            machine.stop()
         mount = self.work / "cow"
         if mount.is_mount():
             subprocess.run(["umount", mount], check=True)

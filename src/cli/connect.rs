@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::model::{Address, Error, ErrorKind, Result};
 use crate::tree::far::greet;
 use crate::tree::far::link::{Accept, Link, Side};
+use crate::tree::far::trunk::{self, Trunk};
 
 /// The variable that names the folder of sockets.
 pub const SOCKETS: &str = "FSYNC_LINKS";
@@ -65,12 +66,14 @@ fn through(path: &Path) -> Result<Arc<Link>> {
     let cannot = |e| Error::io("cannot speak to the fsync that started this", name, e);
     let stream = UnixStream::connect(path).map_err(cannot)?;
     let read = stream.try_clone().map_err(cannot)?;
-    Ok(Link::start(Side::Near, read, stream, Arc::new(|_, _| {})))
+    Ok(trunk::start(Side::Near, read, stream, Arc::new(|_, _| {})).1)
 }
 
 /// A connection and the program that makes it.
 pub struct Started {
-    /// The connection.
+    /// The connection, for other programs.
+    pub trunk: Arc<Trunk>,
+    /// The conversations of this one.
     pub link: Arc<Link>,
     /// The program.
     pub child: Child,
@@ -99,6 +102,8 @@ pub fn start(address: &Address, accept: Arc<Accept>) -> Result<Started> {
     let (Some(mut write), Some(mut read)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(Error::new(ErrorKind::Failed, "a pipe is missing"));
     };
+    trunk::widen(&write);
+    trunk::widen(&read);
     // A program that ended by now is heard of below.
     let _ = greet::say(&mut write);
     match greet::hear(&mut read) {
@@ -113,10 +118,8 @@ pub fn start(address: &Address, accept: Arc<Accept>) -> Result<Started> {
             return Err(Error::at(e.kind(), machine, e.cause()));
         }
     }
-    Ok(Started {
-        link: Link::start(Side::Near, read, write, accept),
-        child,
-    })
+    let (trunk, link) = trunk::start(Side::Near, read, write, accept);
+    Ok(Started { trunk, link, child })
 }
 
 fn command(address: &Address) -> Command {

@@ -18,6 +18,9 @@ use crate::tree::far::link::Channel;
 /// A tree, or why there is none.
 type Opened = Arc<Result<Box<dyn Tree>>>;
 
+/// So many trees are kept open at once.
+const OPEN: usize = 64;
+
 /// Which trees the other side may see.
 pub enum May {
     /// Whatever this user may.
@@ -60,6 +63,9 @@ impl Desk {
         let tree = Arc::new(self.find(name));
         // What could not be opened may be there later.
         if tree.is_ok() {
+            if open.len() >= OPEN {
+                open.clear();
+            }
             open.insert(Box::from(name), tree.clone());
         }
         tree

@@ -70,6 +70,16 @@ pub struct Shared<'a> {
 pub type Parent = (RelPath, State, Option<Xattrs>);
 
 impl Shared<'_> {
+    /// Whether a source is far away.
+    pub(super) fn is_far(&self) -> bool {
+        self.job.sources.iter().any(|tree| tree.is_far())
+    }
+
+    /// How much is one piece of work, where `usual` is: what is far away is asked for a piece at a time.
+    pub(super) fn batch(&self, usual: usize) -> usize {
+        if self.is_far() { 4 * usual } else { usual }
+    }
+
     /// Remembers a parent that was made.
     pub fn add_parent(&self, parent: Parent) {
         if let Ok(mut made) = self.made.lock() {

@@ -91,8 +91,11 @@ impl Worker<'_> {
             keep: None,
             name: Some(change.path.name()),
         };
-        self.make(change, &goal)?.set_aside();
-        Ok(Report::plain(Outcome::Done))
+        // What lies in it is brought to the disk with the directory, before that gets its name.
+        self.staging = true;
+        let made = self.make(change, &goal).map(Temporary::set_aside);
+        self.staging = false;
+        made.map(|_| Report::plain(Outcome::Done))
     }
 
     /// Makes a directory, under a temporary name, with files that the plan puts straight into it (by their places in

@@ -63,7 +63,7 @@ impl<'a> Worker<'a> {
 
     /// Whether a source is far away.
     pub(super) fn is_far(&self) -> bool {
-        self.shared.job.sources.iter().any(|tree| tree.is_far())
+        self.shared.is_far()
     }
 
     /// Says which changes this thread will make next, so that a source that is far away sends what they need.

@@ -10,6 +10,7 @@ use crate::model::{
     ContentId, Entry, Error, ErrorKind, Filter, Kind, RelPath, Result, State, Xattrs,
 };
 use crate::ops::compare;
+use crate::tree::attribute::xattrs_of;
 use crate::tree::cursor::Cursor;
 use crate::tree::far::ask::Ask;
 use crate::tree::far::delta;
@@ -23,8 +24,8 @@ use crate::tree::{Contents, Dir, Listing, Tree};
 const SHORT: u64 = delta::WORTH;
 /// How much of a longer file is said at once.
 const BLOCK: usize = 128 << 10;
-/// How often a short file that changes while it is read is read.
-const TRIES: usize = 3;
+/// So many bytes of extended attributes are said with a directory.
+const ATTRIBUTES: usize = 16 << 20;
 /// What is said of a file that does not hold still.
 const TORN: &str = "changed while it was read";
 
@@ -34,16 +35,20 @@ const TORN: &str = "changed while it was read";
 /// When nobody hears the answer. What is wrong with the tree is an answer.
 pub fn answer(tree: &Result<Box<dyn Tree>>, ask: Ask, channel: Channel) -> Result<()> {
     let mut ear = Ear::new(channel);
+    let seat = matches!(ask, Ask::Like(..)).then(delta::Seat::take);
     // Heard before anything is said: it is short.
     let known = match ask {
-        Ask::Like(_) => delta::named(&mut ear)?,
+        Ask::Like(..) => delta::named(&mut ear)?,
         _ => HashMap::new(),
     };
     let channel = ear.channel();
     let mut mouth = Mouth::new(channel);
     match tree {
         Ok(tree) => match ask {
-            Ask::Like(path) => like(&mut Cursor::new(tree.as_ref()), &path, &known, &mut mouth)?,
+            Ask::Like(path, cut) => {
+                let pieces = Pieces { cut, known };
+                like(&mut Cursor::new(tree.as_ref()), &path, &pieces, &mut mouth)?;
+            }
             ask => told(tree.as_ref(), ask, &mut mouth)?,
         },
         Err(error) => mouth.say(|out| {
@@ -51,6 +56,7 @@ pub fn answer(tree: &Result<Box<dyn Tree>>, ask: Ask, channel: Channel) -> Resul
         })?,
     }
     mouth.flush()?;
+    drop(seat);
     channel.end()
 }
 
@@ -87,7 +93,7 @@ fn told(tree: &dyn Tree, ask: Ask, mouth: &mut Mouth<'_>) -> Result<()> {
                 out.result(digest, |out, id| out.0.extend_from_slice(&id.0));
             })
         }
-        Ask::Read(path) | Ask::Like(path) => read(&mut cursor, &path, mouth),
+        Ask::Read(path) | Ask::Like(path, _) => read(&mut cursor, &path, mouth),
         Ask::Ahead(paths) => paths.iter().try_for_each(|path| {
             let slot = slot(&mut cursor, path);
             mouth.say(|out| {
@@ -169,10 +175,9 @@ fn walk(tree: &dyn Tree, patterns: Vec<String>, xattrs: bool, mouth: &mut Mouth<
     while let Some((path, own)) = waiting.pop() {
         let listed = directory(&mut cursor, &path).and_then(|dir| {
             let listing = dir.list()?;
-            let xattrs = if xattrs {
-                attributes(dir, own, &listing)
-            } else {
-                Vec::new()
+            let xattrs = match xattrs {
+                true => attributes(dir, own, &listing),
+                false => Some(Vec::new()),
             };
             Ok((listing, xattrs))
         });
@@ -181,6 +186,12 @@ fn walk(tree: &dyn Tree, patterns: Vec<String>, xattrs: bool, mouth: &mut Mouth<
             let below = below.map(|entry| (path.join(&entry.name), entry.clone()));
             waiting.extend(below.filter(|(path, _)| filter.excludes(path, true).is_none()));
         }
+        // With more attributes than are said at once, it is asked for when somebody comes to it.
+        let listed = match listed {
+            Ok((_, None)) => continue,
+            Ok((listing, Some(xattrs))) => Ok((listing, xattrs)),
+            Err(e) => Err(e),
+        };
         mouth.say(|out| {
             out.bytes(path.as_bytes());
             out.result(listed, |out, (listing, xattrs)| {
@@ -194,17 +205,29 @@ fn walk(tree: &dyn Tree, patterns: Vec<String>, xattrs: bool, mouth: &mut Mouth<
     Ok(())
 }
 
-/// The extended attributes in a directory, its own under no name; only of those that have some.
-fn attributes(dir: &dyn Dir, own: Entry, listing: &Listing) -> Vec<(Box<[u8]>, Xattrs)> {
+/// The extended attributes of some entries.
+type Attributes = Vec<(Box<[u8]>, Xattrs)>;
+
+/// The extended attributes in a directory, its own under no name; only of those that have some. `None` when they are very long.
+fn attributes(dir: &dyn Dir, own: Entry, listing: &Listing) -> Option<Attributes> {
     let name = Box::default();
     let own = Entry { name, ..own };
-    let all = [&own].into_iter().chain(&listing.entries);
-    let found = all.filter_map(|entry| {
+    let (mut found, mut length) = (Vec::new(), 0);
+    for entry in [&own].into_iter().chain(&listing.entries) {
         // Those that cannot be read now are asked for by whoever needs them, and then there is an answer.
-        let xattrs = dir.xattrs(entry).ok()?;
-        (!xattrs.is_empty()).then(|| (entry.name.clone(), xattrs))
-    });
-    found.collect()
+        let xattrs = dir.xattrs(entry).unwrap_or_default();
+        length += xattrs
+            .iter()
+            .map(|pair| pair.0.len() + pair.1.len())
+            .sum::<usize>();
+        if length > ATTRIBUTES {
+            return None;
+        }
+        if !xattrs.is_empty() {
+            found.push((entry.name.clone(), xattrs));
+        }
+    }
+    Some(found)
 }
 
 /// What is said of an entry beforehand.
@@ -217,10 +240,14 @@ fn slot(cursor: &mut Cursor<'_>, path: &RelPath) -> Result<Slot> {
     if path.is_root() {
         entry.name = Box::default();
     }
+    if entry.state.kind == Kind::File
+        && entry.state.size <= SHORT
+        && let Some((bytes, xattrs)) = short_file(dir, &entry)
+    {
+        return Ok(Some((entry, xattrs, Some(bytes))));
+    }
     let xattrs = dir.xattrs(&entry).unwrap_or_default();
-    let short = entry.state.kind == Kind::File && entry.state.size <= SHORT;
-    let bytes = if short { short_file(dir, &entry) } else { None };
-    Ok(Some((entry, xattrs, bytes)))
+    Ok(Some((entry, xattrs, None)))
 }
 
 fn say_slot(out: &mut Out, slot: Slot) {
@@ -233,22 +260,20 @@ fn say_slot(out: &mut Out, slot: Slot) {
     });
 }
 
-/// The bytes of a short file that held still; otherwise whoever wants them asks again.
-fn short_file(dir: &dyn Dir, entry: &Entry) -> Option<Vec<u8>> {
-    for _ in 0..TRIES {
-        let mut contents = dir.open_file(entry).ok()?;
-        let before = state(&contents);
-        let mut bytes = Vec::with_capacity(entry.state.size as usize + 1);
-        (&mut contents)
-            .take(SHORT + 1)
-            .read_to_end(&mut bytes)
-            .ok()?;
-        let still = before == state(&contents) && before.is_none_or(|state| state == entry.state);
-        if still && bytes.len() as u64 == entry.state.size {
-            return Some(bytes);
-        }
-    }
-    None
+/// The bytes of a short file that held still since its entry was made, and its extended attributes; otherwise whoever wants them
+/// asks again.
+fn short_file(dir: &dyn Dir, entry: &Entry) -> Option<(Vec<u8>, Xattrs)> {
+    let mut contents = dir.open_file(entry).ok()?;
+    let size = entry.state.size;
+    let mut bytes = Vec::with_capacity(size as usize);
+    // Not to the end: what it is afterwards tells whether it grew, which saves a call.
+    (&mut contents).take(size).read_to_end(&mut bytes).ok()?;
+    let xattrs = match &contents {
+        Contents::Local(file) => xattrs_of(file).ok()?,
+        Contents::Bytes(_) | Contents::Stream(_) => dir.xattrs(entry).ok()?,
+    };
+    let still = state(&contents).is_none_or(|state| state == entry.state);
+    (still && bytes.len() as u64 == size).then_some((bytes, xattrs))
 }
 
 /// What an open file is now; of one in a snapshot nothing, for that never changes.
@@ -259,11 +284,17 @@ fn state(contents: &Contents) -> Option<State> {
     }
 }
 
+/// The pieces of the older file that the other side has.
+struct Pieces {
+    cut: delta::Cut,
+    known: HashMap<[u8; 16], u64>,
+}
+
 /// A file as pieces and bytes: that it could be opened, those, an empty message, and its digest, if it held still.
 fn like(
     cursor: &mut Cursor<'_>,
     path: &RelPath,
-    known: &HashMap<[u8; 16], u64>,
+    pieces: &Pieces,
     mouth: &mut Mouth<'_>,
 ) -> Result<()> {
     let opened = place(cursor, path).and_then(|(dir, entry)| dir.open_file(&entry));
@@ -279,7 +310,7 @@ fn like(
         out.number(1);
     })?;
     let before = state(&contents);
-    let said = delta::say(&mut contents, known, mouth)?;
+    let said = delta::say(&mut contents, pieces.cut, &pieces.known, mouth)?;
     let end = match said {
         Ok(digest) if before == state(&contents) => Ok(digest),
         Ok(_) => Err(Error::at(ErrorKind::Failed, path.as_bytes(), TORN)),

@@ -106,7 +106,7 @@ pub(super) fn directories(
     let mut made = vec![false; changes.len()];
     for level in levels.into_values() {
         let weight = |at: usize| 1 + fills.get(&at).map_or(0, Vec::len);
-        let batches = batches(&level, BATCH / 4, weight, |_, _| true);
+        let batches = batches(&level, shared.batch(BATCH) / 4, weight, |_, _| true);
         for round in rounds(&batches, weight) {
             let done = round_of_directories(shared, changes, round, &fills);
             for (at, (report, planned), not_made) in done {
@@ -224,7 +224,7 @@ pub(super) fn contents(
     let other_dir = |a: usize, b: usize| changes[a].path.dir() != changes[b].path.dir();
     // A plan may say anything.
     let weight = |at: usize| 1 + (changes[at].bytes() / UNIT).min(1 << 20) as usize;
-    let mut batches = batches(&which, BATCH, weight, other_dir);
+    let mut batches = batches(&which, shared.batch(BATCH), weight, other_dir);
     // What takes long begins first, lest one thread be left with it in the end.
     let long = |batch: &&[usize]| batch.iter().map(|at| weight(*at)).sum::<usize>() / (2 * BATCH);
     batches.sort_by_key(|batch| Reverse(long(batch)));

@@ -54,7 +54,7 @@ impl Reach {
             }
             let started = connect::start(&address, Arc::new(|_, _| {}))?;
             if let Some(reach) = &mut reach {
-                reach.relay.add(&machine, started.link.clone())?;
+                reach.relay.add(&machine, started.trunk.clone())?;
                 reach.links.push(started);
             }
             machines.push(machine);
@@ -150,11 +150,14 @@ fn hear(session: &Session, ear: &mut Ear) -> Result<u8> {
     }
 }
 
+/// A longer line, in bytes, is shown in parts.
+const LINE: usize = 64 << 10;
+
 /// Takes in what was said on standard error: whole lines are shown, those about progress drawn.
 fn said(session: &Session, line: &mut Vec<u8>, bytes: &[u8]) {
     for part in bytes.split_inclusive(|b| *b == b'\n') {
         line.extend_from_slice(part);
-        if line.last() != Some(&b'\n') {
+        if line.last() != Some(&b'\n') && line.len() < LINE {
             continue;
         }
         match ProgressRecord::parse(line) {

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use clap::Args;
@@ -20,8 +20,9 @@ use crate::porcelain::relay::Relay;
 use crate::porcelain::session::Session;
 use crate::tree::far::ask::Call;
 use crate::tree::far::greet;
-use crate::tree::far::link::{Channel, Link, Side};
+use crate::tree::far::link::{Channel, Side};
 use crate::tree::far::talk::Mouth;
+use crate::tree::far::trunk;
 use crate::tree::far::wire::Out;
 
 /// Arguments of `fsync serve`.
@@ -44,8 +45,19 @@ struct Hall {
     /// Where what is started here reaches the machine that started this.
     relay: Relay,
     variables: Vec<(&'static str, OsString)>,
-    running: Mutex<Vec<u32>>,
+    running: Mutex<Running>,
 }
+
+/// The commands that run for the other side.
+#[derive(Default)]
+struct Running {
+    ids: Vec<u32>,
+    /// How many there are, with those that are being started.
+    count: usize,
+}
+
+/// So many run at once: a connection is for one, and whoever wants to do harm must not start thousands.
+const COMMANDS: usize = 8;
 
 impl Serve {
     /// Runs it until the other side ends; the exit code.
@@ -91,8 +103,10 @@ impl Serve {
         });
         let guest = hall.clone();
         let accept = move |channel: Channel, request: Vec<u8>| guest.answer(channel, &request);
-        let link = Link::start(Side::Far, from, to, Arc::new(accept));
-        hall.relay.add("", link.clone())?;
+        trunk::widen(&from);
+        trunk::widen(&to);
+        let (trunk, link) = trunk::start(Side::Far, from, to, Arc::new(accept));
+        hall.relay.add("", trunk)?;
         link.wait();
         hall.end();
         Ok(0)
@@ -111,9 +125,38 @@ impl Hall {
         }
     }
 
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts one more, unless there are too many.
+    fn enter(&self) -> Result<()> {
+        let mut running = self.running();
+        if running.count >= COMMANDS {
+            let message = "so many commands run for one connection that no more are started";
+            return Err(Error::new(ErrorKind::Busy, message));
+        }
+        running.count += 1;
+        Ok(())
+    }
+
     fn start(&self, channel: &Channel, args: Vec<Vec<u8>>) -> Result<()> {
+        let entered = self.enter();
+        let is_in = entered.is_ok();
         let mut code = Out::default();
-        match self.spawn(args) {
+        let child = entered.and_then(|()| self.spawn(args));
+        let said = self.attend(channel, child, &mut code);
+        if is_in {
+            self.running().count -= 1;
+        }
+        said?;
+        Mouth::say_once(channel, &code.0)?;
+        channel.end()
+    }
+
+    /// Says what a command says, and what it came to.
+    fn attend(&self, channel: &Channel, child: Result<Child>, code: &mut Out) -> Result<()> {
+        match child {
             Ok(child) => {
                 let status = self.pass_on(channel, child);
                 code.number(0).number(status.into());
@@ -126,8 +169,7 @@ impl Hall {
                     .number(Exit::from(error.kind()).code().into());
             }
         }
-        Mouth::say_once(channel, &code.0)?;
-        channel.end()
+        Ok(())
     }
 
     fn spawn(&self, args: Vec<Vec<u8>>) -> Result<Child> {
@@ -146,15 +188,14 @@ impl Hall {
 
     /// Says what the program says, until it ends; its exit code.
     fn pass_on(&self, channel: &Channel, mut child: Child) -> u8 {
-        let running = || self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running().push(child.id());
+        self.running().ids.push(child.id());
         let (out, err) = (child.stdout.take(), child.stderr.take());
         thread::scope(|scope| {
             scope.spawn(|| say(channel, 1, out));
             say(channel, 2, err);
         });
         let status = child.wait();
-        running().retain(|id| *id != child.id());
+        self.running().ids.retain(|id| *id != child.id());
         use std::os::unix::process::ExitStatusExt;
         match status {
             Ok(status) => match (status.code(), status.signal()) {
@@ -167,8 +208,7 @@ impl Hall {
 
     /// The other side is gone: what it started ends in good order, as on a closed terminal.
     fn end(&self) {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        for id in running.iter() {
+        for id in &self.running().ids {
             if let Some(pid) = i32::try_from(*id)
                 .ok()
                 .and_then(rustix::process::Pid::from_raw)

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::{Told, assert_same};
-use crate::world::{furnish, run, world};
+use crate::world::{furnish, noise, run, world};
 
 #[test]
 fn who_cannot_be_reached_is_told_in_a_line() {
@@ -59,11 +59,8 @@ fn a_connection_that_breaks_leaves_whole_files_and_the_next_run_goes_on() {
     let s = world();
     furnish(&s, "there/src");
     for n in 0..40 {
-        fs::write(
-            s.path(&format!("there/src/file{n}")),
-            vec![n as u8; 300_000],
-        )
-        .unwrap();
+        let file = s.path(&format!("there/src/file{n}"));
+        fs::write(file, noise(n + 1, 300_000)).unwrap();
     }
     // So much comes over, and then the line is cut.
     let cut = "#!/bin/sh\ntop=${0%/*}\nshift\ncd $top/there\nunset FSYNC_LINKS\n\

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::{Told, assert_same};
-use crate::world::{calls, furnish, run, world};
+use crate::world::{calls, furnish, noise, run, world};
 
 #[test]
 fn a_copy_is_exact_and_takes_one_connection() {
@@ -161,15 +161,7 @@ fn a_directory_here_wins_over_an_address() {
 #[test]
 fn of_a_large_file_only_what_differs_comes_over() {
     let s = world();
-    let mut large: Vec<u8> = Vec::new();
-    let mut n = 1u64;
-    while large.len() < 8 << 20 {
-        // xorshift: nothing to compress, nothing that comes again.
-        n ^= n << 13;
-        n ^= n >> 7;
-        n ^= n << 17;
-        large.extend_from_slice(&n.to_le_bytes());
-    }
+    let mut large = noise(1, 8 << 20);
     s.tree("there/src").file("large", &large).settle();
     let counted = "#!/bin/sh\ntop=${0%/*}\nshift\nunset FSYNC_LINKS\ncd $top/there\nHOME=$PWD \"$@\" | tee $top/came\n";
     s.tree(".").file("counted", counted).mode("counted", 0o755);

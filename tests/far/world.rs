@@ -53,3 +53,18 @@ pub fn furnish(s: &Sandbox, name: &str) {
     let sparse = std::fs::File::create(s.path(name).join("sparse")).unwrap();
     sparse.set_len(5 << 20).unwrap();
 }
+
+/// Bytes that have nothing to compress, and nothing that comes again.
+pub fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(length + 8);
+    let mut n = seed;
+    while bytes.len() < length {
+        // xorshift
+        n ^= n << 13;
+        n ^= n >> 7;
+        n ^= n << 17;
+        bytes.extend_from_slice(&n.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}

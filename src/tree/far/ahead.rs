@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::model::{Entry, Error, RelPath, Result, Xattrs};
 use crate::tree::far::talk::Ear;
-use crate::tree::far::wire::In;
+use crate::tree::far::wire::{In, Malformed};
 
 /// What was said of an entry.
 pub struct Slot {
@@ -47,8 +47,9 @@ impl Ahead {
         if !self.come.contains_key(path) {
             let at = self.coming.iter().position(|coming| coming == path)?;
             for path in self.coming.drain(..=at) {
-                let said = self.ear.message();
-                let slot = said.and_then(|bytes| slot(&bytes, path.is_root()));
+                let said = self.ear.next();
+                let said = said.and_then(|said| said.ok_or_else(|| Malformed.into()));
+                let slot = said.and_then(|bytes| slot(bytes, path.is_root()));
                 self.come.insert(path, slot);
             }
         }

@@ -4,7 +4,11 @@
 //! other side remembers nothing between requests but the open trees.
 
 use crate::model::RelPath;
+use crate::tree::far::delta::Cut;
 use crate::tree::far::wire::{In, Malformed, Out};
+
+/// More patterns are not said: whoever has more has everything walked.
+pub const PATTERNS: usize = 1000;
 
 /// A request about a tree.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,7 +31,7 @@ pub enum Ask {
     /// A file's bytes: its entry, the bytes, and whether it held still.
     Read(RelPath),
     /// A file's bytes, as far as they are not in the pieces that are named then ([`super::delta`]).
-    Like(RelPath),
+    Like(RelPath, Cut),
     /// The digest of a file's bytes.
     Digest(RelPath),
     /// Entries in this order, each with its extended attributes, and of short files the bytes.
@@ -117,7 +121,10 @@ impl Request {
             Ask::Xattrs(entry) => path(out.number(4), entry),
             Ask::Read(file) => path(out.number(5), file),
             Ask::Digest(file) => path(out.number(6), file),
-            Ask::Like(file) => path(out.number(8), file),
+            Ask::Like(file, cut) => {
+                path(out.number(8), file);
+                out.number(cut.number());
+            }
             Ask::Ahead(paths) => {
                 out.number(7).list(paths, path);
             }
@@ -134,17 +141,23 @@ impl Request {
         let tree = Box::from(from.bytes()?);
         let ask = match from.number()? {
             0 => Ask::Root,
-            1 => Ask::Walk {
-                patterns: from.list(In::text)?,
-                xattrs: from.truth()?,
-            },
+            1 => {
+                let patterns = from.list(In::text)?;
+                if patterns.len() > PATTERNS {
+                    return Err(Malformed);
+                }
+                Ask::Walk {
+                    patterns,
+                    xattrs: from.truth()?,
+                }
+            }
             2 => Ask::List(from.path()?),
             3 => Ask::Find(from.path()?, from.list(|from| from.name().map(Box::from))?),
             4 => Ask::Xattrs(from.path()?),
             5 => Ask::Read(from.path()?),
             6 => Ask::Digest(from.path()?),
             7 => Ask::Ahead(from.list(In::path)?),
-            8 => Ask::Like(from.path()?),
+            8 => Ask::Like(from.path()?, Cut::from_number(from.number()?)?),
             _ => return Err(Malformed),
         };
         from.end()?;
@@ -170,7 +183,7 @@ mod tests {
             Ask::Xattrs(path("a")),
             Ask::Read(path("a")),
             Ask::Digest(path("a")),
-            Ask::Like(path("a")),
+            Ask::Like(path("a"), Cut::of(1 << 40)),
             Ask::Ahead(vec![path("a"), path("b/c")]),
         ] {
             let request = Request {

@@ -8,22 +8,61 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::os::unix::fs::FileExt;
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use fastcdc::v2020::StreamCDC;
 use sha2::{Digest, Sha256};
 
-use crate::model::{Error, Result};
+use crate::model::{Error, ErrorKind, Result};
 use crate::tree::far::talk::{Ear, Mouth};
 use crate::tree::far::wire::{In, Malformed, Out};
 
 /// From this length on of both files, in bytes, it is worth a look.
 pub const WORTH: u64 = 256 << 10;
-/// The shortest, the usual and the longest piece. Both sides must cut alike: other numbers are another protocol.
-const CUTS: (usize, usize, usize) = (2 << 10, 8 << 10, 64 << 10);
+/// The usual piece; the shortest is a quarter of it, the longest eight. Both sides must cut alike: other numbers are another
+/// protocol.
+const USUAL: usize = 8 << 10;
+/// Pieces are twice as long, so many times at most.
+const COARSEST: u32 = 8;
+/// So long a file is cut into usual pieces; of a longer one they are longer, so that their number stays about that.
+const SHORT: u64 = 2 << 30;
 /// So many pieces are named in a message.
 const NAMED: usize = 2048;
-/// No more pieces are taken: of a file of 64 TB.
-const MOST: usize = 1 << 30;
+/// No more pieces are named: each takes memory at the other side.
+const MOST: usize = 1 << 20;
+
+/// How a file is cut: how often the usual piece is doubled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cut(u32);
+
+impl Cut {
+    /// That for an older file of so many bytes.
+    pub fn of(length: u64) -> Self {
+        let coarse = (0..COARSEST).find(|doubled| length >> doubled <= SHORT);
+        Cut(coarse.unwrap_or(COARSEST))
+    }
+
+    /// As a number.
+    pub fn number(self) -> u64 {
+        self.0.into()
+    }
+
+    /// From a number.
+    ///
+    /// # Errors
+    /// [`Malformed`] for one that is none.
+    pub fn from_number(number: u64) -> Result<Self, Malformed> {
+        let doubled = u32::try_from(number).ok();
+        doubled.filter(|n| *n <= COARSEST).map(Cut).ok_or(Malformed)
+    }
+
+    /// The pieces of a file that is read from here on.
+    fn pieces(self, from: impl Read) -> impl Iterator<Item = io::Result<Vec<u8>>> {
+        let usual = USUAL << self.0;
+        let cut = StreamCDC::new(from, usual / 4, usual, usual * 8);
+        cut.map(|piece| piece.map(|piece| piece.data).map_err(io::Error::from))
+    }
+}
 
 /// The name of a piece.
 type Name = [u8; 16];
@@ -34,10 +73,30 @@ fn name(bytes: &[u8]) -> Name {
     name
 }
 
-/// The pieces of a file that is read from here on.
-fn pieces(from: impl Read) -> impl Iterator<Item = io::Result<Vec<u8>>> {
-    let cut = StreamCDC::new(from, CUTS.0, CUTS.1, CUTS.2);
-    cut.map(|piece| piece.map(|piece| piece.data).map_err(io::Error::from))
+/// So many files are looked at like this at once: each takes memory for the names that the other side says.
+const SEATS: usize = 4;
+static TAKEN: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+
+/// One of few seats, for who hears names. Dropping it frees it.
+pub struct Seat(());
+
+impl Seat {
+    /// Waits for one.
+    pub fn take() -> Self {
+        let mut taken = TAKEN.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while *taken >= SEATS {
+            taken = TAKEN.1.wait(taken).unwrap_or_else(PoisonError::into_inner);
+        }
+        *taken += 1;
+        Seat(())
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        *TAKEN.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        TAKEN.1.notify_one();
+    }
 }
 
 /// The old file, and where its pieces lie.
@@ -46,15 +105,15 @@ struct Old {
     pieces: Vec<(u64, usize)>,
 }
 
-/// Names the pieces of `old` to the other side; what comes then is the new file.
+/// Names the pieces of `old` to the other side; what comes then is the new file, of `length` bytes.
 ///
 /// # Errors
 /// When the old file cannot be read, or the connection breaks.
-pub fn ask(old: File, ear: Ear) -> Result<Patch> {
+pub fn ask(old: File, cut: Cut, length: u64, ear: Ear) -> Result<Patch> {
     let mut mouth = Mouth::new(ear.channel());
     let (mut list, mut at) = (Vec::new(), 0);
     let mut out = Out::default();
-    for piece in pieces(&old) {
+    for piece in cut.pieces(&old).take(MOST) {
         let piece = piece.map_err(|e| Error::refused("cannot read the older file", e))?;
         out.0.extend_from_slice(&name(&piece));
         list.push((at, piece.len()));
@@ -75,6 +134,7 @@ pub fn ask(old: File, ear: Ear) -> Result<Patch> {
         old: Old { file: old, pieces },
         part: Cursor::default(),
         digest: Sha256::new(),
+        left: length,
         over: false,
     })
 }
@@ -92,7 +152,7 @@ pub fn named(ear: &mut Ear) -> Result<HashMap<Name, u64>> {
             return Ok(names);
         }
         let (all, rest) = message.as_chunks::<16>();
-        if !rest.is_empty() || count as usize + all.len() > MOST {
+        if !rest.is_empty() || all.is_empty() || count as usize + all.len() > MOST {
             return Err(Malformed.into());
         }
         for name in all {
@@ -108,11 +168,12 @@ pub fn named(ear: &mut Ear) -> Result<HashMap<Name, u64>> {
 /// The outer one when nobody hears it, the inner one when the file cannot be read.
 pub fn say(
     from: impl Read,
+    cut: Cut,
     known: &HashMap<Name, u64>,
     mouth: &mut Mouth<'_>,
 ) -> Result<io::Result<[u8; 32]>> {
     let mut digest = Sha256::new();
-    for piece in pieces(from) {
+    for piece in cut.pieces(from) {
         let piece = match piece {
             Ok(piece) => piece,
             Err(e) => return Ok(Err(e)),
@@ -136,6 +197,8 @@ pub struct Patch {
     old: Old,
     part: Cursor<Vec<u8>>,
     digest: Sha256,
+    /// How much may still come.
+    left: u64,
     over: bool,
 }
 
@@ -161,7 +224,7 @@ impl Patch {
                 true => Ok(Vec::new()),
                 false => {
                     let message = "what was put together of the older file is not the new one: it changed meanwhile";
-                    Err(Error::new(crate::model::ErrorKind::Failed, message))
+                    Err(Error::new(ErrorKind::Failed, message))
                 }
             };
         }
@@ -177,9 +240,19 @@ impl Patch {
                 piece
             }
         };
+        let left = self.left.checked_sub(piece.len() as u64);
+        self.left = left.ok_or_else(longer)?;
         self.digest.update(&piece);
         Ok(piece)
     }
+}
+
+/// Nobody is made to write without end.
+pub fn longer() -> Error {
+    Error::new(
+        ErrorKind::Failed,
+        "more of it came than it was said to have",
+    )
 }
 
 impl Read for Patch {

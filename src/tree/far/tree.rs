@@ -3,16 +3,17 @@
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Cursor, Read};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 
 use crate::model::{ContentId, Entry, Error, ErrorKind, Medium, RelPath, Result, Xattrs};
 use crate::tree::buffer::Buffer;
 use crate::tree::far::ahead::{Ahead, Slot};
-use crate::tree::far::ask::{Ask, Call, Request};
+use crate::tree::far::ask::{Ask, Call, PATTERNS, Request};
 use crate::tree::far::delta;
-use crate::tree::far::link::Link;
+use crate::tree::far::link::{LONGEST, Link};
 use crate::tree::far::talk::Ear;
+use crate::tree::far::walk::{Found, Walk};
 use crate::tree::far::wire::{In, Malformed};
 use crate::tree::{Contents, Dir, Listing, Tree};
 
@@ -26,8 +27,7 @@ struct Core {
     /// Whether all of it will be listed.
     wish: Option<Wish>,
     top: OnceLock<Top>,
-    walk: Mutex<Walk>,
-    come: Condvar,
+    walk: Walk,
     /// Of each thread what it said last, and what it said before that.
     ahead: Mutex<HashMap<ThreadId, VecDeque<Ahead>>>,
 }
@@ -48,23 +48,6 @@ struct Top {
     medium: Medium,
 }
 
-/// How far the walk has come.
-#[derive(Default)]
-struct Walk {
-    begun: bool,
-    over: bool,
-    /// The last directory that came.
-    last: Option<RelPath>,
-    /// Directories that nobody has taken yet.
-    come: HashMap<RelPath, Result<Found>>,
-}
-
-/// A directory that the walk found.
-struct Found {
-    listing: Listing,
-    xattrs: HashMap<Box<[u8]>, Xattrs>,
-}
-
 fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -80,8 +63,7 @@ impl Far {
             name: Box::from(name),
             wish,
             top: OnceLock::new(),
-            walk: Mutex::default(),
-            come: Condvar::new(),
+            walk: Walk::default(),
             ahead: Mutex::default(),
         };
         core.top()?;
@@ -90,12 +72,13 @@ impl Far {
 }
 
 impl Core {
+    fn request(&self, ask: Ask) -> Vec<u8> {
+        let tree = self.name.clone();
+        Call::Tree(Request { tree, ask }).write()
+    }
+
     fn ask(&self, ask: Ask) -> Result<Ear> {
-        let request = Request {
-            tree: self.name.clone(),
-            ask,
-        };
-        Ok(Ear::new(self.link.open(&Call::Tree(request).write())?))
+        Ok(Ear::new(self.link.open(&self.request(ask))?))
     }
 
     /// A question with one answer.
@@ -128,54 +111,29 @@ impl Core {
 
     /// Has the other side walk the tree, once.
     fn walk(self: &Arc<Self>) -> Result<()> {
-        let mut walk = hold(&self.walk);
-        let Some(wish) = self.wish.as_ref().filter(|_| !walk.begun) else {
-            walk.over |= self.wish.is_none();
+        let Some(wish) = self.wish.as_ref().filter(|_| self.walk.begin()) else {
             return Ok(());
         };
-        walk.begun = true;
-        let ear = self.ask(Ask::Walk {
-            patterns: wish.patterns.clone(),
+        let length: usize = wish.patterns.iter().map(String::len).sum();
+        let few = wish.patterns.len() <= PATTERNS && length < LONGEST / 2;
+        let asked = self.ask(Ask::Walk {
+            patterns: if few {
+                wish.patterns.clone()
+            } else {
+                Vec::new()
+            },
             xattrs: wish.xattrs,
-        })?;
+        });
+        let ear = asked.inspect_err(|_| self.walk.end())?;
         let core = self.clone();
-        let hear = move || core.hear(ear);
         // Without a thread each directory is asked for.
-        if thread::Builder::new().spawn(hear).is_err() {
-            walk.over = true;
+        if thread::Builder::new()
+            .spawn(move || core.walk.hear(ear))
+            .is_err()
+        {
+            self.walk.end();
         }
         Ok(())
-    }
-
-    /// Takes in what the walk finds. Where it ends early, the rest is asked for one by one.
-    fn hear(&self, mut ear: Ear) {
-        while let Ok(Some(message)) = ear.hear() {
-            let Ok((path, found)) = directory(&message) else {
-                break;
-            };
-            let mut walk = hold(&self.walk);
-            walk.last = Some(path.clone());
-            walk.come.insert(path, found);
-            drop(walk);
-            self.come.notify_all();
-        }
-        hold(&self.walk).over = true;
-        self.come.notify_all();
-    }
-
-    /// A directory as the walk found it; `None` when it will not come.
-    fn walked(&self, path: &RelPath) -> Option<Result<Found>> {
-        let mut walk = hold(&self.walk);
-        loop {
-            if let Some(found) = walk.come.remove(path) {
-                return Some(found);
-            }
-            // It walks in the order of paths.
-            if walk.over || walk.last.as_ref().is_some_and(|last| last >= path) {
-                return None;
-            }
-            walk = self.come.wait(walk).unwrap_or_else(PoisonError::into_inner);
-        }
     }
 
     /// What was said beforehand of an entry.
@@ -194,29 +152,6 @@ impl Core {
         hold(&self.ahead).insert(own, mine);
         taken
     }
-}
-
-fn directory(message: &[u8]) -> Result<(RelPath, Result<Found>), Malformed> {
-    let mut from = In(message);
-    let path = from.path()?;
-    let mut sound = Ok(());
-    let found = from.result(|from| {
-        let read = found(from);
-        sound = read.as_ref().map(|_| ()).map_err(|e| *e);
-        read
-    });
-    sound?;
-    from.end()?;
-    Ok((path, found))
-}
-
-fn found(from: &mut In<'_>) -> Result<Found, Malformed> {
-    let listing = from.listing()?;
-    let xattrs = from.list(|from| Ok((Box::from(from.bytes()?), from.pairs()?)))?;
-    Ok(Found {
-        listing,
-        xattrs: xattrs.into_iter().collect(),
-    })
 }
 
 impl Tree for Far {
@@ -247,7 +182,9 @@ impl Tree for Far {
             return;
         }
         // Whoever cannot be told beforehand asks when it is time.
-        if let Ok(ear) = self.0.ask(Ask::Ahead(paths.clone())) {
+        let request = self.0.request(Ask::Ahead(paths.clone()));
+        if let Ok(Some(channel)) = self.0.link.open_early(&request) {
+            let ear = Ear::new(channel);
             let mut ahead = hold(&self.0.ahead);
             let mine = ahead.entry(own).or_default();
             mine.push_back(Ahead::new(ear, paths));
@@ -285,7 +222,12 @@ impl FarDir {
 impl Dir for FarDir {
     fn list(&self) -> Result<Listing> {
         self.core.walk()?;
-        if let Some(found) = self.core.walked(&self.path) {
+        let walked = self
+            .core
+            .wish
+            .as_ref()
+            .and_then(|_| self.core.walk.take(&self.path));
+        if let Some(found) = walked {
             let Found { listing, xattrs } = found?;
             // Where nobody asked for them, none came, which says nothing.
             if self.core.wish.as_ref().is_some_and(|wish| wish.xattrs) {
@@ -345,17 +287,19 @@ impl Dir for FarDir {
         Ok(Contents::Stream(Box::new(Stream {
             ear,
             part: Cursor::default(),
+            left: entry.state.size,
             over: false,
         })))
     }
 
     fn open_like(&self, entry: &Entry, old: File) -> Result<Contents> {
-        let long = |file: &File| file.metadata().is_ok_and(|meta| meta.len() >= delta::WORTH);
-        if entry.state.size < delta::WORTH || !long(&old) {
+        let length = old.metadata().map_or(0, |meta| meta.len());
+        if entry.state.size.min(length) < delta::WORTH {
             return self.open_file(entry);
         }
-        let ear = self.core.ask(Ask::Like(self.at(&entry.name)))?;
-        let patch = delta::ask(old, ear)?;
+        let cut = delta::Cut::of(length);
+        let ear = self.core.ask(Ask::Like(self.at(&entry.name), cut))?;
+        let patch = delta::ask(old, cut, entry.state.size, ear)?;
         Ok(Contents::Stream(Box::new(patch.begin()?)))
     }
 
@@ -384,6 +328,8 @@ impl Dir for FarDir {
 struct Stream {
     ear: Ear,
     part: Cursor<Vec<u8>>,
+    /// How much may still come.
+    left: u64,
     over: bool,
 }
 
@@ -396,6 +342,8 @@ impl Read for Stream {
                 return Ok(read);
             }
             let part = self.ear.message().map_err(other)?;
+            let left = self.left.checked_sub(part.len() as u64);
+            self.left = left.ok_or_else(delta::longer).map_err(other)?;
             if part.is_empty() {
                 self.over = true;
                 let verdict = self.ear.message().map_err(other)?;
