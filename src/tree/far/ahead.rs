@@ -47,7 +47,7 @@ impl Ahead {
         if !self.come.contains_key(path) {
             let at = self.coming.iter().position(|coming| coming == path)?;
             for path in self.coming.drain(..=at) {
-                let said = self.ear.next();
+                let said = self.ear.hear();
                 let said = said.and_then(|said| said.ok_or_else(|| Malformed.into()));
                 let slot = said.and_then(|bytes| slot(bytes, path.is_root()));
                 self.come.insert(path, slot);

@@ -111,7 +111,7 @@ impl Ear {
     /// # Errors
     /// When the connection breaks, or there is none.
     pub fn message(&mut self) -> Result<Vec<u8>> {
-        self.next()?
+        self.hear()?
             .map(<[u8]>::to_vec)
             .ok_or_else(|| Error::from(Malformed))
     }
@@ -120,7 +120,7 @@ impl Ear {
     ///
     /// # Errors
     /// When the connection breaks, or in the middle of a message.
-    pub fn next(&mut self) -> Result<Option<&[u8]>> {
+    pub fn hear(&mut self) -> Result<Option<&[u8]>> {
         loop {
             let mut from = In(&self.heard[self.at..]);
             let before = from.0.len();

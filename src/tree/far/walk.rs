@@ -71,7 +71,7 @@ impl Walk {
 
     /// Takes in what it finds. Where it ends early, the rest is asked for one by one.
     pub fn hear(&self, mut ear: Ear) {
-        while let Ok(Some(message)) = ear.next() {
+        while let Ok(Some(message)) = ear.hear() {
             let length = message.len();
             let Ok((path, found)) = directory(message) else {
                 break;
