@@ -20,7 +20,7 @@ const MOST: usize = 400;
 
 /// Files above [`MOST`], and how long each may be; one that has been split comes off the list.
 /// The protocol's records are one file on purpose.
-const LONG: [(&str, usize); 1] = [("protocol/record.rs", 800)];
+const LONG: [(&str, usize); 1] = [("protocol/record.rs", 820)];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

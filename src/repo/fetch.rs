@@ -16,6 +16,21 @@ fn raw(path: &Path) -> &[u8] {
 }
 
 impl Repo {
+    /// Where the bytes with that SHA-256 lie.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] when nowhere.
+    pub(crate) fn place(&self, id: &[u8; 32]) -> Result<Place> {
+        let mut place = self.find_place(id)?;
+        if place.is_none() && self.first_doubt() && self.doubt()? {
+            place = self.find_place(id)?;
+        }
+        place.ok_or_else(|| {
+            let message = format!("{} is in none of its archives", hex::encode(id));
+            Error::at(ErrorKind::Damaged, raw(self.path()), message)
+        })
+    }
+
     /// The bytes with that SHA-256, checked.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use crate::disk::anchor::anchor;
 use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::{Error, ErrorKind, Result, SnapshotId, Time};
-use crate::repo::catalog::{Catalog, Place};
+use crate::repo::catalog::Catalog;
 use crate::repo::folder::{archives, fresh_id, parts};
 use crate::repo::info::FORMAT;
 use crate::repo::leftover::making;
@@ -389,18 +389,8 @@ impl Repo {
         Ok(file)
     }
 
-    /// Where the bytes with that SHA-256 lie.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Damaged`] when nowhere.
-    pub(crate) fn place(&self, id: &[u8; 32]) -> Result<Place> {
-        let mut place = self.find_place(id)?;
-        if place.is_none() && !self.0.doubted.swap(true, Ordering::Relaxed) && self.doubt()? {
-            place = self.find_place(id)?;
-        }
-        place.ok_or_else(|| {
-            let message = format!("{} is in none of its archives", hex::encode(id));
-            Error::at(ErrorKind::Damaged, raw(&self.0.path), message)
-        })
+    /// Whether nobody has yet doubted that the catalog knows all.
+    pub(super) fn first_doubt(&self) -> bool {
+        !self.0.doubted.swap(true, Ordering::Relaxed)
     }
 }

@@ -176,6 +176,10 @@ fn commands(command: &clap::Command) -> String {
             usage.trim_start_matches("Usage: "),
             &format!("{about}."),
         );
+        let mut own = sub.get_positionals().chain(sub.get_opts());
+        if !own.any(|arg| !arg.is_global_set()) {
+            continue;
+        }
         page.push_str(".RS\n");
         for arg in sub.get_positionals().chain(sub.get_opts()) {
             if arg.is_global_set() {

@@ -116,7 +116,7 @@ fn offers_what_fits() {
     );
     assert!(!offered(&s, "fsync verify --repair -").contains(&"--repair".into()));
     assert!(!offered(&s, "fsync diff -").contains(&"--trace".into()));
-    assert_eq!(offered(&s, "fsync repo ")[0], "copy");
+    assert!(offered(&s, "fsync repo ").contains(&"copy".into()));
     assert_eq!(
         offered(&s, "fsync -C src forget sub/"),
         ["sub/file", "sub/it's"]
