@@ -5,6 +5,7 @@ use std::process::Command;
 use crate::conformance;
 use crate::dialogue::{Answer, test_file};
 use crate::server::{Server, free_port, made_bucket};
+use crate::whole::machines_share;
 
 pub const KEYS: (&str, &str) = ("AKCEPH7EXAMPLE", "sk-ceph-K7MDENG-bPxRfiCYEXAMPLEKEY");
 
@@ -29,6 +30,7 @@ fn object_storage_conforms_on_ceph() {
     made_bucket(&server, "bucket", KEYS);
     let place = server.place("bucket");
     conformance::all(&place);
+    machines_share(&place);
     wrong_secret(&server);
 }
 

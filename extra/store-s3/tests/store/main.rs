@@ -11,3 +11,4 @@ mod proxy;
 mod secret;
 mod server;
 mod upload;
+mod whole;
