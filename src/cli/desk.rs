@@ -14,6 +14,7 @@ use crate::ops::serve::answer;
 use crate::tree::Tree;
 use crate::tree::far::ask::Request;
 use crate::tree::far::link::Channel;
+use crate::tree::ground;
 
 /// A tree, or why there is none.
 type Opened = Arc<Result<Box<dyn Tree>>>;
@@ -96,9 +97,6 @@ pub fn inside(top: &Path, name: &[u8]) -> Result<PathBuf> {
     let up = path.components().any(|part| part == Component::ParentDir);
     match path.starts_with(top) && !up {
         true => Ok(path),
-        false => Err(Error::at(ErrorKind::Refused, name, OUTSIDE)),
+        false => Err(Error::at(ErrorKind::Refused, name, ground::OUTSIDE)),
     }
 }
-
-/// What is said of all that lies elsewhere.
-const OUTSIDE: &str = "lies outside of the directory that fsync serve --restrict names here";

@@ -1,6 +1,7 @@
 //! How every program begins and ends: arguments, limits, threads, one line for an error, the exit code.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -14,6 +15,10 @@ use crate::cli::shape;
 use crate::cli::talk::{Talk, shown};
 use crate::cli::thread;
 use crate::model::{Error, ErrorKind, Exit};
+use crate::tree::ground;
+
+/// The variable that names a directory which roots may not lie outside of.
+pub const GROUND: &str = "FSYNC_GROUND";
 
 /// A program: its parsed arguments know how to run.
 pub trait Program: Parser {
@@ -64,6 +69,18 @@ pub fn prepare(name: &'static str) {
     raise_file_limit();
     outlive_size_limit();
     keep_what_is_made();
+    keep_to_ground(name);
+}
+
+/// Keeps to the directory that `fsync serve --restrict` has named, whatever the arguments are.
+fn keep_to_ground(name: &'static str) {
+    let Some(dir) = std::env::var_os(GROUND) else {
+        return;
+    };
+    if let Err(error) = ground::keep_to(Path::new(&dir)) {
+        Talk::new(name, false, false).error(&error.to_string());
+        std::process::exit(Exit::Failed.code().into());
+    }
 }
 
 /// Parses the process's arguments. Help that cannot be printed is an error like any other. What is wrong with them is

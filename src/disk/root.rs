@@ -5,12 +5,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat, openat2, syncfs};
+use rustix::fs::{Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, syncfs};
 use rustix::io::Errno;
 
 use crate::disk::folder::Folder;
 use crate::disk::meta::Policy;
 use crate::model::{Error, Medium, RelPath, Result};
+use crate::tree::ground;
 use crate::tree::local::state_of_handle;
 use crate::tree::system::medium;
 
@@ -38,9 +39,8 @@ impl Root {
     /// # Errors
     /// When it is no directory, or cannot be opened.
     pub fn open(path: &Path) -> Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let failed = |e| Error::io("cannot open", path.as_os_str().as_bytes(), e);
-        let handle = rustix::fs::open(path, flags, Mode::empty()).map_err(failed)?;
+        let handle = ground::open(path).map_err(failed)?;
         Ok(Root {
             medium: medium(&handle),
             device: state_of_handle(handle.as_fd())
@@ -157,6 +157,20 @@ impl Root {
             }
         }
         Err(last)
+    }
+}
+
+/// Makes a directory that is to be a root; what is above it is there.
+///
+/// # Errors
+/// The system's.
+pub fn make(path: &Path) -> std::io::Result<()> {
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if ground::is_set() => {
+            let above = ground::open(parent)?;
+            Ok(mkdirat(above, name, Mode::from_raw_mode(0o777))?)
+        }
+        _ => std::fs::create_dir(path),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::ops::part::Part;
 use crate::ops::snap::pool;
 use crate::ops::stale::Terms;
 use crate::ops::walk::Walk;
-use crate::ops::{link, rename};
+use crate::ops::{doubt, link, rename};
 use crate::tree::Tree;
 
 /// What counts as a difference, and what may be planned.
@@ -177,8 +177,14 @@ pub fn diff_on(
     };
     // A snapshot may be as deep as a path can be.
     let Part {
-        mut items, links, ..
+        mut items,
+        links,
+        doubts,
+        ..
     } = pool()?.install(|| walk.roots())?;
+    if let Some(destination) = destination.filter(|_| !doubts.is_empty()) {
+        pool()?.install(|| doubt::settle(&mut items, doubts, (source, destination)));
+    }
     link::plan(&mut items, &links);
     if options.renames && options.delete {
         items = rename::find(items, &links, source, destination, options);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use crate::disk::mount::Mounts;
+use crate::disk::root;
 use crate::model::{Change, Error, ErrorKind, RelPath, Result, Status, name};
 use crate::tree::Tree;
 use crate::tree::cursor::Cursor;
@@ -123,10 +124,16 @@ pub fn make_destination(destination: &Path, parents: bool) -> Result<bool> {
         return Ok(false);
     }
     parent(destination, parents)?;
-    let made = match parents {
-        true => std::fs::create_dir_all(destination),
-        false => std::fs::create_dir(destination),
-    };
+    let missing = destination.ancestors().take_while(|path| !path.is_dir());
+    let mut missing: Vec<&Path> = missing.collect();
+    let made = missing
+        .drain(..)
+        .rev()
+        .try_for_each(|path| match root::make(path) {
+            // Somebody else makes it, too.
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            other => other,
+        });
     made.map(|()| true).map_err(|e| {
         Error::io(
             "cannot make the directory",

@@ -11,6 +11,7 @@ pub mod compare;
 pub mod conflict;
 mod content;
 pub mod diff;
+pub mod doubt;
 pub mod find;
 #[cfg(test)]
 mod fixture;

@@ -2,6 +2,7 @@
 
 use crate::model::{Entry, Error, ErrorKind, Problem, RelPath, Rule, Skip};
 use crate::ops::diff::Item;
+use crate::ops::doubt::Doubt;
 use crate::ops::link::Linked;
 use crate::tree::{Dir, Listing};
 
@@ -12,6 +13,8 @@ pub struct Part {
     pub items: Vec<Item>,
     /// Names of inodes with several links, for the comparison of link structure.
     pub links: Vec<Linked>,
+    /// Files of which only the contents can tell.
+    pub doubts: Vec<Doubt>,
     /// Something below the destination stays, so its directory cannot go.
     pub stays: bool,
 }
@@ -27,6 +30,7 @@ impl Part {
     pub(super) fn append(&mut self, mut other: Part) {
         self.items.append(&mut other.items);
         self.links.append(&mut other.links);
+        self.doubts.append(&mut other.doubts);
         self.stays |= other.stays;
     }
 }

@@ -87,12 +87,10 @@ fn told(tree: &dyn Tree, ask: Ask, mouth: &mut Mouth<'_>) -> Result<()> {
                 });
             })
         }
-        Ask::Digest(path) => {
-            let digest = place(&mut cursor, &path).and_then(|(dir, entry)| digest(dir, &entry));
-            mouth.say(|out| {
-                out.result(digest, |out, id| out.0.extend_from_slice(&id.0));
-            })
-        }
+        Ask::Digest(path) => say_digest(&mut cursor, &path, mouth),
+        Ask::Digests(paths) => paths
+            .iter()
+            .try_for_each(|path| say_digest(&mut cursor, path, mouth)),
         Ask::Read(path) | Ask::Like(path, _) => read(&mut cursor, &path, mouth),
         Ask::Ahead(paths) => paths.iter().try_for_each(|path| {
             let slot = slot(&mut cursor, path);
@@ -145,6 +143,13 @@ fn place<'c>(cursor: &'c mut Cursor<'_>, path: &RelPath) -> Result<(&'c dyn Dir,
         entry.name = Box::default();
     }
     Ok((dir, entry))
+}
+
+fn say_digest(cursor: &mut Cursor<'_>, path: &RelPath, mouth: &mut Mouth<'_>) -> Result<()> {
+    let digest = place(cursor, path).and_then(|(dir, entry)| digest(dir, &entry));
+    mouth.say(|out| {
+        out.result(digest, |out, id| out.0.extend_from_slice(&id.0));
+    })
 }
 
 fn digest(dir: &dyn Dir, entry: &Entry) -> Result<ContentId> {

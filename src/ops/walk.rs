@@ -8,6 +8,7 @@ use crate::model::{
 };
 use crate::ops::compare::{contents, same_attributes, states};
 use crate::ops::diff::{Item, Options};
+use crate::ops::doubt::Doubt;
 use crate::ops::fold;
 use crate::ops::link::Linked;
 use crate::ops::pair::{Pair, is_heavy, merge, pair_name};
@@ -271,7 +272,15 @@ impl Walk<'_> {
         }
         let mut part = Part::default();
         let mut why = self.metadata(path, (new, old), dirs, verdict.why, &mut part);
-        if verdict.unsure
+        let far = |tree: &dyn Tree| tree.is_far();
+        if verdict.unsure && (far(self.source) || self.destination.is_some_and(far)) {
+            part.doubts.push(Doubt {
+                path: path.clone(),
+                new: new.clone(),
+                old: old.clone(),
+                why,
+            });
+        } else if verdict.unsure
             && let (Some(a), Some(b)) = dirs
         {
             match contents((a, new), (b, old)) {

@@ -14,6 +14,7 @@ use clap::Args;
 
 use crate::cli::connect::SOCKETS;
 use crate::cli::desk::{Desk, May};
+use crate::cli::start::GROUND;
 use crate::model::{Error, ErrorKind, Exit, Result};
 use crate::porcelain::leave::Leave;
 use crate::porcelain::relay::Relay;
@@ -24,6 +25,7 @@ use crate::tree::far::link::{Channel, Side};
 use crate::tree::far::talk::Mouth;
 use crate::tree::far::trunk;
 use crate::tree::far::wire::Out;
+use crate::tree::ground;
 
 /// Arguments of `fsync serve`.
 #[derive(Args, Debug)]
@@ -89,7 +91,10 @@ impl Serve {
         if let Some(top) = &top {
             let cannot = |e| Error::io("cannot enter", name.as_bytes(), e);
             std::env::set_current_dir(top).map_err(cannot)?;
+            ground::keep_to(top)?;
         }
+        let mut variables = session.variables();
+        variables.extend(top.iter().map(|top| (GROUND, top.clone().into_os_string())));
         let may = top.clone().map_or(May::All, May::Inside);
         let hall = Arc::new(Hall {
             desk: Desk::new(session.global().common.clone(), may),
@@ -98,7 +103,7 @@ impl Serve {
                 top,
             },
             relay: Relay::new()?,
-            variables: session.variables(),
+            variables,
             running: Mutex::default(),
         });
         let guest = hall.clone();

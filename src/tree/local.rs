@@ -22,6 +22,7 @@ use crate::model::{
     name,
 };
 use crate::tree::attribute::xattrs;
+use crate::tree::ground;
 use crate::tree::system::medium;
 use crate::tree::{Contents, Dir, Listing, Tree};
 
@@ -57,9 +58,9 @@ impl Local {
                 error
             }
         })?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let handle = rustix::fs::open(&absolute, flags, Mode::empty()).map_err(|e| match e {
+        let handle = ground::open(&absolute).map_err(|e| match e {
             Errno::NOTDIR => Error::at(ErrorKind::Usage, bytes, "is not a directory"),
+            Errno::XDEV => Error::at(ErrorKind::Refused, bytes, ground::OUTSIDE),
             e => Error::io("cannot open", bytes, e),
         })?;
         Ok(Local {

@@ -8,6 +8,7 @@ pub mod attribute;
 pub mod buffer;
 pub mod cursor;
 pub mod far;
+pub mod ground;
 pub mod local;
 pub mod overlay;
 pub mod room;
@@ -39,6 +40,11 @@ pub trait Tree: Send + Sync {
     /// Says that this thread will ask for these entries, about in this order, and for what short files hold, when it has
     /// asked for what it said before; nothing, that it will not. A tree that is far away has the answers sent before they are asked for.
     fn expect(&self, _paths: Vec<RelPath>) {}
+
+    /// The digests of regular files, where a tree that is far away can say many at once.
+    fn digests(&self, _paths: &[RelPath]) -> Option<Vec<Result<ContentId>>> {
+        None
+    }
 
     /// Whether every question takes the time that a message needs there and back.
     fn is_far(&self) -> bool {

@@ -45,6 +45,10 @@ impl Tree for Sieve {
         self.tree.expect(paths);
     }
 
+    fn digests(&self, paths: &[RelPath]) -> Option<Vec<Result<ContentId>>> {
+        self.tree.digests(paths)
+    }
+
     fn is_far(&self) -> bool {
         self.tree.is_far()
     }

@@ -178,3 +178,60 @@ fn of_a_large_file_only_what_differs_comes_over() {
     let came = fs::metadata(s.path("came")).unwrap().len();
     assert!(came < 400_000, "{came} bytes came");
 }
+
+#[test]
+fn many_that_may_differ_are_told_apart_by_few_questions() {
+    let s = world();
+    for n in 0..300 {
+        fs::create_dir_all(s.path(&format!("there/src/d{n}"))).unwrap();
+        fs::write(s.path(&format!("there/src/d{n}/f")), noise(n + 1, 100)).unwrap();
+    }
+    run(&s, "fsync -q cp host:src dst").code(0);
+    s.sh("find there/src -type f | xargs touch -d 2001-01-01; for n in 7 77 277; do printf x | dd of=there/src/d$n/f conv=notrunc status=none; done; chmod 0 dst/d9/f")
+        .code(0);
+    for (there, plan) in [
+        ("host:src dst", "fsync diff"),
+        ("dst host:src", "fsync diff"),
+    ] {
+        let told = run(&s, &format!("{plan} {there}")).text();
+        let changed: Vec<_> = told.lines().filter(|line| line.starts_with('M')).collect();
+        assert_eq!(changed, ["M\td277/f", "M\td7/f", "M\td77/f"], "{there}");
+        let touched = told.lines().filter(|line| line.starts_with("t\td")).count();
+        assert!((296..=300).contains(&touched), "{touched}");
+        assert!(told.lines().map(|line| &line[2..]).is_sorted(), "{told}");
+    }
+    let told = run(&s, "fsync diff --checksum host:src dst").text();
+    assert_eq!(told.lines().filter(|line| line.starts_with('M')).count(), 3);
+}
+
+#[test]
+fn nobody_waits_for_changes_over_there() {
+    let s = world();
+    s.tree("there/src").file("a", "1").settle();
+    run(&s, "mkdir dst; fsync -q mksync dst host:src").code(0);
+    for script in [
+        "fsync watch --once dst",
+        "fsync sync --watch dst",
+        "fsync watch --snap --once host:src",
+    ] {
+        let told = run(&s, &format!("timeout 60 {script}")).code(2).complaint();
+        assert!(told.contains("is on another machine"), "{script}: {told}");
+    }
+    assert!(!s.path("dst/a").exists());
+}
+
+/// Deletions are asked about where somebody is: that a source is far away changes nothing.
+#[test]
+fn deletions_are_asked_about_here() {
+    let s = world();
+    for n in 0..30 {
+        fs::create_dir_all(s.path("there/src")).unwrap();
+        fs::write(s.path(&format!("there/src/{n}")), "x").unwrap();
+    }
+    let ask = "script -qec 'fsync cp --delete --max-delete 100% host:src dst' /dev/null";
+    run(&s, "fsync -q cp host:src dst; rm there/src/[12]*").code(0);
+    run(&s, &format!("echo n | {ask}")).code(4);
+    assert!(s.path("dst/10").exists());
+    run(&s, &format!("echo y | {ask}")).code(0);
+    assert!(!s.path("dst/10").exists());
+}

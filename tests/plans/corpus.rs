@@ -145,3 +145,22 @@ fn of_rules() {
     }
     canary.assert_sings();
 }
+
+#[test]
+fn of_connections() {
+    let (s, canary, _) = every();
+    for (path, bytes) in corpus("wire") {
+        let stream = bytes.strip_prefix(b"s").unwrap_or(&bytes);
+        let whole = [b"fsync-link 1 0\n", stream].concat();
+        for serve in [
+            "fsync serve --restrict src --read-only",
+            "fsync serve --restrict src",
+        ] {
+            let told = s.feed(serve, &whole);
+            let code = told.get_output().status.code();
+            assert_eq!(code, Some(0), "{}: {told}", path.display());
+            assert_eq!(told.complaint(), "", "{}", path.display());
+        }
+    }
+    canary.assert_sings();
+}

@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use fsync::model::{Filter, Result, Rule};
+use fsync::cli::place;
+use fsync::model::{Error, ErrorKind, Filter, Result, Rule};
 use fsync::ops::sync::{self, Source};
 
 use crate::ground::Ground;
@@ -47,7 +48,10 @@ impl Places {
     pub fn read(&mut self) -> Result<()> {
         if !self.snap {
             let sources = sync::read(&self.dir)?;
-            let own = |s: Source| Ok((s.path.clone(), rules(&s)?));
+            let own = |s: Source| {
+                here(&s.path)?;
+                Ok((s.path.clone(), rules(&s)?))
+            };
             self.sources = sources.into_iter().map(own).collect::<Result<_>>()?;
         }
         Ok(())
@@ -99,6 +103,20 @@ impl Places {
             sources.iter_mut().for_each(|source| source.filters.clear());
         }
         std::iter::once(own).chain(sources).collect()
+    }
+}
+
+/// Refuses what is on another machine: nobody there says what changes.
+///
+/// # Errors
+/// [`ErrorKind::Usage`].
+pub fn here(path: &Path) -> Result<()> {
+    match place::far(path.as_os_str())? {
+        None => Ok(()),
+        Some(address) => {
+            let message = "is on another machine, where changes cannot be seen from here; watch it there, or run fsync sync by a timer";
+            Err(Error::at(ErrorKind::Usage, address.url(), message))
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use fsync::porcelain::arguments::Global;
 use fsync::porcelain::session::Session;
 
 use crate::Watch;
-use crate::place::Places;
+use crate::place::{Places, here};
 use crate::round::Orders;
 
 /// What to run, and what to watch.
@@ -24,6 +24,7 @@ pub fn read(watch: &Watch) -> Result<(Orders, Places)> {
     };
     // Enters -C.
     let session = Session::new(global)?;
+    here(&watch.dir)?;
     let dir = absolute(&watch.dir)?;
     let session = session.of(&dir)?;
     let (filter, keep) = {

@@ -64,7 +64,11 @@ impl Ahead {
     }
 }
 
-fn slot(bytes: &[u8], root: bool) -> Result<Slot, Error> {
+/// What is said of an entry, perhaps of the root.
+///
+/// # Errors
+/// What it was said could not be done, or when it is malformed.
+pub fn slot(bytes: &[u8], root: bool) -> Result<Slot, Error> {
     let mut from = In(bytes);
     let slot = from.result(|from| {
         Ok(Slot {

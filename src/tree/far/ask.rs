@@ -34,6 +34,8 @@ pub enum Ask {
     Like(RelPath, Cut),
     /// The digest of a file's bytes.
     Digest(RelPath),
+    /// The digests of files, in this order.
+    Digests(Vec<RelPath>),
     /// Entries in this order, each with its extended attributes, and of short files the bytes.
     Ahead(Vec<RelPath>),
 }
@@ -128,6 +130,9 @@ impl Request {
             Ask::Ahead(paths) => {
                 out.number(7).list(paths, path);
             }
+            Ask::Digests(paths) => {
+                out.number(9).list(paths, path);
+            }
         }
         out.0
     }
@@ -158,6 +163,7 @@ impl Request {
             6 => Ask::Digest(from.path()?),
             7 => Ask::Ahead(from.list(In::path)?),
             8 => Ask::Like(from.path()?, Cut::from_number(from.number()?)?),
+            9 => Ask::Digests(from.list(In::path)?),
             _ => return Err(Malformed),
         };
         from.end()?;
@@ -185,6 +191,7 @@ mod tests {
             Ask::Digest(path("a")),
             Ask::Like(path("a"), Cut::of(1 << 40)),
             Ask::Ahead(vec![path("a"), path("b/c")]),
+            Ask::Digests(vec![path("a"), path("b/c")]),
         ] {
             let request = Request {
                 tree: Box::from(&b"/x"[..]),

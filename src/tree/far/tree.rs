@@ -175,6 +175,18 @@ impl Tree for Far {
         true
     }
 
+    fn digests(&self, paths: &[RelPath]) -> Option<Vec<Result<ContentId>>> {
+        let mut ear = self.0.ask(Ask::Digests(paths.to_vec())).ok()?;
+        let one = |_: &RelPath| -> Result<ContentId> {
+            let message = ear.message()?;
+            let mut from = In(&message);
+            let digest = from.result(content)?;
+            from.end()?;
+            Ok(digest)
+        };
+        Some(paths.iter().map(one).collect())
+    }
+
     fn expect(&self, paths: Vec<RelPath>) {
         let own = thread::current().id();
         if paths.is_empty() {
@@ -316,12 +328,14 @@ impl Dir for FarDir {
 
     fn digest(&self, entry: &Entry) -> Option<Result<ContentId>> {
         let path = self.at(&entry.name);
-        Some(self.core.one(Ask::Digest(path), |from| {
-            let (id, rest) = from.0.split_first_chunk().ok_or(Malformed)?;
-            from.0 = rest;
-            Ok(ContentId(*id))
-        }))
+        Some(self.core.one(Ask::Digest(path), content))
     }
+}
+
+fn content(from: &mut In<'_>) -> Result<ContentId, Malformed> {
+    let (id, rest) = from.0.split_first_chunk().ok_or(Malformed)?;
+    from.0 = rest;
+    Ok(ContentId(*id))
 }
 
 /// A file's bytes as they come: messages, an empty one behind the last, and whether the file held still.

@@ -114,7 +114,11 @@ impl Walk {
     }
 }
 
-fn directory(message: &[u8]) -> Result<(RelPath, Result<Found>), Malformed> {
+/// A directory, as it is said, and its path.
+///
+/// # Errors
+/// [`Malformed`].
+pub fn directory(message: &[u8]) -> Result<(RelPath, Result<Found>), Malformed> {
     let mut from = In(message);
     let path = from.path()?;
     let mut sound = Ok(());

@@ -27,7 +27,14 @@ fn on(place: &Place, top: &Path, machine: &str, script: &str) -> Output {
     command
         .current_dir(top)
         .args(["-c", script])
-        .env("PATH", format!("{}:{}", programs().display(), std::env::var("PATH").unwrap()))
+        .env(
+            "PATH",
+            format!(
+                "{}:{}",
+                programs().display(),
+                std::env::var("PATH").unwrap()
+            ),
+        )
         .env("HOME", &home)
         .env("FSYNC_MACHINE", machine)
         .env("FSYNC_REPO", place.below("whole"))
@@ -41,7 +48,10 @@ fn done(place: &Place, top: &Path, machine: &str, script: &str) -> String {
     let output = on(place, top, machine, script);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{script}: {said}");
-    String::from_utf8(output.stdout).unwrap().trim_end().to_string()
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .trim_end()
+        .to_string()
 }
 
 /// Records and changes on two machines, takes a change back, restores on a third.
@@ -59,17 +69,37 @@ pub fn machines_share(place: &Place) {
     std::os::unix::fs::symlink("sub/small", top.join("one-work/link")).unwrap();
     run("one", "cp -a one-work kept");
     let first = run("one", "fsync-snap one-work");
-    run("two", "cp -a one-work two-work; rm -f two-work/.fsync-backup; echo own >two-work/own");
+    run(
+        "two",
+        "cp -a one-work two-work; rm -f two-work/.fsync-backup; echo own >two-work/own",
+    );
     let theirs = run("two", "fsync-snap two-work");
-    run("one", "mkdir new; echo changed >new/fresh; fsync -q cp --delete --max-delete 100% new one-work");
+    run(
+        "one",
+        "mkdir new; echo changed >new/fresh; fsync -q cp --delete --max-delete 100% new one-work",
+    );
     assert!(!top.join("one-work/large").exists());
     run("one", "fsync -q rv -d one-work");
-    run("one", "diff -r --no-dereference one-work kept -x .fsync-backup");
-    run("three", &format!("fsync -q cp snap:{theirs} third; diff -r --no-dereference third two-work -x .fsync-backup"));
-    run("three", &format!("fsync cat {first} sub/small | cmp - kept/sub/small"));
+    run(
+        "one",
+        "diff -r --no-dereference one-work kept -x .fsync-backup",
+    );
+    run(
+        "three",
+        &format!(
+            "fsync -q cp snap:{theirs} third; diff -r --no-dereference third two-work -x .fsync-backup"
+        ),
+    );
+    run(
+        "three",
+        &format!("fsync cat {first} sub/small | cmp - kept/sub/small"),
+    );
     run("three", "fsync verify");
     let listed = run("three", "fsync repo list");
-    assert!(listed.contains("//one/") && listed.contains("//two/"), "{listed}");
+    assert!(
+        listed.contains("//one/") && listed.contains("//two/"),
+        "{listed}"
+    );
 }
 
 #[test]
