@@ -9,14 +9,55 @@ use crate::model::listed::{Step, steps};
 use crate::model::{Entry, Filter, Kind, Problem, RelPath, Scope, Skip, Times};
 use crate::ops::diff::Item;
 use crate::ops::pair::{Pair, pair_name};
-use crate::ops::part::Part;
+use crate::ops::part::{Part, problem};
+
 use crate::ops::step::added;
 use crate::ops::walk::{Dirs, Walk};
+use crate::tree::Dir;
 
 /// A name on both sides.
 type Sides<'e> = (Option<&'e Entry>, Option<&'e Entry>);
 
 impl Walk<'_> {
+    pub(super) fn whole(
+        &self,
+        path: &RelPath,
+        pair: (Option<&Entry>, Option<&Entry>),
+        dirs: Dirs<'_>,
+    ) -> Part {
+        self.below(path, pair, dirs, Scope::Whole)
+    }
+
+    /// Opens the directories of a name and compares what they hold.
+    pub(super) fn below(
+        &self,
+        path: &RelPath,
+        pair: (Option<&Entry>, Option<&Entry>),
+        dirs: Dirs<'_>,
+        scope: Scope<'_>,
+    ) -> Part {
+        if let Some(part) = self.not_entered(path, pair) {
+            return part;
+        }
+        let open = |entry: Option<&Entry>, dir: Option<&dyn Dir>| match (entry, dir) {
+            (Some(entry), Some(dir)) => dir.open_dir(entry).map(Some),
+            _ => Ok(None),
+        };
+        match (open(pair.0, dirs.0), open(pair.1, dirs.1)) {
+            (Ok(a), Ok(b)) => {
+                let dirs = (a.as_deref(), b.as_deref());
+                match scope {
+                    Scope::Whole => self.directories(path, dirs),
+                    Scope::Only(paths) => self.listed(path, dirs, paths),
+                }
+            }
+            (Err(error), _) | (_, Err(error)) => Part {
+                stays: true,
+                ..Part::of(problem(path, "list", &error))
+            },
+        }
+    }
+
     /// What comes of a pair that an option passes over; `None` for one that takes part.
     pub(super) fn passed_over(&self, path: impl Fn() -> RelPath, sides: Sides<'_>) -> Option<Part> {
         let reason = self.reason(sides)?;

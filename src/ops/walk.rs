@@ -74,7 +74,7 @@ impl Walk<'_> {
     }
 
     /// Compares the entries of a pair of directories, and all below.
-    fn directories(&self, path: &RelPath, dirs: Dirs<'_>) -> Part {
+    pub(super) fn directories(&self, path: &RelPath, dirs: Dirs<'_>) -> Part {
         if let (Some(a), Some(b)) = dirs
             && a.node().is_some()
             && a.node() == b.node()
@@ -366,44 +366,5 @@ impl Walk<'_> {
             part.append(self.whole(path, (Some(new), None), (dirs.0, None)));
         }
         part
-    }
-
-    fn whole(
-        &self,
-        path: &RelPath,
-        pair: (Option<&Entry>, Option<&Entry>),
-        dirs: Dirs<'_>,
-    ) -> Part {
-        self.below(path, pair, dirs, Scope::Whole)
-    }
-
-    /// Opens the directories of a name and compares what they hold.
-    pub(super) fn below(
-        &self,
-        path: &RelPath,
-        pair: (Option<&Entry>, Option<&Entry>),
-        dirs: Dirs<'_>,
-        scope: Scope<'_>,
-    ) -> Part {
-        if let Some(part) = self.not_entered(path, pair) {
-            return part;
-        }
-        let open = |entry: Option<&Entry>, dir: Option<&dyn Dir>| match (entry, dir) {
-            (Some(entry), Some(dir)) => dir.open_dir(entry).map(Some),
-            _ => Ok(None),
-        };
-        match (open(pair.0, dirs.0), open(pair.1, dirs.1)) {
-            (Ok(a), Ok(b)) => {
-                let dirs = (a.as_deref(), b.as_deref());
-                match scope {
-                    Scope::Whole => self.directories(path, dirs),
-                    Scope::Only(paths) => self.listed(path, dirs, paths),
-                }
-            }
-            (Err(error), _) | (_, Err(error)) => Part {
-                stays: true,
-                ..Part::of(problem(path, "list", &error))
-            },
-        }
     }
 }
