@@ -57,7 +57,7 @@ fn connection(bytes: &[u8]) {
         let mut ear = Ear::new(channel);
         match Call::read(&request) {
             Ok(Call::Tree(request)) if matches!(request.ask, Ask::Like(..)) => drop(delta::named(&mut ear)),
-            _ => while let Ok(Some(_)) = ear.next() {},
+            _ => while let Ok(Some(_)) = ear.hear() {},
         }
     };
     let from = std::io::Cursor::new(bytes.to_vec());
