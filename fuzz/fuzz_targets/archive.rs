@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::Write;
 
 use fsync::model::{ErrorKind, SnapshotId};
+use fsync::repo::volume::Volume;
 use fsync::repo::{index, place};
 use libfuzzer_sys::fuzz_target;
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -16,6 +17,7 @@ const NAME: &[u8] = b"an archive";
 fuzz_target!(|data: &[u8]| {
     let mut file = File::from(memfd_create("archive", MemfdFlags::CLOEXEC).expect("memory"));
     file.write_all(data).expect("room");
+    let file = Volume::from(file);
     let id = SnapshotId([7; 20]);
     let full = match index::read(&file, id, NAME) {
         Ok(full) => full,
