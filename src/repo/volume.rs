@@ -65,6 +65,10 @@ impl Volume {
     /// # Errors
     /// The system's, and the store's.
     pub fn read_at(&self, into: &mut [u8], at: u64) -> io::Result<usize> {
+        // No file goes on there, and pread(2) would call the place invalid.
+        if i64::try_from(at).is_err() {
+            return Ok(0);
+        }
         match &self.far {
             Some(rest) if at < rest.tail => {
                 let room = into.len().min((rest.tail - at).min(1 << 30) as usize);
@@ -81,15 +85,26 @@ impl Volume {
     /// # Errors
     /// As [`Self::read_at`], and when there are not so many.
     pub fn read_exact_at(&self, into: &mut [u8], at: u64) -> io::Result<()> {
-        match self.far {
-            None => self.file.read_exact_at(into, at),
-            Some(_) => ReaderAt::read_exact_at(self, into, at),
-        }
+        ReaderAt::read_exact_at(self, into, at)
     }
 }
 
 impl ReaderAt for Volume {
     fn read_at(&self, into: &mut [u8], at: u64) -> io::Result<usize> {
         Volume::read_at(self, into, at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_any_file_there_is_nothing() {
+        let volume = Volume::from(tempfile::tempfile().unwrap());
+        let mut into = [0; 4];
+        assert_eq!(volume.read_at(&mut into, u64::MAX).unwrap(), 0);
+        let error = volume.read_exact_at(&mut into, 1 << 63).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 }
