@@ -1,4 +1,4 @@
-//! SYNC and BACKUP: what a line of SYNC names is an absolute path without NUL, and BACKUP is an id or an error.
+//! SYNC and BACKUP: what a line of SYNC names is an absolute path or an address, without NUL, and BACKUP is an id or an error.
 
 #![no_main]
 
@@ -24,7 +24,8 @@ fuzz_target!(|data: &[u8]| {
             let mut text = Vec::new();
             for source in &sources {
                 let path = source.path.as_os_str().as_bytes();
-                assert!(path[0] == b'/' && !path.contains(&0) && !path.contains(&b'\n'));
+                assert!(path[0] == b'/' || sync::is_address(path));
+                assert!(!path.contains(&0) && !path.contains(&b'\n'));
                 text.extend([path, b"\n"].concat());
                 let exclude = source.exclude.iter().map(|p| format!("--exclude={p}\n"));
                 let include = source.include.iter().map(|p| format!("--include={p}\n"));
