@@ -295,6 +295,28 @@ struct Pieces {
     known: HashMap<[u8; 16], u64>,
 }
 
+/// Opens a file and says so, or why it cannot be; then there is nothing more to say.
+fn open(
+    cursor: &mut Cursor<'_>,
+    path: &RelPath,
+    mouth: &mut Mouth<'_>,
+) -> Result<Option<Contents>> {
+    match place(cursor, path).and_then(|(dir, entry)| dir.open_file(&entry)) {
+        Ok(contents) => {
+            mouth.say(|out| {
+                out.number(1);
+            })?;
+            Ok(Some(contents))
+        }
+        Err(error) => {
+            mouth.say(|out| {
+                out.number(0).error(&error);
+            })?;
+            Ok(None)
+        }
+    }
+}
+
 /// A file as pieces and bytes: that it could be opened, those, an empty message, and its digest, if it held still.
 fn like(
     cursor: &mut Cursor<'_>,
@@ -302,18 +324,9 @@ fn like(
     pieces: &Pieces,
     mouth: &mut Mouth<'_>,
 ) -> Result<()> {
-    let opened = place(cursor, path).and_then(|(dir, entry)| dir.open_file(&entry));
-    let mut contents = match opened {
-        Ok(contents) => contents,
-        Err(error) => {
-            return mouth.say(|out| {
-                out.number(0).error(&error);
-            });
-        }
+    let Some(mut contents) = open(cursor, path, mouth)? else {
+        return Ok(());
     };
-    mouth.say(|out| {
-        out.number(1);
-    })?;
     let before = state(&contents);
     let said = delta::say(&mut contents, pieces.cut, &pieces.known, mouth)?;
     let end = match said {
@@ -331,18 +344,9 @@ fn like(
 
 /// A file's bytes: that it could be opened, parts, an empty one behind the last, and whether it held still.
 fn read(cursor: &mut Cursor<'_>, path: &RelPath, mouth: &mut Mouth<'_>) -> Result<()> {
-    let opened = place(cursor, path).and_then(|(dir, entry)| dir.open_file(&entry));
-    let mut contents = match opened {
-        Ok(contents) => contents,
-        Err(error) => {
-            return mouth.say(|out| {
-                out.number(0).error(&error);
-            });
-        }
+    let Some(mut contents) = open(cursor, path, mouth)? else {
+        return Ok(());
     };
-    mouth.say(|out| {
-        out.number(1);
-    })?;
     let before = state(&contents);
     let mut block = vec![0; BLOCK];
     let end = loop {

@@ -28,7 +28,7 @@ use crate::repo::plain;
 use crate::repo::shared::mirror::{Shared, ready};
 use crate::repo::shared::{name, tail};
 use crate::repo::trust::Location;
-use crate::repo::upkeep;
+use crate::repo::upkeep::{self, CATALOG};
 use crate::repo::volume::Volume;
 
 pub(super) const LOG: &str = "log.ndjson";
@@ -153,7 +153,10 @@ impl Repo {
 
     fn enter(at: &Location, path: PathBuf, alone: bool) -> Result<Repo> {
         let repo = Self::over(at, &path, alone, PATIENCE)?;
-        repo.pull_own()?;
+        // A folder without a catalog is new: its log may be one that the machine had before.
+        if plain::length(&repo.path().join(CATALOG)).is_none() {
+            repo.pull_own()?;
+        }
         repo.pull_once()?;
         repo.open_catalog()?;
         repo.remember_packs()?;

@@ -148,14 +148,7 @@ impl Shared {
 
     /// Lets no other process of this machine read from the store into the folder, or write to it.
     pub(super) fn lock(&self) -> Result<Lock> {
-        let path = self.folder.join(LOGS);
-        let cannot = |e| Error::io("cannot open", raw(&path), e);
-        lock(
-            &plain::folder(&path).map_err(cannot)?,
-            true,
-            &path,
-            PATIENCE,
-        )
+        alone(&self.folder)
     }
 
     /// How far the own log is in the store; `None` where that is not known.
@@ -187,6 +180,18 @@ impl Shared {
         let mut packs = self.packs.lock().unwrap_or_else(PoisonError::into_inner);
         *packs.get_or_insert(now)
     }
+}
+
+/// Lets no other process of this machine in until what is returned is dropped.
+fn alone(folder: &Path) -> Result<Lock> {
+    let path = folder.join(LOGS);
+    let cannot = |e| Error::io("cannot open", raw(&path), e);
+    lock(
+        &plain::folder(&path).map_err(cannot)?,
+        true,
+        &path,
+        PATIENCE,
+    )
 }
 
 fn missing(url: &str) -> Error {
@@ -237,13 +242,7 @@ pub fn ready(folder: &Path, remote: &Remote, writes: bool) -> Result<Option<&'st
         private.recursive(true).mode(0o700);
         private.create(folder.join(part)).map_err(cannot)?;
     }
-    let logs = folder.join(LOGS);
-    let _alone = lock(
-        &plain::folder(&logs).map_err(cannot)?,
-        true,
-        &logs,
-        PATIENCE,
-    )?;
+    let _alone = alone(folder)?;
     let known = read_card(folder)?;
     if known.as_ref().is_some_and(enough) {
         return Ok(words);
