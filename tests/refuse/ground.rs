@@ -97,9 +97,23 @@ impl Ground {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let trace = fs::read(&log).map(|t| text(&t)).unwrap_or_default();
         let failed = |line: &&str| line.contains("(INJECTED)");
-        let pairs = || trace.lines().zip(trace.lines().skip(1));
-        let catalog =
-            pairs().filter(|(before, line)| failed(line) && before.contains("catalog.db"));
+        // Other processes speak between the two: their calls and ends stand there, and the first may stand there in halves.
+        let process = |line: &str| line.split(' ').next().map(String::from);
+        let follows = |(nth, line): &(usize, &str)| {
+            let mut own = trace
+                .lines()
+                .take(*nth)
+                .filter(|l| process(l) == process(line));
+            let before = own.rfind(|l| {
+                ![" resumed>", " --- SIG", " +++ "]
+                    .iter()
+                    .any(|w| l.contains(w))
+            });
+            before.is_some_and(|l| l.contains("catalog.db"))
+        };
+        let catalog = (trace.lines().enumerate())
+            .filter(|(_, line)| failed(line))
+            .filter(follows);
         Ended {
             code: output.status.code().unwrap_or(-1),
             said: text(&output.stderr),
