@@ -63,9 +63,9 @@ class Cluster:
         if done.returncode:
             raise SystemExit(f"benches: {command}: exit code {done.returncode}\n{done.stderr}")
 
-    def forget(self):
-        """What either tool remembers on this machine: another one would have to ask the store."""
-        trees.remove(self.at.work / "cache")
+    def forget(self, tool):
+        """What a tool remembers on this machine: another one would have to ask the store."""
+        trees.remove(self.at.work / "cache" / ("restic" if tool == RESTIC else "fsync"))
 
     def empty(self, folder):
         """Deletes what is in a folder of the bucket, as fsync would."""
@@ -89,12 +89,12 @@ class Cluster:
         if tool in self.repo:
             self.empty(self.repo[tool])
         self.runs += 1
-        self.forget()
+        self.forget(tool)
         self.repo[tool], self.holds[tool] = f"{tool}-{self.runs}", None
-        (self.tree / ".fsync-backup").unlink(missing_ok=True)
         if tool == RESTIC:
             self.run(f"restic init -q -r {self.address(tool)}")
         else:
+            (self.tree / ".fsync-backup").unlink(missing_ok=True)
             self.at.env["FSYNC_REPO"] = self.address(tool)
 
     def address(self, tool):
@@ -157,7 +157,7 @@ def cases(at, case):
 
     def restorable(tool):
         cluster.recorded(tool)
-        cluster.forget()
+        cluster.forget(tool)
         trees.remove(cluster.out)
 
     tools = [OURS, RESTIC]

@@ -21,7 +21,7 @@ use crate::disk::Root;
 use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::meter::{self, Phase};
 use crate::model::{Counts, Error, ErrorKind, Exit, RelPath, Result};
-use crate::ops::aim::{leave, only, whole};
+use crate::ops::aim::{known, leave, only, whole};
 use crate::ops::apply::{Job, apply, total};
 use crate::ops::check;
 use crate::ops::diff::{Item, Plan, diff};
@@ -54,7 +54,7 @@ pub struct Args {
     #[arg(conflicts_with_all = ["tag", "redo"])]
     pub snapshot: Option<OsString>,
     /// Take back only these paths, relative to DIR
-    #[arg(last = true, value_name = "PATH", conflicts_with_all = ["to", "redo"])]
+    #[arg(last = true, value_name = "PATH", conflicts_with = "redo")]
     pub paths: Vec<PathBuf>,
     /// The snapshot that bears TAG [default: the head]
     #[arg(short, long, value_name = "TAG", conflicts_with = "redo")]
@@ -113,7 +113,7 @@ impl Program for Args {
         let (dir, target) = self.target(repo, &places, dir, self.talk())?;
         self.guards(&places, &dir)?;
         Ok(match &self.to {
-            Some(new) => self.write_to(&places, repo, &target, new)?,
+            Some(new) => self.write_to(&places, repo, (&target, &dir), new)?,
             None => self.rehearse(&places, repo, &target, &dir)?,
         })
     }
@@ -291,6 +291,10 @@ impl Args {
         self.tell_left(&leave(&mut plan, target));
         only(&mut plan, paths);
         whole(&plan, target.id)?;
+        if destination.is_none() || plan.items.is_empty() {
+            let trees = [Some(&tree as &dyn Tree), destination];
+            known(paths, &trees.into_iter().flatten().collect::<Vec<_>>())?;
+        }
         Ok(plan)
     }
 
@@ -337,13 +341,22 @@ impl Args {
         }
     }
 
-    /// Writes a snapshot to a directory of its own.
-    fn write_to(&self, places: &Places, repo: &Repo, target: &Info, new: &Path) -> Result<Exit> {
+    /// Writes a snapshot of a directory, or some paths of it, to a directory of its own.
+    fn write_to(
+        &self,
+        places: &Places,
+        repo: &Repo,
+        (target, dir): (&Info, &Path),
+        new: &Path,
+    ) -> Result<Exit> {
         let new = guard::absolute(new)?;
         guard::roots(&[], &new, Some(&folder(places.repository())))?;
         guard::empty(&new)?;
-        check_capacity(new.parent().unwrap_or(&new), &target.counts)?;
-        let plan = self.plan(repo, target, None, &[])?;
+        if self.paths.is_empty() {
+            check_capacity(new.parent().unwrap_or(&new), &target.counts)?;
+        }
+        let paths = self.paths(dir)?;
+        let plan = self.plan(repo, target, None, &paths)?;
         if self.dry_run {
             return self.print_plan(target, &new, &plan);
         }
@@ -354,8 +367,10 @@ impl Args {
         guard::empty(&new)?;
         let tree = repo.tree(target.id)?;
         self.tell_missing(&plan);
-        let (counts, missing) = (plan.counts, plan.errors + plan.skipped);
+        let missing = plan.errors + plan.skipped;
         let changes: Vec<_> = plan.into_changes().collect();
+        let mut counts = Counts::default();
+        changes.iter().for_each(|c| counts.add(c));
         let options = options(target, root.is_privileged())?.on(root.medium());
         let stop = Stop::watch();
         let job = Job {
@@ -375,7 +390,9 @@ impl Args {
         check::changed(&made, &changes, &mut reports, job.terms);
         let mut differing = 0;
         if self.verify {
-            for change in diff(&tree, Some(&made), &options)?.changes() {
+            let mut left = diff(&tree, Some(&made), &options)?;
+            only(&mut left, &paths);
+            for change in left.changes() {
                 let problem = check::differs(&change.path);
                 self.talk()
                     .error(&format!("{}: {}", problem.path, problem.message));

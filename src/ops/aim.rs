@@ -7,6 +7,8 @@ use crate::model::{Change, Counts, Error, ErrorKind, RelPath, Result, SnapshotId
 use crate::ops::diff::{Item, Plan};
 use crate::ops::link::relink;
 use crate::repo::Info;
+use crate::tree::Tree;
+use crate::tree::cursor::Cursor;
 
 /// Refuses a plan that could not be made whole because the snapshot's manifest is damaged.
 ///
@@ -60,6 +62,21 @@ pub fn only(plan: &mut Plan, paths: &[RelPath]) {
         }
         plan.skipped += u64::from(matches!(item, Item::Skip(skip) if skip.cause));
     }
+}
+
+/// Refuses paths that none of the trees has.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`], naming the first.
+pub fn known(paths: &[RelPath], trees: &[&dyn Tree]) -> Result<()> {
+    for path in paths {
+        let is_there = |t: &&dyn Tree| matches!(Cursor::new(*t).entry(path), Ok(Some(_)));
+        if !trees.iter().any(is_there) {
+            let message = "is neither in the snapshot nor in the directory";
+            return Err(Error::at(ErrorKind::NotFound, path.as_bytes(), message));
+        }
+    }
+    Ok(())
 }
 
 /// Takes out of a plan what a snapshot would make of paths whose contents were forgotten; which it were.

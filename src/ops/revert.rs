@@ -10,10 +10,10 @@ use crate::disk::Root;
 use crate::disk::lock::Lock;
 use crate::model::meter::{self, Phase};
 use crate::model::{
-    Change, Entry, Error, ErrorKind, Filter, Kind, Problem, RelPath, Result, SnapshotId, State,
-    Status, Time, Why,
+    Change, Entry, Error, Filter, Kind, Problem, RelPath, Result, SnapshotId, State, Status, Time,
+    Why,
 };
-use crate::ops::aim::{leave, only, whole};
+use crate::ops::aim::{known, leave, only, whole};
 use crate::ops::apply::{Job, apply, total};
 use crate::ops::check;
 use crate::ops::diff::{Item, Options, diff, diff_on};
@@ -131,7 +131,7 @@ impl Revert<'_> {
         self.leave_alike(&mut changes, options.terms());
         if !self.paths.is_empty() && changes.is_empty() {
             self.repo.set_head(self.dir, head)?;
-            self.known(&[&target, &now])?;
+            known(self.paths, &[&target, &now])?;
             return Ok(Reverted {
                 before: present.id,
                 head,
@@ -259,20 +259,6 @@ impl Revert<'_> {
             at.map_or(true, |at| reports[at].outcome.is_success())
         });
         Ok(left.iter().map(|l| check::differs(&l.path)).collect())
-    }
-
-    /// Refuses paths that are in none of the trees.
-    fn known(&self, trees: &[&dyn Tree]) -> Result<()> {
-        for path in self.paths {
-            let there = trees
-                .iter()
-                .any(|t| matches!(Cursor::new(*t).entry(path), Ok(Some(_))));
-            if !there {
-                let message = "is neither in the snapshot nor in the directory";
-                return Err(Error::at(ErrorKind::NotFound, path.as_bytes(), message));
-            }
-        }
-        Ok(())
     }
 
     fn begin(&self, before: SnapshotId) -> Result<u64> {

@@ -60,7 +60,7 @@ pub struct Rv {
     #[arg(long)]
     pub allow_low_space: bool,
     /// Only these paths, relative to the directory
-    #[arg(value_name = "PATH", last = true, conflicts_with = "to")]
+    #[arg(value_name = "PATH", last = true)]
     pub paths: Vec<OsString>,
 }
 

@@ -108,6 +108,40 @@ fn named_paths_only() {
 }
 
 #[test]
+fn paths_to_a_new_directory() {
+    let s = Sandbox::new();
+    let dst = s.tree("dst");
+    dst.file("a", "a").file("d/b", "b").file("d/e/f", "f");
+    s.sh("ln dst/a dst/z; ln dst/a dst/zz; ln -s a dst/l; chmod 2750 dst/d; touch -d @1 dst/d/e dst/d dst")
+        .code(0);
+    s.twin("dst", "wanted");
+    s.snap("dst");
+    dst.edit("d/b", "edited").remove("a").file("new", "");
+    let untouched = Traces::of(s.path("dst"));
+    let told = s.run("fsync-revert dst --to out --verify -- d/e z zz");
+    told.code(0);
+    untouched.assert_untouched(s.path("dst"));
+    // What leads there is as it was, too, and names of one file are names of one file.
+    s.sh("rm wanted/a wanted/l wanted/d/b; touch -d @1 wanted/d wanted")
+        .code(0);
+    assert_same(s.path("wanted"), s.path("out"));
+    s.run("fsync rv -d dst --to piped -- l").code(0);
+    s.sh("test $(ls piped) = l && test $(readlink piped/l) = a")
+        .code(0);
+    let plan = s.run("fsync-revert dst -n --to none -- d/b").code(0).text();
+    assert_eq!(plan.lines().count(), 3, "{plan}");
+    for (bad, code) in [("missing", 6), ("new", 6), ("../a", 2)] {
+        let told = s.run(&format!("fsync-revert dst --to none -- {bad}"));
+        let told = told.code(code).nothing();
+        assert!(told.complaint().contains(bad), "{}", told.complaint());
+        assert!(!s.path("none").exists());
+        if code == 6 {
+            s.run(&format!("fsync-revert dst @ -n -- {bad}x")).code(6);
+        }
+    }
+}
+
+#[test]
 fn to_a_new_directory() {
     let s = Sandbox::new();
     let dst = s.tree("dst");
