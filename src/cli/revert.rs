@@ -20,7 +20,7 @@ use crate::cli::{Program, Talk, diff as diff_cli, progress};
 use crate::disk::Root;
 use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::meter::{self, Phase};
-use crate::model::{Counts, Error, ErrorKind, Exit, RelPath, Result};
+use crate::model::{Counts, Error, ErrorKind, Exit, Listed, RelPath, Result};
 use crate::ops::aim::{known, leave, only, whole};
 use crate::ops::apply::{Job, apply, total};
 use crate::ops::check;
@@ -287,13 +287,18 @@ impl Args {
         let privileged = rustix::process::geteuid().is_root();
         let tree = repo.tree(target.id)?;
         let destination = local.map(|l| l as &dyn Tree);
-        let mut plan = diff(&tree, destination, &options(target, privileged)?)?;
+        let mut options = options(target, privileged)?;
+        if destination.is_none() && !paths.is_empty() {
+            known(paths, &[&tree])?;
+            // Nothing else is even read.
+            options.choice.listed = Some(Listed::new(paths.to_vec()));
+        }
+        let mut plan = diff(&tree, destination, &options)?;
         self.tell_left(&leave(&mut plan, target));
         only(&mut plan, paths);
         whole(&plan, target.id)?;
-        if destination.is_none() || plan.items.is_empty() {
-            let trees = [Some(&tree as &dyn Tree), destination];
-            known(paths, &trees.into_iter().flatten().collect::<Vec<_>>())?;
+        if let Some(local) = destination.filter(|_| plan.items.is_empty()) {
+            known(paths, &[&tree, local])?;
         }
         Ok(plan)
     }
