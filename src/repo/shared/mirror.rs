@@ -83,7 +83,7 @@ impl Shared {
         }
         Ok(Shared {
             remote: remote.clone(),
-            window: Arc::new(Window::new(remote.clone())),
+            window: Arc::new(Window::new(remote.clone(), folder.to_path_buf())),
             repository: card.repository,
             machine: card.machine.map_or_else(OnceLock::new, OnceLock::from),
             folder: folder.to_path_buf(),
