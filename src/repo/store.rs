@@ -157,6 +157,7 @@ impl Repo {
         if plain::length(&repo.path().join(CATALOG)).is_none() {
             repo.pull_own()?;
         }
+        repo.complete_ends()?;
         repo.pull_once()?;
         repo.open_catalog()?;
         repo.remember_packs()?;

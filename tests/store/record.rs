@@ -177,6 +177,18 @@ fn one_in_a_folder_and_one_in_a_store_say_the_same() {
 }
 
 #[test]
+fn what_a_maker_has_left_is_in_nobodys_way() {
+    let s = world();
+    s.tree("work").file("a", "1").settle();
+    let left = "store/probe/0123456789abcdef0123456789abcdef";
+    s.tree(".").file(left, "again");
+    snap(&s, "one", "work");
+    assert!(s.path(left).exists());
+    on(&s, "one", "fsync -q prune -d work --keep-last 1").code(0);
+    assert!(!s.path(left).exists());
+}
+
+#[test]
 fn the_settings_name_one() {
     let s = world();
     s.tree("work").file("a", "1").settle();

@@ -294,7 +294,12 @@ fn deed(store: &dyn Store, remote: &Remote, make: bool) -> Result<(Deed, Option<
     if !make {
         return Err(missing(&remote.url));
     }
-    if let Some((key, _)) = store.list("", "")?.first() {
+    // Others may try it out just now, or have made the repository meanwhile.
+    let there = store.list("", "")?;
+    if let Some((key, _)) = there.iter().find(|(key, _)| !name::is_probe(key)) {
+        if let Some(deed) = read()? {
+            return Ok((deed, None));
+        }
         let message = format!(
             "holds something else already ({}); give the repository a prefix of its own",
             crate::model::quote::quote(key.as_bytes())

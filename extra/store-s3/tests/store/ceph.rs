@@ -36,6 +36,18 @@ pub fn cluster() -> Option<&'static Server> {
         .as_ref()
 }
 
+/// How many requests a cluster's gateway has had.
+pub fn requests(server: &Server) -> Option<u64> {
+    let script = format!(
+        "for socket in /dev/shm/fsync-ceph-{}-{}/run/client.gateway.*.asok; do ceph --admin-daemon $socket perf dump; done",
+        std::process::id(),
+        server.port
+    );
+    let output = Command::new("sh").args(["-c", &script]).output().ok()?;
+    let counters: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+    counters["rgw"]["req"].as_u64()
+}
+
 #[test]
 fn object_storage_conforms_on_ceph() {
     let Some(server) = cluster() else {

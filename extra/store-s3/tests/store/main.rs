@@ -10,5 +10,9 @@ mod program;
 mod proxy;
 mod secret;
 mod server;
+#[path = "../../../../tests/suite/support/mod.rs"]
+#[allow(dead_code, unused_imports)]
+mod support;
 mod upload;
 mod whole;
+mod writers;
