@@ -111,6 +111,11 @@ fn directories_of_others_are_listed_and_named() {
     on(&s, "two", &format!("fsync cat //one{path}@ a"))
         .code(0)
         .stdout("1");
+    on(&s, "two", &format!("fsync -q rv -d //one{path} --to back"))
+        .code(0)
+        .stdout("");
+    assert_eq!(fs::read(s.path("back/a")).unwrap(), b"1");
+    on(&s, "two", &format!("fsync -q rv -d //one{path}")).code(6);
     let told = on(&s, "one", "fsync repo machines").code(0).text();
     assert_eq!(told, "one\tthis one");
 }

@@ -6,6 +6,7 @@ mod conformance;
 mod dialogue;
 mod directory;
 mod emulator;
+mod hosts;
 mod program;
 mod proxy;
 mod secret;

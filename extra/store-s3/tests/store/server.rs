@@ -141,7 +141,14 @@ const EMPTY: &str =
 
 /// Makes a bucket with curl, which signs as S3 wants it.
 pub fn made_bucket(server: &Server, name: &str, keys: (&str, &str)) {
-    let output = Command::new("curl")
+    made_bucket_at(&["env".to_string()], server.port, name, keys);
+}
+
+/// The same behind a command that leads to where the server is.
+pub fn made_bucket_at(inside: &[String], port: u16, name: &str, keys: (&str, &str)) {
+    let output = Command::new(&inside[0])
+        .args(&inside[1..])
+        .arg("curl")
         .args([
             "-sS",
             "--fail",
@@ -154,7 +161,7 @@ pub fn made_bucket(server: &Server, name: &str, keys: (&str, &str)) {
             "--user",
         ])
         .arg(format!("{}:{}", keys.0, keys.1))
-        .arg(format!("http://127.0.0.1:{}/{name}", server.port))
+        .arg(format!("http://127.0.0.1:{port}/{name}"))
         .output()
         .unwrap();
     assert!(

@@ -492,7 +492,9 @@ fn judge(crowd: &Crowd, writers: &mut [Writer<'_>]) {
 /// Everybody takes away what it keeps no more, reads that others have, and takes away what nobody waits for.
 fn settle(crowd: &Crowd, writers: &mut [Writer<'_>]) {
     for writer in &mut *writers {
-        for dir in writer.dirs() {
+        for which in ["a", "b"] {
+            writer.snap(which);
+            let dir = writer.dir(which);
             let line = format!("fsync -q prune {KEEP} -d {dir}");
             let told = crowd.run(&writer.name(), &line, &[0, 6]).told;
             writer.gone(&told);
