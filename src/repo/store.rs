@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-
 use crate::disk::anchor::anchor;
 use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::{Error, ErrorKind, Result, SnapshotId, Time};

@@ -40,7 +40,8 @@ impl Repo {
         }
         let lines = self.log().read(0)?.lines;
         let own = |id: &SnapshotId| {
-            let is_it = |line: &Line| matches!(line, Line::Stored { id: stored, .. } if stored == id);
+            let is_it =
+                |line: &Line| matches!(line, Line::Stored { id: stored, .. } if stored == id);
             lines.iter().any(|(_, line)| is_it(line))
         };
         for (id, size) in left.into_iter().filter(|(id, _)| !own(id)) {
@@ -59,7 +60,11 @@ impl Repo {
 
 /// Who made the archive that ends so.
 fn maker(end: &[u8]) -> Option<String> {
-    let length = |at: usize| Some(u16::from_le_bytes(end.get(at + 20..at + END)?.try_into().ok()?));
+    let length = |at: usize| {
+        Some(u16::from_le_bytes(
+            end.get(at + 20..at + END)?.try_into().ok()?,
+        ))
+    };
     let is_end = |at: &usize| {
         end[*at..].starts_with(b"PK\x05\x06")
             && length(*at).is_some_and(|n| at + END + usize::from(n) == end.len())

@@ -49,7 +49,10 @@ impl Repo {
     /// # Errors
     /// The store's.
     pub(crate) fn complete_ends(&self) -> Result<()> {
-        let Some(shared) = self.shared().filter(|_| !tail::alone(self.path()).is_empty()) else {
+        let Some(shared) = self
+            .shared()
+            .filter(|_| !tail::alone(self.path()).is_empty())
+        else {
             return Ok(());
         };
         let _alone = shared.lock()?;

@@ -23,7 +23,12 @@ impl Namespace {
     /// `None`, and the reason, where there can be none.
     fn new() -> Option<Namespace> {
         let mut keeper = Command::new("unshare")
-            .args(["--net", "sh", "-c", "ip link set lo up && echo up && exec cat >/dev/null"])
+            .args([
+                "--net",
+                "sh",
+                "-c",
+                "ip link set lo up && echo up && exec cat >/dev/null",
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -211,8 +216,15 @@ impl<'s> Host<'s> {
             .spawn()
             .unwrap();
         self.sshd = Some(sshd);
-        let listens = format!("for n in $(seq 600); do : 2>/dev/null </dev/tcp/{}/22 && exit; sleep 0.1; done; exit 1", self.address);
-        let up = self.command("bash").args(["-c", &listens]).status().unwrap();
+        let listens = format!(
+            "for n in $(seq 600); do : 2>/dev/null </dev/tcp/{}/22 && exit; sleep 0.1; done; exit 1",
+            self.address
+        );
+        let up = self
+            .command("bash")
+            .args(["-c", &listens])
+            .status()
+            .unwrap();
         let log = fs::read_to_string(there.join("log")).unwrap();
         assert!(up.success(), "sshd does not start: {log}");
     }
@@ -284,7 +296,10 @@ fn assert_exact(s: &Sandbox, one: &Path, other: &Path) {
     let blocks = |root: &Path| {
         std::os::unix::fs::MetadataExt::blocks(&fs::metadata(root.join("sparse")).unwrap())
     };
-    assert!(blocks(one) < 8 << 11 && blocks(other) < 8 << 11, "holes are holes");
+    assert!(
+        blocks(one) < 8 << 11 && blocks(other) < 8 << 11,
+        "holes are holes"
+    );
 }
 
 /// Why that cannot be tried here.
@@ -300,7 +315,16 @@ fn obstacle() -> Option<String> {
         .chain(["/usr/sbin".into(), "/sbin".into()])
         .collect();
     let is_there = |name: &&str| paths.iter().any(|path| path.join(name).exists());
-    let mut needed = ["ip", "nsenter", "unshare", "rsync", "ssh", "sshd", "ssh-keygen"].iter();
+    let mut needed = [
+        "ip",
+        "nsenter",
+        "unshare",
+        "rsync",
+        "ssh",
+        "sshd",
+        "ssh-keygen",
+    ]
+    .iter();
     needed
         .find(|name| !is_there(name))
         .map(|name| format!("no {name} here; .ci/run installs it"))
@@ -318,8 +342,13 @@ fn two_hosts_are_kept_in_step_and_a_third_restores_either_from_the_bucket_alone(
     let script = |port: u16| {
         let inner = ceph::script(port);
         let mut script = Command::new(&nsenter);
-        script.args(&args).arg(inner.get_program()).args(inner.get_args());
-        let environment = inner.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        script
+            .args(&args)
+            .arg(inner.get_program())
+            .args(inner.get_args());
+        let environment = inner
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?)));
         script.envs(environment);
         script.env("FSYNC_CEPH_ADDRESS", format!("{NET}.1"));
         script
@@ -334,7 +363,8 @@ fn two_hosts_are_kept_in_step_and_a_third_restores_either_from_the_bucket_alone(
     // sshd wants this folder.
     let _ = fs::create_dir_all("/run/sshd");
     let host = |name, number| Host::new(&s, name, number, &switch, server.port);
-    let (Some(mut one), Some(mut two), Some(three)) = (host("one", 1), host("two", 2), host("three", 3))
+    let (Some(mut one), Some(mut two), Some(three)) =
+        (host("one", 1), host("two", 2), host("three", 3))
     else {
         return;
     };
@@ -354,7 +384,9 @@ fn keeps_in_step(s: &Sandbox, one: &Host<'_>, two: &Host<'_>) {
     s.tree("two/work").file("old", "was here").settle();
     s.tree("two/push").file("old", "was here, too").settle();
     let far = one.far("work");
-    two.run(&format!("fsync -q mksync work {far} && fsync -q sync --xattrs --delete work"));
+    two.run(&format!(
+        "fsync -q mksync work {far} && fsync -q sync --xattrs --delete work"
+    ));
     one.run(&format!(
         "fsync -q cp --xattrs --delete push {} && fsync-snap push >snapshot",
         two.far("push")
@@ -378,7 +410,10 @@ fn restored(three: &Host<'_>, of: &Host<'_>, dir: &str) -> PathBuf {
 
 fn third_restores(s: &Sandbox, one: &Host<'_>, two: &Host<'_>, three: &Host<'_>) {
     // It can reach neither of the others by ssh: it has no key.
-    three.run(&format!("! ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=no {} true 2>/dev/null", one.address));
+    three.run(&format!(
+        "! ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=no {} true 2>/dev/null",
+        one.address
+    ));
     let told = three.run("fsync repo list");
     for host in [one, two] {
         for dir in ["work", "push"] {
