@@ -31,7 +31,6 @@ use crate::ops::revert::{Revert, Reverted, options};
 use crate::ops::snap::lock_directory;
 use crate::ops::space::check_capacity;
 use crate::protocol::{SnapshotRecord, Writer};
-use crate::repo::resolve::absolute;
 use crate::repo::{Info, Repo};
 use crate::tree::Tree;
 use crate::tree::local::Local;
@@ -121,15 +120,6 @@ impl Program for Args {
 }
 
 impl Args {
-    /// The directory; of another machine's (//MACHINE/path) there is what was recorded, to be written elsewhere.
-    fn named(&self, dir: &Path) -> Result<PathBuf> {
-        let is_far = dir.as_os_str().as_bytes().starts_with(b"//") && !dir.exists();
-        match is_far && self.to.is_some() {
-            true => Ok(absolute(dir)),
-            false => guard::absolute(dir),
-        }
-    }
-
     fn guards(&self, places: &Places, dir: &Path) -> Result<()> {
         guard::roots(&[], dir, Some(&folder(places.repository())))?;
         match self.allow_root || self.to.is_some() || self.dry_run {
