@@ -405,11 +405,11 @@ impl<'c> Writer<'c> {
             _ => ("create", self.fresh_tag()),
         };
         let ended = self.run(&format!("fsync-tag {verb} {name} {id} -d {dir}"));
-        let set = self.tags.entry((dir, name));
+        let ids = self.tags.entry((dir, name)).or_default();
         match ended.code {
-            Some(0) => drop(set.insert_entry([id].into())),
+            Some(0) => *ids = [id].into(),
             // It may have been done or not.
-            None if verb == "move" => drop(set.or_default().insert(id)),
+            None if verb == "move" => drop(ids.insert(id)),
             _ => {}
         }
         self.tags.retain(|_, ids| !ids.is_empty());
