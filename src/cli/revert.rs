@@ -98,7 +98,7 @@ impl Program for Args {
     fn run(self) -> anyhow::Result<Exit> {
         self.common.enter()?;
         let places = Places::new(&self.common)?;
-        let dir = self.dir.as_deref().map(guard::absolute).transpose()?;
+        let dir = self.dir.as_deref().map(|dir| self.named(dir)).transpose()?;
         if let Some(dir) = &dir {
             self.guards(&places, dir)?;
         }

@@ -9,7 +9,9 @@ use crate::cli::place::Places;
 use crate::cli::revert::Args;
 use crate::model::near;
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
+use crate::ops::guard;
 use crate::repo::log::Work;
+use crate::repo::resolve::absolute;
 use crate::repo::{Head, Info, Repo, directory_at};
 
 /// Says of which directory nothing was recorded.
@@ -36,6 +38,15 @@ fn tagged(repo: &Repo, tag: &str, dir: &Path) -> Result<SnapshotId> {
 }
 
 impl Args {
+    /// The directory; of another machine's (//MACHINE/path) there is what was recorded, to be written elsewhere.
+    pub(super) fn named(&self, dir: &Path) -> Result<PathBuf> {
+        let is_far = dir.as_os_str().as_bytes().starts_with(b"//") && !dir.exists();
+        match is_far && self.to.is_some() {
+            true => Ok(absolute(dir)),
+            false => guard::absolute(dir),
+        }
+    }
+
     /// The directory, and the snapshot that it is to be; `talk` says what is odd about its head.
     pub(super) fn target(
         &self,

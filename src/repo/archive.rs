@@ -303,13 +303,14 @@ impl Archive {
     /// Ends the archive, makes it durable and reads it back: all but giving it its name.
     pub(super) fn finish(&self, what: &What) -> Result<(NamedTempFile, Index)> {
         let folder = &self.purpose.folder;
-        let (name, text, comment) = match what {
+        let (name, text, mut comment) = match what {
             What::Snapshot(info) => {
                 let json = serde_json::to_vec(info).unwrap_or_default();
                 ("snapshot.json", json, info.comment(folder))
             }
             What::Pack(pack) => (pack::ENTRY, pack.encode(), pack.comment(folder)),
         };
+        comment.machine = self.home.machine()?;
         let comment = serde_json::to_vec(&comment).unwrap_or_default();
         let (file, digest) = self.close(Some((name, &text)), &comment)?;
         let readable = PermissionsExt::from_mode(0o400);

@@ -19,16 +19,21 @@ pub(super) fn parts(path: &Path) -> Result<()> {
 
 /// The ids of the archives in a folder.
 pub(crate) fn archives(folder: &Path) -> impl Iterator<Item = SnapshotId> {
+    named(folder, ".zip")
+}
+
+/// The ids in a folder that the names of files have before an ending.
+pub(crate) fn named(folder: &Path, ending: &'static str) -> impl Iterator<Item = SnapshotId> {
     WalkDir::new(folder)
         .min_depth(1)
         .max_depth(1)
         .into_iter()
         .flatten()
-        .filter_map(|entry| {
+        .filter_map(move |entry| {
             entry
                 .file_name()
                 .to_str()?
-                .strip_suffix(".zip")?
+                .strip_suffix(ending)?
                 .parse()
                 .ok()
         })

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::model::{Error, Result};
+use crate::repo::shared::mirror::Shared;
 use crate::repo::store::Repo;
 
 /// Where an archive is made.
@@ -27,6 +28,16 @@ impl Home {
     /// Whether others read what is made there from afar.
     pub(super) fn is_shared(&self) -> bool {
         matches!(self, Home::Repo(repo) if repo.shared().is_some())
+    }
+
+    /// The machine that makes it, where others must know.
+    pub(super) fn machine(&self) -> Result<Option<String>> {
+        let Home::Repo(repo) = self else {
+            return Ok(None);
+        };
+        repo.enroll()?;
+        let machine = repo.shared().and_then(Shared::machine);
+        Ok(machine.map(str::to_string))
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -165,7 +165,11 @@ fn what(id: SnapshotId, comment: &Comment, text: &[u8]) -> Result<What, String> 
     }
     let mut info: Info = serde_json::from_slice(text).map_err(|e| e.to_string())?;
     info.id = id;
-    match info.comment(&comment.folder) == *comment {
+    let said = Comment {
+        machine: comment.machine.clone(),
+        ..info.comment(&comment.folder)
+    };
+    match said == *comment {
         true => Ok(What::Snapshot(Box::new(info))),
         false => Err("the zip's comment says something else".into()),
     }

@@ -139,6 +139,9 @@ pub struct Comment {
     pub time: Time,
     /// As in [`Info`].
     pub extent: Extent,
+    /// In a store: the whole name of the machine that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
 }
 
 impl Info {
@@ -180,6 +183,7 @@ impl Info {
             parent: self.parent,
             time: self.time,
             extent: self.extent,
+            machine: None,
         }
     }
 }

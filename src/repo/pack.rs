@@ -80,6 +80,7 @@ impl Pack {
             parent: None,
             time: self.time,
             extent: Extent::Pack,
+            machine: None,
         }
     }
 

@@ -6,8 +6,10 @@
 mod support;
 
 mod broken;
+mod hostile;
 mod pull;
 mod push;
+mod race;
 mod restrict;
 mod sshd;
 mod world;

@@ -134,3 +134,30 @@ fn a_key_that_is_restricted_leads_nowhere_else() {
     run(&s, &format!("fsync cp src {url}/tmp/fsync-out")).code(4);
     assert!(s.path("there/dst/a").exists() && !s.path("got").exists());
 }
+
+#[test]
+fn another_host_in_the_place_of_a_known_one_is_refused() {
+    let s = Sandbox::new();
+    if !std::path::Path::new(SSHD).exists() {
+        return eprintln!("skipped: no {SSHD}");
+    }
+    s.tree("src").file("a", "1").settle();
+    let _ = std::fs::create_dir_all("/run/sshd");
+    let Some((_server, port)) = start(&s, "fsync serve") else {
+        return;
+    };
+    s.sh("ssh-keygen -qt ed25519 -N '' -f ssh/other").code(0);
+    let run = |key: &str| {
+        let script = format!(
+            "echo \"[127.0.0.1]:{port} $(cat ssh/{key}.pub)\" >ssh/known; \
+             export FSYNC_RSH=\"ssh -F none -o BatchMode=yes -o UserKnownHostsFile=$PWD/ssh/known -i $PWD/ssh/key\"; \
+             fsync cp src ssh://127.0.0.1:{port}/~/dst"
+        );
+        s.sh(&script)
+    };
+    let told = run("other").code(9).complaint();
+    assert!(told.contains("cannot be reached"), "{told}");
+    assert!(!s.path("there/dst").exists());
+    run("host").code(0);
+    assert!(s.path("there/dst/a").exists());
+}

@@ -100,15 +100,16 @@ impl Ground {
         // Other processes speak between the two: their calls and ends stand there, and the first may stand there in halves.
         let process = |line: &str| line.split(' ').next().map(String::from);
         let follows = |(nth, line): &(usize, &str)| {
-            let mut own = trace
-                .lines()
-                .take(*nth)
-                .filter(|l| process(l) == process(line));
-            let before = own.rfind(|l| {
+            let speaks = |l: &&str| {
                 ![" resumed>", " --- SIG", " +++ "]
                     .iter()
                     .any(|w| l.contains(w))
-            });
+            };
+            let own = trace
+                .lines()
+                .take(*nth)
+                .filter(|l| process(l) == process(line));
+            let before = own.filter(speaks).last();
             before.is_some_and(|l| l.contains("catalog.db"))
         };
         let catalog = (trace.lines().enumerate())

@@ -92,6 +92,62 @@ fn a_store_that_breaks_off_leaves_what_was_there() {
 }
 
 #[test]
+fn a_run_that_was_killed_before_it_knew_is_gone_on_with() {
+    // The store has the piece of the log, and the machine has not written down that it has.
+    let s = world();
+    s.tree("work").file("a", "1").settle();
+    snap(&s, "one", "work");
+    s.sh("cp one/.cache/fsync/*/pushed kept").code(0);
+    for text in ["2", "3"] {
+        fs::write(s.path("work/a"), text).unwrap();
+        snap(&s, "one", "work");
+        s.sh("cp kept one/.cache/fsync/*/pushed").code(0);
+    }
+    fs::write(s.path("work/a"), "4").unwrap();
+    let id = snap(&s, "one", "work");
+    on(&s, "two", &format!("fsync cat {id} a"))
+        .code(0)
+        .stdout("4");
+}
+
+#[test]
+fn an_end_that_was_not_put_in_place_is_fetched_again() {
+    // Killed between the log's line of an archive and its end's name.
+    let s = world();
+    s.tree("work").file("a", "1").settle();
+    let id = snap(&s, "one", "work");
+    s.sh(&format!("rm one/.cache/fsync/*/{id}.zip")).code(0);
+    let told = on(&s, "one", "fsync log work").code(0);
+    assert_eq!(told.complaint(), "");
+    assert!(told.text().contains(&id));
+    assert_eq!(snap(&s, "one", "work"), id);
+}
+
+#[test]
+fn an_archive_that_no_log_names_goes_when_its_machine_prunes() {
+    let s = world();
+    s.tree("work").file("a", "1").settle();
+    snap(&s, "one", "work");
+    s.tree("other").file("b", "2").settle();
+    snap(&s, "two", "other");
+    // Killed behind the put: neither the machine nor its log in the store knows.
+    s.sh("cp -a one kept; cp -a store/log logs").code(0);
+    fs::write(s.path("work/a"), "2").unwrap();
+    let id = snap(&s, "one", "work");
+    s.sh("rm -rf one store/log; mv kept one; mv logs store/log; rm work/.fsync-backup")
+        .code(0);
+    let archive = format!("{id}.zip");
+    on(&s, "two", "fsync -q prune -d other --keep-last 1").code(0);
+    assert!(objects(&s, "archive").contains(&archive));
+    let told = on(&s, "one", "fsync prune -d work --keep-last 1")
+        .code(0)
+        .complaint();
+    assert!(told.contains("1 archive removed from the store"), "{told}");
+    assert!(!objects(&s, "archive").contains(&archive));
+    on(&s, "three", "fsync verify").code(0);
+}
+
+#[test]
 fn a_copy_of_a_machine_is_found_out() {
     let s = world();
     s.tree("work").file("a", "1").settle();

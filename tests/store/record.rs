@@ -111,6 +111,11 @@ fn directories_of_others_are_listed_and_named() {
     on(&s, "two", &format!("fsync cat //one{path}@ a"))
         .code(0)
         .stdout("1");
+    on(&s, "two", &format!("fsync -q rv -d //one{path} --to back"))
+        .code(0)
+        .stdout("");
+    assert_eq!(fs::read(s.path("back/a")).unwrap(), b"1");
+    on(&s, "two", &format!("fsync -q rv -d //one{path}")).code(6);
     let told = on(&s, "one", "fsync repo machines").code(0).text();
     assert_eq!(told, "one\tthis one");
 }
@@ -174,6 +179,18 @@ fn one_in_a_folder_and_one_in_a_store_say_the_same() {
         told(on(&s, "one", &format!("fsync show --json {far}"))),
         told(s.run(&format!("fsync show --json {near}")))
     );
+}
+
+#[test]
+fn what_a_maker_has_left_is_in_nobodys_way() {
+    let s = world();
+    s.tree("work").file("a", "1").settle();
+    let left = "store/probe/0123456789abcdef0123456789abcdef";
+    s.tree(".").file(left, "again");
+    snap(&s, "one", "work");
+    assert!(s.path(left).exists());
+    on(&s, "one", "fsync -q prune -d work --keep-last 1").code(0);
+    assert!(!s.path(left).exists());
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::{Error, ErrorKind, Result, Time};
 use crate::repo::folder::fresh_id;
 use crate::repo::info::FORMAT;
+use crate::repo::leftover;
 use crate::repo::log::{Line, Log};
 use crate::repo::plain;
 use crate::repo::shared::name::{self, MACHINES, REPOSITORY};
@@ -217,7 +218,8 @@ fn read_card(folder: &Path) -> Result<Option<Card>> {
 pub(super) fn write(folder: &Path, name: &str, text: &[u8]) -> Result<()> {
     let path = folder.join(name);
     let cannot = |e| Error::io("cannot write", raw(&path), e);
-    let mut file = plain::temporary(&folder.join(TEMPORARY)).map_err(cannot)?;
+    // Others of this process sweep there at any moment.
+    let mut file = leftover::temporary(&folder.join(TEMPORARY)).map_err(cannot)?;
     file.write_all(text).map_err(cannot)?;
     file.as_file().sync_all().map_err(cannot)?;
     file.persist(&path).map_err(|e| cannot(e.error))?;
@@ -294,7 +296,12 @@ fn deed(store: &dyn Store, remote: &Remote, make: bool) -> Result<(Deed, Option<
     if !make {
         return Err(missing(&remote.url));
     }
-    if let Some((key, _)) = store.list("", "")?.first() {
+    // Others may try it out just now, or have made the repository meanwhile.
+    let there = store.list("", "")?;
+    if let Some((key, _)) = there.iter().find(|(key, _)| !name::is_probe(key)) {
+        if let Some(deed) = read()? {
+            return Ok((deed, None));
+        }
         let message = format!(
             "holds something else already ({}); give the repository a prefix of its own",
             crate::model::quote::quote(key.as_bytes())
@@ -358,4 +365,27 @@ fn register(store: &dyn Store, remote: &Remote) -> Result<String> {
         store.delete(&key)?;
     }
     unreachable!("there is always another number")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_sweeps_what_is_being_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let temporary = folder.path().join(TEMPORARY);
+        std::fs::create_dir(&temporary).unwrap();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    plain::sweep(&temporary);
+                }
+            });
+            let written = (0..2000).try_for_each(|n| write(folder.path(), &format!("f{n}"), b"x"));
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+            written.unwrap();
+        });
+    }
 }

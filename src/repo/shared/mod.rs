@@ -16,6 +16,7 @@
 pub mod client;
 pub mod mirror;
 pub mod name;
+pub mod orphan;
 pub mod probe;
 pub mod pull;
 pub mod push;

@@ -6,6 +6,8 @@ use crate::model::SnapshotId;
 pub const REPOSITORY: &str = "repository";
 /// What the names of archives begin with.
 pub const ARCHIVES: &str = "archive/";
+/// What the names begin with under which it is tried out whether a store keeps its word.
+pub const PROBES: &str = "probe/";
 /// What the names of machines begin with that nobody waits for any more.
 pub const RETIRED: &str = "retired/";
 /// What the names of machines begin with.
@@ -42,6 +44,12 @@ pub fn begins(machine: &str, key: &str) -> Option<u64> {
     u64::from_str_radix(digits, 16)
         .ok()
         .filter(|_| digits.len() == 16)
+}
+
+/// Whether that is what somebody tries a store out with, or has left of that.
+pub fn is_probe(key: &str) -> bool {
+    let digits = key.strip_prefix(PROBES).unwrap_or_default();
+    digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// A machine's name as others see it, of a whole name `NAME.ID`.
@@ -97,5 +105,7 @@ mod tests {
         assert_eq!(short("a.b.0123456789abcdef"), "a.b");
         assert_eq!(begins("m", &piece("m", 77)), Some(77));
         assert_eq!(begins("m", "log/m/77"), None);
+        assert!(is_probe("probe/0123456789abcdef0123456789abcdef"));
+        assert!(!is_probe("probe/mine") && !is_probe("repository"));
     }
 }

@@ -5,6 +5,7 @@ use std::io::Cursor;
 
 use crate::model::Result;
 use crate::repo::folder::fresh_id;
+use crate::repo::shared::name::PROBES;
 use crate::repo::shared::{Put, Store};
 
 /// How many come at once.
@@ -50,7 +51,7 @@ fn put(store: &dyn Store, key: &str, text: &str) -> Result<Put> {
 pub fn probe(store: &dyn Store) -> Result<Found> {
     let cannot = |e| crate::model::Error::io("cannot make a name", "/dev/urandom", e);
     let (first, second) = (fresh_id().map_err(cannot)?, fresh_id().map_err(cannot)?);
-    let keys = [format!("probe/{first}"), format!("probe/{second}")];
+    let keys = [format!("{PROBES}{first}"), format!("{PROBES}{second}")];
     let found = try_it(store, &keys);
     for key in &keys {
         store.delete(key)?;

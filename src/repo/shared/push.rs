@@ -30,16 +30,38 @@ impl Repo {
         let size = copy.metadata().map_err(cannot)?.len();
         let tail = tail::begin(&Volume::from(copy), raw, folder)?;
         tail::upload(&*shared.remote.store()?, id, file.as_file(), size)?;
-        tail::note(self.path(), id, tail, machine)?;
         tail::empty(file.as_file(), tail);
-        file.persist(&path).map_err(|e| cannot(e.error))?;
-        self.folder().sync_all().map_err(cannot)?;
         let line = Line::Stored {
             id,
             size_bytes: size,
             tail_bytes: size - tail,
         };
-        self.log().append(&[line]).map(|_| ())
+        let _alone = shared.lock()?;
+        tail::note(self.path(), id, tail, machine)?;
+        // The log first: what the folder has, later archives rely on, and others know of it by the log.
+        self.log().append(&[line])?;
+        file.persist(&path).map_err(|e| cannot(e.error))?;
+        self.folder().sync_all().map_err(cannot)
+    }
+
+    /// Fetches the ends that a run which was killed between the two has not given their names.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn complete_ends(&self) -> Result<()> {
+        let Some(shared) = self
+            .shared()
+            .filter(|_| !tail::alone(self.path()).is_empty())
+        else {
+            return Ok(());
+        };
+        let _alone = shared.lock()?;
+        self.pull_own()?;
+        // Of those that are alone still the log says nothing, or the store has them no more.
+        for id in tail::alone(self.path()) {
+            tail::forget(self.path(), id);
+        }
+        Ok(())
     }
 
     /// Makes this machine one that writes to the store, if the repository is in one: before it appends to its log.
@@ -80,7 +102,15 @@ impl Repo {
             let text = self.log().bytes(from, end.min(from + MOST))?;
             let key = name::piece(machine, from);
             let put = store.put(&key, &mut Cursor::new(&text), text.len() as u64)?;
-            if put == Put::Exists && store.get(&key, 0, MOST)?.as_deref() != Some(&text) {
+            let there = match put {
+                Put::Made => text.len(),
+                // A run that was killed may have come so far, and more was appended since.
+                Put::Exists => {
+                    let there = store.get(&key, 0, MOST)?.unwrap_or_default();
+                    there.len() * usize::from(text.starts_with(&there))
+                }
+            };
+            if there == 0 {
                 let message = format!(
                     "another machine writes as {} (a copy of this one?); nothing more is recorded from here. \
                      Give this one a name of its own: fsync config machine NAME, and remove {}",
@@ -93,7 +123,7 @@ impl Repo {
                     message,
                 ));
             }
-            from += text.len() as u64;
+            from += there as u64;
             shared.set_pushed(from)?;
         }
         Ok(())

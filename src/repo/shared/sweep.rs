@@ -194,7 +194,10 @@ impl Repo {
         let waits = self.waits()?;
         let dead = self.ask(|c| gone::dead(&c.db))?;
         let mut machines: HashSet<&str> = HashSet::new();
-        for (key, length) in list_all(&*store, name::ARCHIVES, "")? {
+        let archives = list_all(&*store, name::ARCHIVES, "")?;
+        let left = self.sweep_unnamed(shared, &*store, &archives)?;
+        (swept.removed, swept.bytes) = left;
+        for (key, length) in archives {
             let Some(id) = name::archive_id(&key).filter(|id| dead.contains(id)) else {
                 continue;
             };

@@ -1,6 +1,7 @@
 //! The end of an archive, where its directory, its manifest and what it says of itself are: the part that every machine
 //! has of every archive.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
@@ -10,6 +11,7 @@ use std::path::Path;
 use rustix::fs::{FallocateFlags, fallocate};
 
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
+use crate::repo::folder::{archives, named};
 use crate::repo::plain;
 use crate::repo::reader;
 use crate::repo::shared::{MOST, Put, Store, mirror, name};
@@ -117,6 +119,14 @@ pub fn note(folder: &Path, id: SnapshotId, tail: u64, machine: &str) -> Result<(
 pub fn forget(folder: &Path, id: SnapshotId) {
     // Whatever stays is a few bytes of a cache.
     let _ = std::fs::remove_file(folder.join(format!("{id}.tail")));
+}
+
+/// The archives of which something is written down, and no end is there.
+pub fn alone(folder: &Path) -> Vec<SnapshotId> {
+    let there: HashSet<SnapshotId> = archives(folder).collect();
+    named(folder, ".tail")
+        .filter(|id| !there.contains(id))
+        .collect()
 }
 
 /// What was written down of an archive: where its end begins, and the whole name of the machine that made it; `None` when

@@ -72,7 +72,12 @@ pub fn stored(line: &Line) -> Option<(SnapshotId, u64, u64)> {
             id,
             size_bytes,
             tail_bytes,
-        } => Some((*id, size_bytes.checked_sub(*tail_bytes)?, *size_bytes)),
+        } => {
+            // No file is longer.
+            let is_size = i64::try_from(*size_bytes).is_ok();
+            let tail = size_bytes.checked_sub(*tail_bytes).filter(|_| is_size)?;
+            Some((*id, tail, *size_bytes))
+        }
         _ => None,
     }
 }

@@ -4,16 +4,19 @@ use std::process::Command;
 
 use crate::conformance;
 use crate::dialogue::test_file;
-use crate::server::{Server, free_port};
+use crate::server::Server;
 
 #[test]
 fn object_storage_conforms_on_an_emulator_of_azure() {
-    let port = free_port();
-    let mut script = Command::new("bash");
-    script.arg(test_file("azurite-up")).arg(port.to_string());
-    let Some(server) = Server::start(&mut script, port, ("", "")) else {
+    let script = |port: u16| {
+        let mut script = Command::new("bash");
+        script.arg(test_file("azurite-up")).arg(port.to_string());
+        script
+    };
+    let Some(server) = Server::start(("", ""), script) else {
         return;
     };
+    let port = server.port;
     let mut place = server.place("bucket");
     place.address = "az://bucket/deep/folder".into();
     place.missing = "az://nowhere-at-all/x".into();

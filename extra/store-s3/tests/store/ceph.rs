@@ -1,6 +1,7 @@
 //! Ceph, a real distributed engine that speaks S3.
 
 use std::process::Command;
+use std::sync::OnceLock;
 
 use crate::conformance;
 use crate::dialogue::{Answer, test_file};
@@ -9,29 +10,53 @@ use crate::whole::machines_share;
 
 pub const KEYS: (&str, &str) = ("AKCEPH7EXAMPLE", "sk-ceph-K7MDENG-bPxRfiCYEXAMPLEKEY");
 
-#[test]
-fn object_storage_conforms_on_ceph() {
-    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
-    let port = free_port();
+/// A command that starts a cluster in a folder of its own, which goes with it.
+pub fn script(port: u16) -> Command {
+    let folder = format!("/dev/shm/fsync-ceph-{}-{port}", std::process::id());
     let mut script = Command::new("bash");
-    script
-        .arg(test_file("ceph-up"))
-        .arg(folder.path().join("ceph"))
-        .arg(port.to_string());
-    script
-        .arg(free_port().to_string())
-        .arg(free_port().to_string());
+    script.arg(test_file("ceph-up")).arg(folder);
+    for port in [port, free_port(), free_port()] {
+        script.arg(port.to_string());
+    }
     script
         .env("FSYNC_CEPH_KEY", KEYS.0)
         .env("FSYNC_CEPH_SECRET", KEYS.1);
-    let Some(server) = Server::start(&mut script, port, KEYS) else {
+    script
+}
+
+/// The cluster of all tests here, which ends with them; `None`, and a reason, where there is no Ceph.
+pub fn cluster() -> Option<&'static Server> {
+    static CLUSTER: OnceLock<Option<Server>> = OnceLock::new();
+    CLUSTER
+        .get_or_init(|| {
+            let server = Server::start(KEYS, script)?;
+            made_bucket(&server, "bucket", KEYS);
+            Some(server)
+        })
+        .as_ref()
+}
+
+/// How many requests a cluster's gateway has had.
+pub fn requests(server: &Server) -> Option<u64> {
+    let script = format!(
+        "for socket in /dev/shm/fsync-ceph-{}-{}/run/client.gateway.*.asok; do ceph --admin-daemon $socket perf dump; done",
+        std::process::id(),
+        server.port
+    );
+    let output = Command::new("sh").args(["-c", &script]).output().ok()?;
+    let counters: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+    counters["rgw"]["req"].as_u64()
+}
+
+#[test]
+fn object_storage_conforms_on_ceph() {
+    let Some(server) = cluster() else {
         return;
     };
-    made_bucket(&server, "bucket", KEYS);
     let place = server.place("bucket");
     conformance::all(&place);
     machines_share(&place);
-    wrong_secret(&server);
+    wrong_secret(server);
 }
 
 /// Who has the wrong secret is told so, and it is not.

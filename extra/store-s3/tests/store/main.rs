@@ -6,9 +6,14 @@ mod conformance;
 mod dialogue;
 mod directory;
 mod emulator;
+mod hosts;
 mod program;
 mod proxy;
 mod secret;
 mod server;
+#[path = "../../../../tests/suite/support/mod.rs"]
+#[allow(dead_code, unused_imports)]
+mod support;
 mod upload;
 mod whole;
+mod writers;

@@ -4,7 +4,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::dialogue::Place;
 
@@ -15,16 +17,43 @@ pub struct Server {
     pub environment: Vec<(String, String)>,
 }
 
-/// A port where nobody listens.
+/// A port where nobody listens. None of those that the system gives to whoever asks for any, so that none of these
+/// takes it meanwhile, and never the same again.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    static NEXT: OnceLock<AtomicU16> = OnceLock::new();
+    const FIRST: u16 = 10_000;
+    const COUNT: u16 = 20_000;
+    let next = NEXT.get_or_init(|| {
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        AtomicU16::new(((time.subsec_nanos() ^ std::process::id()) % u32::from(COUNT)) as u16)
+    });
+    loop {
+        let port = FIRST + next.fetch_add(1, Ordering::Relaxed) % COUNT;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 impl Server {
-    /// Starts a script that prints READY when it serves on the port, and ends when its input does.
-    /// `None`, with the reason, where it cannot.
-    pub fn start(script: &mut Command, port: u16, keys: (&str, &str)) -> Option<Server> {
+    /// Starts a script that prints READY when it serves on the port that it was given, and ends when its input does.
+    /// `None`, with the reason, where it says that something is missing. One that fails is started once more.
+    pub fn start(keys: (&str, &str), script: impl Fn(u16) -> Command) -> Option<Server> {
+        for _ in 0..2 {
+            let port = free_port();
+            if let Ok(server) = Server::try_start(&mut script(port), port, keys) {
+                return server;
+            }
+            eprintln!("the server has not started; what it says stands above");
+        }
+        panic!("the server has not started, twice");
+    }
+
+    fn try_start(
+        script: &mut Command,
+        port: u16,
+        keys: (&str, &str),
+    ) -> Result<Option<Server>, ()> {
         let mut shell = script
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -36,7 +65,7 @@ impl Server {
             line.clear();
             if output.read_line(&mut line).unwrap() == 0 {
                 shell.wait().unwrap();
-                panic!("the server has not started");
+                return Err(());
             }
             if line.trim_end() == "READY" {
                 break;
@@ -44,7 +73,7 @@ impl Server {
             if let Some(reason) = line.strip_prefix("skipped: ") {
                 eprintln!("skipped: {}", reason.trim_end());
                 shell.wait().unwrap();
-                return None;
+                return Ok(None);
             }
         }
         // What else it prints must not stop it.
@@ -56,11 +85,11 @@ impl Server {
             set("AWS_SECRET_ACCESS_KEY", keys.1),
             set("AWS_REGION", "us-east-1"),
         ];
-        Some(Server {
+        Ok(Some(Server {
             shell,
             port,
             environment,
-        })
+        }))
     }
 
     /// A bucket on it, through our program.
@@ -112,7 +141,14 @@ const EMPTY: &str =
 
 /// Makes a bucket with curl, which signs as S3 wants it.
 pub fn made_bucket(server: &Server, name: &str, keys: (&str, &str)) {
-    let output = Command::new("curl")
+    made_bucket_at(&["env".to_string()], server.port, name, keys);
+}
+
+/// The same behind a command that leads to where the server is.
+pub fn made_bucket_at(inside: &[String], port: u16, name: &str, keys: (&str, &str)) {
+    let output = Command::new(&inside[0])
+        .args(&inside[1..])
+        .arg("curl")
         .args([
             "-sS",
             "--fail",
@@ -125,7 +161,7 @@ pub fn made_bucket(server: &Server, name: &str, keys: (&str, &str)) {
             "--user",
         ])
         .arg(format!("{}:{}", keys.0, keys.1))
-        .arg(format!("http://127.0.0.1:{}/{name}", server.port))
+        .arg(format!("http://127.0.0.1:{port}/{name}"))
         .output()
         .unwrap();
     assert!(
