@@ -26,7 +26,7 @@ impl Home {
 
     /// Whether others read what is made there from afar.
     pub(super) fn is_shared(&self) -> bool {
-        matches!(self, Home::Repo(repo) if repo.shared().is_some())
+        matches!(self, Home::Repo(repo) if repo.is_shared())
     }
 
     pub(super) fn path(&self) -> &Path {
