@@ -12,7 +12,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
 use sha1::{Digest, Sha1};
 
 use crate::disk::anchor::anchor;
@@ -22,7 +21,7 @@ use crate::model::meter::{self, Phase, Total};
 use crate::model::quote::quote;
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
 use crate::repo::folder::archives;
-use crate::repo::leftover::making;
+use crate::repo::leftover;
 use crate::repo::log::{LONGEST, Log};
 use crate::repo::plain;
 use crate::repo::store::{LOG, Repo, TEMPORARY};
@@ -254,10 +253,7 @@ impl<'a> Other<'a> {
 
     /// A new file there, locked, so that nobody sweeps it.
     fn temporary(&self) -> io::Result<tempfile::NamedTempFile> {
-        let _making = making();
-        let file = plain::temporary(&self.path.join(TEMPORARY))?;
-        flock(file.as_file(), FlockOperation::NonBlockingLockExclusive)?;
-        Ok(file)
+        leftover::temporary(&self.path.join(TEMPORARY))
     }
 
     fn sync(&self) -> Result<()> {

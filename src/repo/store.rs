@@ -13,16 +13,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
-
 use crate::disk::anchor::anchor;
 use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::{Error, ErrorKind, Result, SnapshotId, Time};
 use crate::repo::catalog::Catalog;
 use crate::repo::folder::{archives, fresh_id, parts};
 use crate::repo::info::FORMAT;
-use crate::repo::leftover::making;
+use crate::repo::leftover;
 use crate::repo::log::{Line, Log};
 use crate::repo::plain;
 use crate::repo::shared::mirror::{Shared, ready};
@@ -292,20 +289,7 @@ impl Repo {
         let folder = self.0.path.join(TEMPORARY);
         let cannot = |e| Error::io("cannot write in", raw(&folder), e);
         plain::folder(&folder).map_err(cannot)?;
-        let _making = making();
-        loop {
-            let file = plain::temporary(&folder).map_err(cannot)?;
-            // Between making and locking it a sweeper may have taken it for a dead one; any other refusal would be
-            // repeated for ever.
-            let locked = match flock(file.as_file(), FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => true,
-                Err(Errno::WOULDBLOCK | Errno::INTR) => false,
-                Err(e) => return Err(Error::io("cannot lock a file in", raw(&folder), e)),
-            };
-            if locked && file.as_file().metadata().map_err(cannot)?.nlink() == 1 {
-                return Ok(file);
-            }
-        }
+        leftover::temporary(&folder).map_err(cannot)
     }
 
     /// Gives a finished archive its name: the commit. `folder` is that of what in it is no content.

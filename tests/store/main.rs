@@ -5,6 +5,7 @@
 mod support;
 
 mod broken;
+mod news;
 mod record;
 mod restore;
 mod retire;

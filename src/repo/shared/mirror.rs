@@ -18,6 +18,7 @@ use crate::disk::lock::{Lock, PATIENCE, lock};
 use crate::model::{Error, ErrorKind, Result, Time};
 use crate::repo::folder::fresh_id;
 use crate::repo::info::FORMAT;
+use crate::repo::leftover;
 use crate::repo::log::{Line, Log};
 use crate::repo::plain;
 use crate::repo::shared::name::{self, REPOSITORY, Word};
@@ -251,7 +252,7 @@ fn read_card(folder: &Path) -> Result<Option<Card>> {
 pub(super) fn write(folder: &Path, name: &str, text: &[u8]) -> Result<()> {
     let path = folder.join(name);
     let cannot = |e| Error::io("cannot write", raw(&path), e);
-    let mut file = plain::temporary(&folder.join(TEMPORARY)).map_err(cannot)?;
+    let mut file = leftover::temporary(&folder.join(TEMPORARY)).map_err(cannot)?;
     file.write_all(text).map_err(cannot)?;
     file.as_file().sync_all().map_err(cannot)?;
     file.persist(&path).map_err(|e| cannot(e.error))?;
