@@ -17,7 +17,8 @@ tee "$HOME/said.$$" | "$top/bin/real"
 /// The program of the manual page with a trap: `WHEN VERB KEY` in `trap`, KEY a regular expression. `before` and `after`
 /// kill it at such a request, undone or done; `join` joins all pieces of a log behind its back, once.
 const TRAPPED: &str = r#"
-import os, re, sys
+import os, re, sys, threading
+alone = threading.Lock()
 top = os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[1])))
 WHEN, WHAT, WHERE = open(top + "/trap").read().split()
 def is_meant(work, words):
@@ -34,7 +35,8 @@ def join(key):
     open(top + "/sprung", "w").close()
 def spring(work, words):
     if not is_meant(work, words): return
-    if WHEN == "join": return join(words[2])
+    if WHEN == "join":
+        with alone: return join(words[2])
     if WHEN == "after": work(*words)
     open(top + "/sprung", "w").close()
     os._exit(1)

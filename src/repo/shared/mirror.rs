@@ -80,7 +80,7 @@ pub(super) struct Pushed {
 }
 
 impl Pushed {
-    fn write(self, folder: &Path) -> Result<()> {
+    pub(super) fn write(self, folder: &Path) -> Result<()> {
         let text = format!("{} {}\n", self.end, self.pieces);
         write(folder, PUSHED, text.as_bytes())
     }

@@ -12,10 +12,10 @@ use crate::repo::index::Index;
 use crate::repo::log::{self, Line};
 use crate::repo::plain;
 use crate::repo::reach::Reach;
-use crate::repo::shared::mirror::Shared;
+use crate::repo::shared::mirror::{self, Pushed, Shared};
 use crate::repo::shared::pool::several;
 use crate::repo::shared::roster::{self, Entry};
-use crate::repo::shared::{Store, name, piece, tail, tell};
+use crate::repo::shared::{Store, join, name, piece, tail, tell};
 use crate::repo::store::{LOG, Repo};
 
 /// How much of one log is read before it is entered, in bytes: no line is longer.
@@ -289,7 +289,15 @@ pub(super) fn adopt(store: &dyn Store, machine: &str, end: u64, folder: &Path) -
         return Err(Error::at(ErrorKind::Damaged, name::log(machine), message));
     }
     if !text.is_empty() {
-        super::mirror::write(folder, LOG, &text)?;
+        mirror::write(folder, LOG, &text)?;
     }
-    Ok(())
+    let pushed = Pushed {
+        end,
+        pieces: join::MANY + 1,
+    };
+    match text.len() as u64 == end {
+        true => pushed.write(folder),
+        // The last piece came, and nobody was told: that is made good when it is put again.
+        false => Ok(()),
+    }
 }

@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
-use crate::repo::log::{Line, Log};
+use crate::repo::log::{Line, Lines, Log};
 use crate::repo::shared::mirror::{Pushed, Shared};
 use crate::repo::shared::name::Word;
 use crate::repo::shared::roster::{self, Entry};
@@ -69,11 +69,16 @@ impl Repo {
         };
         let _alone = shared.lock()?;
         let (pushed, mut ends) = (shared.pushed(), shared.own().ends);
-        let end = self.log().read(pushed.map_or(0, |p| p.end))?.end;
+        let Lines { lines, end, .. } = self.log().read(pushed.map_or(0, |p| p.end))?;
+        // Whose it is comes with what it says.
+        let idle = lines
+            .iter()
+            .all(|(_, line)| matches!(line, Line::Repository { .. }));
         let told = |pushed: Pushed| ends.iter().all(|end| *end <= pushed.end);
-        if pushed.is_some_and(|pushed| pushed.end == end && told(pushed)) {
+        if idle && pushed.is_some_and(told) {
             return Ok(());
         }
+        self.not_retired()?;
         let store = shared.remote.store()?;
         if pushed.is_none() {
             let own = roster::read(&*store, machine)?.remove(machine);
