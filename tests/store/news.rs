@@ -16,7 +16,8 @@ fn change(s: &Sandbox, machine: &str, dir: &str, text: &str) -> String {
 
 /// How often a machine sets a tag, each time a piece of its log.
 fn tags(s: &Sandbox, machine: &str, dir: &str, from: usize, to: usize) {
-    let line = format!("for n in $(seq {from} {to}); do fsync-tag create t$n -d {dir} || exit; done");
+    let line =
+        format!("for n in $(seq {from} {to}); do fsync-tag create t$n -d {dir} || exit; done");
     on(s, machine, &line).code(0);
 }
 
@@ -79,7 +80,13 @@ fn an_unchanged_snapshot_asks_once_however_many_write() {
     let told = on(&s, "one", "fsync repo machines").code(0).text();
     assert_eq!(told.lines().count(), 50, "{told}");
     // One of them goes on, and only that is asked for.
+    asked(&s, "m7");
     let theirs = change(&s, "m7", "other", "3");
+    // The archive, the piece, where it ends; and what that was before goes.
+    let said = asked(&s, "m7");
+    for (verb, times) in [("put", 3), ("delete", 1), ("list", 2)] {
+        assert_eq!(count(&said, verb), times, "{said:?}");
+    }
     asked(&s, "one");
     on(&s, "one", &format!("fsync cat {theirs} a"))
         .code(0)
@@ -89,7 +96,10 @@ fn an_unchanged_snapshot_asks_once_however_many_write() {
     let log = format!("log/{}/", whole(&s, "m7"));
     let logs: Vec<&String> = asked.iter().filter(|a| a.contains("log/")).collect();
     assert_eq!(logs.len(), 1, "{asked:?}");
-    assert!(logs[0].starts_with("get") && logs[0].contains(&log), "{logs:?}");
+    assert!(
+        logs[0].starts_with("get") && logs[0].contains(&log),
+        "{logs:?}"
+    );
 }
 
 #[test]
@@ -244,8 +254,12 @@ fn a_piece_that_vanishes_meanwhile_is_looked_for_again() {
     asked(&s, "two");
     assert_eq!(known(&s, "two", "one", "work"), all);
     let asked = asked(&s, "two");
-    let got = asked.iter().filter(|a| a.starts_with("get") && a.contains("-"));
-    let from: Vec<u64> = got.map(|a| a.split(' ').nth(1).unwrap().parse().unwrap()).collect();
+    let got = asked
+        .iter()
+        .filter(|a| a.starts_with("get") && a.contains("-"));
+    let from: Vec<u64> = got
+        .map(|a| a.split(' ').nth(1).unwrap().parse().unwrap())
+        .collect();
     assert!(from.len() == 1 && from[0] > 0, "{asked:?}");
     for reader in ["three", "four"] {
         assert_eq!(known(&s, reader, "one", "work"), all);
@@ -265,7 +279,10 @@ fn a_log_that_is_not_all_there_is_told_of() {
     let told = on(&s, "two", "fsync-snap other").code(0).complaint();
     assert!(told.contains("can be read to byte"), "{told}");
     let seen = known(&s, "two", "one", "work");
-    assert!(seen.contains("\tt4\t") && !seen.contains("\tt5\t"), "{seen}");
+    assert!(
+        seen.contains("\tt4\t") && !seen.contains("\tt5\t"),
+        "{seen}"
+    );
     // It cannot be taken over like that.
     s.sh("rm -rf one/.cache").code(0);
     let told = on(&s, "one", "fsync-snap work").code(8).complaint();
@@ -286,7 +303,9 @@ fn a_copy_is_found_out_though_pieces_were_joined() {
     let end = fs::metadata(log_of(&s, "saved")).unwrap().len();
     assert!(!pieces(&s, "one").contains(&format!("{end:016x}")));
     s.sh("rm -rf one && mv saved one").code(0);
-    let told = on(&s, "one", "fsync-tag create mine -d work").code(0).complaint();
+    let told = on(&s, "one", "fsync-tag create mine -d work")
+        .code(0)
+        .complaint();
     assert!(told.contains("another machine writes as one"), "{told}");
     let told = on(&s, "one", "echo 2 >work/a; fsync-snap work")
         .code(4)

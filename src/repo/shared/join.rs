@@ -19,12 +19,7 @@ pub(super) const MANY: usize = 32;
 ///
 /// # Errors
 /// The store's.
-pub(super) fn join(
-    store: &dyn Store,
-    machine: &str,
-    log: &Log,
-    end: u64,
-) -> Result<Option<usize>> {
+pub(super) fn join(store: &dyn Store, machine: &str, log: &Log, end: u64) -> Result<Option<usize>> {
     let there = piece::list(store, machine)?;
     let chain = piece::chain(&there, 0..end);
     // What is damaged here must not take the place of what is whole there.
@@ -35,7 +30,11 @@ pub(super) fn join(
     let groups = groups(chain);
     for group in groups.iter().filter(|group| group.pieces > 1) {
         let text = log.bytes(group.range.start, group.range.end)?;
-        let put = store.put(&group.key(machine), &mut Cursor::new(&text), text.len() as u64)?;
+        let put = store.put(
+            &group.key(machine),
+            &mut Cursor::new(&text),
+            text.len() as u64,
+        )?;
         if put == Put::Exists && store.get(&group.key(machine), 0, MOST)?.as_deref() != Some(&text)
         {
             return Ok(None);

@@ -84,7 +84,9 @@ pub fn range(machine: &str, key: &str, size: u64) -> Option<Range<u64>> {
 
 /// A number as names have it.
 fn number(digits: &str) -> Option<u64> {
-    let plain = digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let plain = digits
+        .bytes()
+        .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     (plain && digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok())?
 }
 
@@ -147,7 +149,11 @@ mod tests {
         assert_eq!(range("m", &joined("m", &(7..80)), 73), Some(7..80));
         assert_eq!(range("m", &joined("m", &(7..80)), 72), None);
         assert_eq!(range("m", &piece("m", u64::MAX), 3), None);
-        for bad in ["log/m/77", "log/n/0000000000000000", "log/m/+000000000000000"] {
+        for bad in [
+            "log/m/77",
+            "log/n/0000000000000000",
+            "log/m/+000000000000000",
+        ] {
             assert_eq!(range("m", bad, 3), None, "{bad}");
         }
         let machine = "a.b.0123456789abcdef";

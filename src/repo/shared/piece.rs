@@ -145,9 +145,15 @@ mod tests {
     fn the_piece_that_reaches_furthest_is_taken() {
         let all = [0..10, 0..30, 10..20, 20..40, 40..50, 60..70];
         for (wanted, taken) in [
-            (0..50, vec![("0..30", 0..30), ("20..40", 30..40), ("40..50", 40..50)]),
+            (
+                0..50,
+                vec![("0..30", 0..30), ("20..40", 30..40), ("40..50", 40..50)],
+            ),
             (0..5, vec![("0..30", 0..5)]),
-            (12..50, vec![("0..30", 12..30), ("20..40", 30..40), ("40..50", 40..50)]),
+            (
+                12..50,
+                vec![("0..30", 12..30), ("20..40", 30..40), ("40..50", 40..50)],
+            ),
             (45..65, vec![("40..50", 45..50)]),
             (50..60, vec![]),
             (7..7, vec![]),
@@ -161,7 +167,7 @@ mod tests {
 
     #[test]
     fn what_is_long_is_asked_for_in_parts() {
-        let all = pieces(&[0..3 * MOST]);
+        let all = pieces(&[0..3 * MOST, 0..1]);
         let chain = chain(&all, 5..2 * MOST + 6);
         let lengths: Vec<u64> = parts(&chain).iter().map(|part| part.2).collect();
         assert_eq!(lengths, [MOST, MOST, 1]);

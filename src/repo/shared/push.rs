@@ -142,7 +142,9 @@ impl Own<'_> {
             pieces: join::MANY + 1,
         };
         let mut pushed = pushed.unwrap_or(unknown);
-        ends.push(pushed.end);
+        if !ends.contains(&pushed.end) {
+            ends.push(pushed.end);
+        }
         if told > pushed.end {
             match self.compare(pushed.end, told)? {
                 Some(end) => pushed = Pushed { end, ..unknown },
@@ -203,7 +205,9 @@ impl Own<'_> {
     /// Removes what nobody needs any more. Whatever fails does no harm, and comes again.
     fn tidy(&self, shared: &Shared, pushed: Pushed, ends: &[u64]) {
         for end in ends.iter().filter(|end| (1..pushed.end).contains(*end)) {
-            let _ = self.store.delete(&name::word(self.machine, Word::End(*end)));
+            let _ = self
+                .store
+                .delete(&name::word(self.machine, Word::End(*end)));
         }
         if pushed.pieces > join::MANY
             && let Ok(Some(pieces)) = join::join(self.store, self.machine, self.log, pushed.end)

@@ -27,10 +27,10 @@ use crate::repo::catalog::snapshot_id;
 use crate::repo::gone;
 use crate::repo::log::Line;
 use crate::repo::reach::Reach;
+use crate::repo::shared::list_all;
 use crate::repo::shared::mirror::Shared;
 use crate::repo::shared::name::{self, Word};
 use crate::repo::shared::roster::{self, Entry};
-use crate::repo::shared::list_all;
 use crate::repo::store::Repo;
 
 /// What became of archives that are gone.
