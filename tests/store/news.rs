@@ -84,7 +84,7 @@ fn an_unchanged_snapshot_asks_once_however_many_write() {
     let theirs = change(&s, "m7", "other", "3");
     // The archive, the piece, where it ends; and what that was before goes.
     let said = asked(&s, "m7");
-    for (verb, times) in [("put", 3), ("delete", 1), ("list", 2)] {
+    for (verb, times) in [("put", 3), ("delete", 1), (LOOK, 2)] {
         assert_eq!(count(&said, verb), times, "{said:?}");
     }
     asked(&s, "one");
@@ -264,6 +264,32 @@ fn a_piece_that_vanishes_meanwhile_is_looked_for_again() {
     for reader in ["three", "four"] {
         assert_eq!(known(&s, reader, "one", "work"), all);
     }
+}
+
+#[test]
+fn what_a_crash_tore_here_is_read_again() {
+    let s = world();
+    s.tree("work").file("a", "1").settle();
+    snap(&s, "one", "work");
+    known(&s, "two", "one", "work");
+    let id = change(&s, "one", "work", "2");
+    let from = pieces(&s, "one").pop().unwrap();
+    let piece = s.path("store/log").join(whole(&s, "one")).join(from);
+    // Half of the line that says which archive there is.
+    let half = fs::read(piece).unwrap()[..60].to_vec();
+    let logs = log_of(&s, "two").with_file_name("logs");
+    let log = logs.join(format!("{}.ndjson", whole(&s, "one")));
+    let mut text = fs::read(&log).unwrap();
+    text.extend(half);
+    fs::write(&log, text).unwrap();
+    on(&s, "two", &format!("fsync cat {id} a"))
+        .code(0)
+        .stdout("2");
+    assert_eq!(
+        known(&s, "two", "one", "work"),
+        known(&s, "one", "one", "work")
+    );
+    on(&s, "two", "fsync verify").code(0);
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::repo::shared::pool::several;
 use crate::repo::shared::roster::{self, Entry};
 use crate::repo::shared::{Store, join, name, piece, tail, tell};
 use crate::repo::store::{LOG, Repo};
+use crate::repo::torn;
 
 /// How much of one log is read before it is entered, in bytes: no line is longer.
 const ROUND: u64 = log::LONGEST;
@@ -79,11 +80,15 @@ impl Repo {
             shared.told_of_own(roster.remove(own).unwrap_or_default());
         }
         let behind = |(machine, entry): (String, Entry)| {
-            let from = plain::length(&shared.log_path(&machine)).unwrap_or(0);
-            let end = entry.end();
-            (end > from).then_some(Behind { machine, from, end })
+            let (path, end) = (shared.log_path(&machine), entry.end());
+            let length = plain::length(&path).unwrap_or(0);
+            (end > length).then(|| {
+                let from = if length > 0 { heal(&path)? } else { 0 };
+                Ok(Behind { machine, from, end })
+            })
         };
-        let mut behind: VecDeque<Behind> = roster.into_iter().filter_map(behind).collect();
+        let behind: Result<VecDeque<Behind>> = roster.into_iter().filter_map(behind).collect();
+        let mut behind = behind?;
         while !behind.is_empty() {
             let group = group(&mut behind);
             let read = |b: &Behind| piece::read(store, &b.machine, b.from, Some(b.until()));
@@ -249,6 +254,14 @@ fn group(behind: &mut VecDeque<Behind>) -> Vec<Behind> {
         group.extend(behind.pop_front());
     }
     group
+}
+
+/// Cuts off what a crash tore of a log that was being written; how long it is.
+fn heal(path: &Path) -> Result<u64> {
+    let cannot = |e| Error::io("cannot read", path.as_os_str().as_bytes(), e);
+    let mut options = File::options();
+    let mut file = plain::open_with(options.read(true).write(true), path).map_err(cannot)?;
+    torn::heal(&mut file).map_err(cannot)
 }
 
 fn append(path: &Path, text: &[u8]) -> Result<()> {
