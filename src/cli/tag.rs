@@ -101,9 +101,8 @@ impl Program for TagProgram {
     fn run(self) -> Result<Exit> {
         self.common.enter()?;
         let repo = Repo::open(location(&self.common.repository()?))?;
-        for notice in repo.notices() {
-            self.talk().note(&notice);
-        }
+        let talk = || repo.notices().iter().for_each(|n| self.talk().note(n));
+        talk();
         match &self.action {
             None => {
                 let directory = self.dir.as_deref().map(|d| directory_at(&absolute(d)));
@@ -132,6 +131,7 @@ impl Program for TagProgram {
                 self.print(&all, directory.is_none())?;
             }
         }
+        talk();
         Ok(Exit::Done)
     }
 }

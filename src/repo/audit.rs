@@ -11,9 +11,8 @@ use crate::repo::catalog::{self, Catalog, failed, snapshot_id};
 use crate::repo::check::Checked;
 use crate::repo::enter;
 use crate::repo::index::{Index, What};
-use crate::repo::news::APART;
+use crate::repo::news;
 use crate::repo::replay;
-use crate::repo::shared::{name, tell};
 use crate::repo::stat;
 use crate::repo::store::Repo;
 use crate::repo::tag;
@@ -66,15 +65,14 @@ pub(super) fn catalog(repo: &Repo, archives: &[Checked]) -> Result<bool> {
             };
             for (machine, log) in logs {
                 let end = catalog::meta_of::<i64>(&look, &format!("log_end {machine}"))?;
-                let number = catalog::meta_of::<i64>(&look, &format!("log_number {machine}"))?;
-                let (end, base) = (end.unwrap_or(0) as u64, number.unwrap_or(0) as u64 * APART);
-                let news = match log.read(0) {
-                    Ok(news) => news,
+                let base = news::known_base(&look, &machine)?.unwrap_or(0);
+                let end = end.unwrap_or(0) as u64;
+                let read = match log.read(0) {
+                    Ok(read) => read,
                     Err(e) => return Ok(Err(e)),
                 };
-                for (at, line) in news.lines.iter().filter(|(at, _)| *at < end) {
-                    let line = tell::line(line, name::short(&machine), shared.reader(), base);
-                    replay::apply(&tx, base + *at, &line)?;
+                for (at, line) in read.lines.iter().filter(|(at, _)| *at < end) {
+                    news::replay_line(&tx, &machine, shared.reader(), base, *at, line)?;
                 }
             }
         }

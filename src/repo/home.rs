@@ -27,7 +27,7 @@ impl Home {
 
     /// Whether others read what is made there from afar.
     pub(super) fn is_shared(&self) -> bool {
-        matches!(self, Home::Repo(repo) if repo.shared().is_some())
+        matches!(self, Home::Repo(repo) if repo.is_shared())
     }
 
     /// The machine that makes it, where others must know.

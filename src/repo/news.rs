@@ -216,21 +216,23 @@ impl Repo {
 }
 
 /// How far the numbers of operations of two machines are apart: no log is longer.
-pub(super) const APART: u64 = 1 << 40;
+const APART: u64 = 1 << 40;
 
-/// What is added to the numbers of a machine's operations.
+/// What is added to the numbers of a machine's operations, if the catalog knows it.
+pub(super) fn known_base(db: &Connection, machine: &str) -> rusqlite::Result<Option<u64>> {
+    let number = catalog::meta_of::<i64>(db, &format!("log_number {machine}"))?;
+    Ok(number.map(|number| number as u64 * APART))
+}
+
+/// The same; one that is new gets a number.
 fn base_of(tx: &Transaction<'_>, machine: &str) -> rusqlite::Result<u64> {
-    let key = format!("log_number {machine}");
-    let number = match catalog::meta_of::<i64>(tx, &key)? {
-        Some(number) => number,
-        None => {
-            let next = catalog::meta_of::<i64>(tx, "log_numbers")?.unwrap_or(0) + 1;
-            catalog::set_meta(tx, "log_numbers", next)?;
-            catalog::set_meta(tx, &key, next)?;
-            next
-        }
-    };
-    Ok(number as u64 * APART)
+    if let Some(base) = known_base(tx, machine)? {
+        return Ok(base);
+    }
+    let next = catalog::meta_of::<i64>(tx, "log_numbers")?.unwrap_or(0) + 1;
+    catalog::set_meta(tx, "log_numbers", next)?;
+    catalog::set_meta(tx, &format!("log_number {machine}"), next)?;
+    Ok(next as u64 * APART)
 }
 
 /// Enters what another machine has appended to its log; its lines.
@@ -245,13 +247,26 @@ fn replay_other(
     let end = catalog::meta_of::<i64>(tx, &key("log_end"))?;
     let mut news = log.read(end.unwrap_or(0) as u64)?;
     for (at, line) in &mut news.lines {
-        *line = tell::line(line, name::short(machine), reader, base);
-        crate::repo::replay::apply(tx, base + *at, line)?;
-        sweep::enter(tx, machine, line)?;
+        *line = replay_line(tx, machine, reader, base, *at, line)?;
     }
     catalog::set_meta(tx, &key("log_end"), news.end as i64)?;
     catalog::set_meta(tx, &key("log_tail"), log.tail(news.end)?)?;
     Ok(news.lines)
+}
+
+/// Enters a line of the log of another machine; the line as this one has it.
+pub(super) fn replay_line(
+    tx: &Transaction<'_>,
+    machine: &str,
+    reader: &str,
+    base: u64,
+    at: u64,
+    line: &Line,
+) -> rusqlite::Result<Line> {
+    let line = tell::line(line, name::short(machine), reader, base);
+    crate::repo::replay::apply(tx, base + at, &line)?;
+    sweep::enter(tx, machine, &line)?;
+    Ok(line)
 }
 
 /// Those that no pack of ours says is dead, in the order in which they are entered.

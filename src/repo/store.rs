@@ -159,6 +159,8 @@ impl Repo {
         repo.open_catalog()?;
         repo.remember_packs()?;
         repo.acknowledge()?;
+        // What a run that was cut short has written down here, and nobody was told.
+        repo.publish_soon();
         Ok(repo)
     }
 

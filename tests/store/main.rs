@@ -6,6 +6,7 @@ mod support;
 
 mod broken;
 mod forged;
+mod news;
 mod record;
 mod restore;
 mod retire;

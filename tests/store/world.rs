@@ -14,6 +14,38 @@ top=${0%/*}/..
 tee "$HOME/said.$$" | "$top/bin/real"
 "#;
 
+/// The program of the manual page with a trap: `WHEN VERB KEY` in `trap`, KEY a regular expression. `before` and `after`
+/// kill it at such a request, undone or done; `join` joins all pieces of a log behind its back, once.
+const TRAPPED: &str = r#"
+import os, re, sys, threading
+alone = threading.Lock()
+top = os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[1])))
+WHEN, WHAT, WHERE = open(top + "/trap").read().split()
+def is_meant(work, words):
+    keys = [w.decode() for w in words if isinstance(w, bytes) and b"/" in w]
+    return work.__name__ == WHAT and any(re.search(WHERE, key) for key in keys)
+def join(key):
+    folder = os.path.dirname(path(key))
+    names = sorted(os.listdir(folder))
+    if len(names) == 1: return
+    text = b"".join(open(os.path.join(folder, n), "rb").read() for n in names)
+    whole = b"%s/%016x-%016x" % (folder, int(names[0][:16], 16), int(names[0][:16], 16) + len(text))
+    open(whole, "wb").write(text)
+    for name in names: os.unlink(os.path.join(folder, name))
+    open(top + "/sprung", "w").close()
+def spring(work, words):
+    if not is_meant(work, words): return
+    if WHEN == "join":
+        with alone: return join(words[2])
+    if WHEN == "after": work(*words)
+    open(top + "/sprung", "w").close()
+    os._exit(1)
+source = open(sys.argv[1]).read()
+head = "def serve(n, work, words):\n"
+assert head in source
+exec(source.replace(head, head + "    spring(work, words)\n"))
+"#;
+
 /// A sandbox with an empty store.
 pub fn world() -> Sandbox {
     let s = Sandbox::new();
@@ -44,9 +76,23 @@ pub fn snap(s: &Sandbox, machine: &str, dir: &str) -> String {
     on(s, machine, &format!("fsync-snap {dir}")).code(0).text()
 }
 
+/// Runs a script on a machine whose store falls into a trap, and makes sure that it did.
+pub fn trapped(s: &Sandbox, machine: &str, trap: &str, script: &str) -> Assert {
+    fs::write(s.path("trap"), trap).unwrap();
+    fs::write(s.path("trap.py"), TRAPPED).unwrap();
+    fs::write(s.path("bad"), "exec python3 \"${1%/*}/../trap.py\" \"$1\"").unwrap();
+    let told = on(s, machine, script);
+    for name in ["bad", "trap"] {
+        fs::remove_file(s.path(name)).unwrap();
+    }
+    fs::remove_file(s.path("sprung")).unwrap_or_else(|e| panic!("{trap}: {e}"));
+    told
+}
+
 /// What a machine has asked of the store since it was asked last: verbs with keys, without numbers.
 pub fn asked(s: &Sandbox, machine: &str) -> Vec<String> {
     let mut all = Vec::new();
+    s.tree(machine);
     for entry in fs::read_dir(s.path(machine)).unwrap().flatten() {
         let name = entry.file_name().into_string().unwrap();
         if !name.starts_with("said.") {

@@ -3,7 +3,7 @@
 //! It is an ordinary repository: `log.ndjson` is this machine's log, `catalog.db` the index of all. Beside these lie
 //! `logs/NAME.ID.ndjson`, the logs of others as far as they were read; `ID.zip`, of which only the end is filled, and
 //! `ID.tail`, which says where that begins and whose it is; `store.json`, which store this is of; `pushed`, how far the
-//! own log is in the store; `fresh`, which run has read from it last.
+//! own log is in the store, as others were told, and in how many pieces; `fresh`, which run has read from it last.
 
 use std::fs::DirBuilder;
 use std::io::{Cursor, Write};
@@ -21,10 +21,11 @@ use crate::repo::info::FORMAT;
 use crate::repo::leftover;
 use crate::repo::log::{Line, Log};
 use crate::repo::plain;
-use crate::repo::shared::name::{self, MACHINES, REPOSITORY};
+use crate::repo::shared::name::{self, REPOSITORY, Word};
 use crate::repo::shared::probe::probe;
+use crate::repo::shared::roster::{self, Entry, called};
 use crate::repo::shared::window::Window;
-use crate::repo::shared::{Remote, Store, list_all, pull};
+use crate::repo::shared::{Remote, Store, pull};
 use crate::repo::store::{LOG, TEMPORARY};
 
 const CARD: &str = "store.json";
@@ -65,6 +66,24 @@ pub struct Shared {
     folder: PathBuf,
     /// The packs that were known when it was opened: what was read of the catalog may rest on what others take away.
     pub(super) packs: Mutex<Option<u64>>,
+    /// What the store said of this machine when it was asked last.
+    own: Mutex<Entry>,
+}
+
+/// How much of the own log is in the store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Pushed {
+    /// To which byte.
+    pub end: u64,
+    /// In how many pieces; too many where that is not known.
+    pub pieces: usize,
+}
+
+impl Pushed {
+    pub(super) fn write(self, folder: &Path) -> Result<()> {
+        let text = format!("{} {}\n", self.end, self.pieces);
+        write(folder, PUSHED, text.as_bytes())
+    }
 }
 
 fn raw(path: &Path) -> &[u8] {
@@ -89,6 +108,7 @@ impl Shared {
             machine: card.machine.map_or_else(OnceLock::new, OnceLock::from),
             folder: folder.to_path_buf(),
             packs: Mutex::default(),
+            own: Mutex::default(),
         })
     }
 
@@ -152,14 +172,28 @@ impl Shared {
         alone(&self.folder)
     }
 
-    /// How far the own log is in the store; `None` where that is not known.
-    pub(super) fn pushed(&self) -> Option<u64> {
+    /// How much of the own log is in the store; `None` where that is not known.
+    pub(super) fn pushed(&self) -> Option<Pushed> {
         let text = plain::read(&self.folder.join(PUSHED)).ok()?;
-        std::str::from_utf8(&text).ok()?.trim().parse().ok()
+        let (end, pieces) = std::str::from_utf8(&text).ok()?.trim().split_once(' ')?;
+        Some(Pushed {
+            end: end.parse().ok()?,
+            pieces: pieces.parse().ok()?,
+        })
     }
 
-    pub(super) fn set_pushed(&self, end: u64) -> Result<()> {
-        write(&self.folder, PUSHED, format!("{end}\n").as_bytes())
+    pub(super) fn set_pushed(&self, pushed: Pushed) -> Result<()> {
+        pushed.write(&self.folder)
+    }
+
+    /// What the store said of this machine when it was asked last.
+    pub(super) fn own(&self) -> Entry {
+        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        own.clone()
+    }
+
+    pub(super) fn told_of_own(&self, entry: Entry) {
+        *self.own.lock().unwrap_or_else(PoisonError::into_inner) = entry;
     }
 
     /// Whether a program of this run has read from the store already.
@@ -251,7 +285,11 @@ pub fn ready(folder: &Path, remote: &Remote, writes: bool) -> Result<Option<&'st
     }
     let machine = match taken_over(&*store, remote, folder)? {
         Some(own) => Some(own),
-        None if writes => Some(register(&*store, remote)?),
+        None if writes => {
+            let own = register(&*store, remote)?;
+            Pushed { end: 0, pieces: 0 }.write(folder)?;
+            Some(own)
+        }
         None => None,
     };
     let first = Line::Repository {
@@ -320,24 +358,17 @@ fn deed(store: &dyn Store, remote: &Remote, make: bool) -> Result<(Deed, Option<
     Ok((read()?.ok_or_else(|| missing(&remote.url))?, words))
 }
 
-/// The whole names of those machines that are called `name`.
-fn called(store: &dyn Store, name: &str) -> Result<Vec<String>> {
-    let there = list_all(store, &format!("{MACHINES}{name}."), "")?;
-    let whole = there
-        .iter()
-        .filter_map(|(key, _)| key.strip_prefix(MACHINES));
-    let same = whole.filter(|m| name::is_whole(m) && name::short(m) == name);
-    Ok(same.map(str::to_string).collect())
-}
-
-/// The machine that this one shall be, if it is there: then its log is taken over too.
+/// The machine that this one shall be, if it is there and was not retired: then its log is taken over too.
 fn taken_over(store: &dyn Store, remote: &Remote, folder: &Path) -> Result<Option<String>> {
     let Some(wanted) = &remote.machine else {
         return Ok(None);
     };
-    let own = called(store, &name::tame(wanted))?.into_iter().min();
-    own.map(|own| pull::adopt(store, &own, folder).map(|()| own))
-        .transpose()
+    let called = called(store, &name::tame(wanted))?;
+    let Some((own, entry)) = called.into_iter().find(|(_, entry)| !entry.retired) else {
+        return Ok(None);
+    };
+    pull::adopt(store, &own, entry.end(), folder)?;
+    Ok(Some(own))
 }
 
 /// A name for this machine that nobody else has.
@@ -356,13 +387,12 @@ fn register(store: &dyn Store, remote: &Remote) -> Result<String> {
         }
         let cannot = |e| Error::io("cannot make a name", "/dev/urandom", e);
         let own = format!("{name}.{}", &fresh_id().map_err(cannot)?[..16]);
-        let key = format!("{MACHINES}{own}");
-        store.put(&key, &mut Cursor::new(b"\n"), 1)?;
+        roster::say(store, &own, Word::End(0))?;
         // Of those who came at once the first by name stays.
-        if called(store, &name)?.into_iter().min().as_ref() == Some(&own) {
+        if called(store, &name)?.keys().next() == Some(&own) {
             return Ok(own);
         }
-        store.delete(&key)?;
+        store.delete(&name::word(&own, Word::End(0)))?;
     }
     unreachable!("there is always another number")
 }

@@ -3,10 +3,12 @@
 //! Nothing in it is ever written twice, so there are no locks and no clocks:
 //!
 //! - `repository`: which one it is, put by whoever comes first;
-//! - `machine/NAME.ID`: who writes; the number makes every name below unique;
-//! - `retired/NAME.ID`: which of them nobody waits for any more;
+//! - `machine/NAME.ID/0000000000000000`: who writes; the number makes every name below unique;
+//! - `machine/NAME.ID/END`: how much of its log there is ([`roster`]);
+//! - `machine/NAME.ID/retired`: nobody waits for it any more;
 //! - `archive/ID.zip`: archives, named after their bytes;
-//! - `log/NAME.ID/OFFSET`: each machine's own log, in pieces that follow each other.
+//! - `log/NAME.ID/OFFSET`: each machine's own log, in pieces that follow each other ([`piece`]);
+//! - `log/NAME.ID/OFFSET-END`: many of these, joined ([`join`]).
 //!
 //! A directory's history is what the log of its own machine says, so that logs need no common order; the directories of
 //! others are called `//NAME/path`. Each machine has a folder of its own, which is an ordinary repository but
@@ -14,12 +16,16 @@
 //! is missing is read by ranges ([`window`]). The folder is a cache: a lost one is made again.
 
 pub mod client;
+pub mod join;
 pub mod mirror;
 pub mod name;
 pub mod orphan;
+pub mod piece;
+pub mod pool;
 pub mod probe;
 pub mod pull;
 pub mod push;
+pub mod roster;
 pub mod sweep;
 pub mod tail;
 pub mod tell;

@@ -1,25 +1,44 @@
 //! Brings the folder of this machine up to date: what others have appended to their logs, and the ends of the archives
-//! that these name.
+//! that these name. One list says whose log has grown ([`super::roster`]); the others are not asked for.
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
 use crate::repo::index::Index;
 use crate::repo::log::{self, Line};
 use crate::repo::plain;
 use crate::repo::reach::Reach;
-use crate::repo::shared::mirror::Shared;
-use crate::repo::shared::name::{self, MACHINES};
-use crate::repo::shared::{MOST, Store, list_all, tail, tell};
+use crate::repo::shared::mirror::{self, Pushed, Shared};
+use crate::repo::shared::pool::several;
+use crate::repo::shared::roster::{self, Entry};
+use crate::repo::shared::{Store, join, name, piece, tail, tell};
 use crate::repo::store::{LOG, Repo};
+use crate::repo::torn;
 
-/// How many ends are asked for at once.
-const MANY: usize = 8;
+/// How much of one log is read before it is entered, in bytes: no line is longer.
+const ROUND: u64 = log::LONGEST;
+/// How much of all logs is held at once, in bytes.
+const HELD: u64 = 64 << 20;
+
+/// A machine whose log has grown.
+struct Behind {
+    machine: String,
+    /// How much of it is here.
+    from: u64,
+    /// Where it ends.
+    end: u64,
+}
+
+impl Behind {
+    /// To where it is read next.
+    fn until(&self) -> u64 {
+        self.end.min(self.from.saturating_add(ROUND))
+    }
+}
 
 /// An archive whose end is to be fetched.
 struct Wanted {
@@ -56,67 +75,72 @@ impl Repo {
     }
 
     fn pull_from(&self, shared: &Shared, store: &dyn Store) -> Result<()> {
-        for (key, _) in list_all(store, MACHINES, "")? {
-            let machine = key.strip_prefix(MACHINES).unwrap_or_default();
-            let own = shared.machine() == Some(machine);
-            if name::is_whole(machine) && !own {
-                self.pull_log(shared, store, machine)?;
-            }
+        let mut roster = roster::read(store, "")?;
+        if let Some(own) = shared.machine() {
+            shared.told_of_own(roster.remove(own).unwrap_or_default());
+        }
+        let behind = |(machine, entry): (String, Entry)| {
+            let (path, end) = (shared.log_path(&machine), entry.end());
+            let length = plain::length(&path).unwrap_or(0);
+            (end > length).then(|| {
+                let from = if length > 0 { heal(&path)? } else { 0 };
+                Ok(Behind { machine, from, end })
+            })
+        };
+        let behind: Result<VecDeque<Behind>> = roster.into_iter().filter_map(behind).collect();
+        let mut behind = behind?;
+        while !behind.is_empty() {
+            let group = group(&mut behind);
+            let read = |b: &Behind| piece::read(store, &b.machine, b.from, Some(b.until()));
+            let texts = several(&group, read)?;
+            behind.extend(self.take(shared, store, group.into_iter().zip(texts))?);
         }
         Ok(())
     }
 
-    /// Reads what one machine has appended.
-    fn pull_log(&self, shared: &Shared, store: &dyn Store, machine: &str) -> Result<()> {
-        let path = shared.log_path(machine);
-        let from = plain::length(&path).unwrap_or(0);
-        let text = pieces(store, machine, from)?;
-        let lines: Vec<Line> = text
-            .split(|b| *b == b'\n')
-            .filter_map(log::decode)
-            .collect();
-        if from == 0 && !text.is_empty() && !is_of(&lines, &shared.repository) {
-            self.notice(format!(
-                "the log of {machine} in the store is of another repository, and is left alone"
-            ));
-            return Ok(());
+    /// Takes over what was read of logs; of which there is more.
+    fn take(
+        &self,
+        shared: &Shared,
+        store: &dyn Store,
+        read: impl Iterator<Item = (Behind, Vec<u8>)>,
+    ) -> Result<Vec<Behind>> {
+        let (mut ends, mut news, mut more) = (Vec::new(), Vec::new(), Vec::new());
+        for (Behind { machine, from, end }, text) in read {
+            let text = whole(text);
+            let lines: Vec<Line> = text
+                .split(|b| *b == b'\n')
+                .filter_map(log::decode)
+                .collect();
+            let to = from + text.len() as u64;
+            if from == 0 && !text.is_empty() && !is_of(&lines, &shared.repository) {
+                self.notice(format!(
+                    "the log of {machine} in the store is of another repository, and is left alone"
+                ));
+                continue;
+            }
+            if text.is_empty() {
+                self.notice(format!(
+                    "the log of {machine} in the store is to end at byte {end}, but can be read to byte {from} only"
+                ));
+                continue;
+            }
+            ends.extend(wanted(&lines, &machine));
+            news.push((shared.log_path(&machine), text));
+            if to < end {
+                let from = to;
+                more.push(Behind { machine, from, end });
+            }
         }
-        self.fetch_ends(store, wanted(&lines, machine))?;
-        if text.is_empty() {
-            return Ok(());
-        }
-        let raw = path.as_os_str().as_bytes();
-        let cannot = |e| Error::io("cannot write", raw, e);
-        let mut options = File::options();
-        let mut file =
-            plain::open_with(options.append(true).create(true), &path).map_err(cannot)?;
-        file.write_all(&text).map_err(cannot)?;
-        file.sync_all().map_err(cannot)
+        // First the ends: a line counts when it is here.
+        self.fetch_ends(store, ends)?;
+        several(&news, |(path, text)| append(path, text))?;
+        Ok(more)
     }
 
     /// Fetches the ends of archives, some at once. One that the store has no more was pruned.
-    fn fetch_ends(&self, store: &dyn Store, wanted: VecDeque<Wanted>) -> Result<()> {
-        let many = wanted.len().min(MANY);
-        let queue = Mutex::new(wanted);
-        let next = || {
-            queue
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .pop_front()
-        };
-        let work = || -> Result<()> {
-            while let Some(wanted) = next() {
-                self.fetch_end(store, &wanted)?;
-            }
-            Ok(())
-        };
-        std::thread::scope(|scope| {
-            let running: Vec<_> = (1..many).map(|_| scope.spawn(work)).collect();
-            let own = work();
-            let died = |_| Err(Error::new(ErrorKind::Failed, "a thread died"));
-            let others = running.into_iter().map(|r| r.join().unwrap_or_else(died));
-            others.collect::<Result<()>>().and(own)
-        })
+    fn fetch_ends(&self, store: &dyn Store, wanted: Vec<Wanted>) -> Result<()> {
+        several(wanted, |wanted| self.fetch_end(store, &wanted)).map(|_| ())
     }
 
     fn fetch_end(&self, store: &dyn Store, wanted: &Wanted) -> Result<()> {
@@ -161,8 +185,8 @@ impl Repo {
         let Some(shared) = self.shared() else {
             return Ok(());
         };
-        self.not_retired(&*shared.remote.store()?)?;
         self.pull()?;
+        self.not_retired()?;
         self.catch_up()?;
         let now = self.packs()?;
         if shared.packs_before(now) == now {
@@ -203,7 +227,7 @@ impl Repo {
 }
 
 /// The archives that lines say are in the store.
-fn wanted(lines: &[Line], machine: &str) -> VecDeque<Wanted> {
+fn wanted(lines: &[Line], machine: &str) -> Vec<Wanted> {
     let stored = lines.iter().filter_map(tell::stored);
     stored
         .map(|(id, tail, size)| Wanted {
@@ -219,31 +243,33 @@ fn is_of(lines: &[Line], repository: &str) -> bool {
     matches!(lines.first(), Some(Line::Repository { id, .. }) if id == repository)
 }
 
-/// What a machine's log has from byte `from` on: pieces that follow each other, to a whole line.
-fn pieces(store: &dyn Store, machine: &str, from: u64) -> Result<Vec<u8>> {
-    let after = match from {
-        0 => String::new(),
-        n => name::piece(machine, n - 1),
-    };
-    let mut text = Vec::new();
-    for (key, size) in list_all(store, &name::log(machine), &after)? {
-        let Some(begin) = name::begins(machine, &key) else {
-            continue;
-        };
-        if begin != from + text.len() as u64 {
+/// The next ones, as many as lack together what may be held at once.
+fn group(behind: &mut VecDeque<Behind>) -> Vec<Behind> {
+    let (mut group, mut held) = (Vec::new(), 0);
+    while let Some(next) = behind.front() {
+        held += next.until() - next.from;
+        if held > HELD && !group.is_empty() {
             break;
         }
-        let end = text.len() as u64 + size;
-        while (text.len() as u64) < end {
-            let at = text.len() as u64 - (begin - from);
-            let part = store.get(&key, at, (size - at).min(MOST))?;
-            match part {
-                Some(part) if !part.is_empty() => text.extend(part),
-                _ => return Ok(whole(text)),
-            }
-        }
+        group.extend(behind.pop_front());
     }
-    Ok(whole(text))
+    group
+}
+
+/// Cuts off what a crash tore of a log that was being written; how long it is.
+fn heal(path: &Path) -> Result<u64> {
+    let cannot = |e| Error::io("cannot read", path.as_os_str().as_bytes(), e);
+    let mut options = File::options();
+    let mut file = plain::open_with(options.read(true).write(true), path).map_err(cannot)?;
+    torn::heal(&mut file).map_err(cannot)
+}
+
+fn append(path: &Path, text: &[u8]) -> Result<()> {
+    let cannot = |e| Error::io("cannot write", path.as_os_str().as_bytes(), e);
+    let mut options = File::options();
+    let mut file = plain::open_with(options.append(true).create(true), path).map_err(cannot)?;
+    file.write_all(text).map_err(cannot)?;
+    file.sync_all().map_err(cannot)
 }
 
 /// To the last whole line.
@@ -256,18 +282,35 @@ fn whole(mut text: Vec<u8>) -> Vec<u8> {
     text
 }
 
-/// Takes a machine's log over, which it has lost.
+/// Takes a machine's log over, which it has lost, and which others were told ends at byte `end`.
 ///
 /// # Errors
-/// The store's.
-pub(super) fn adopt(store: &dyn Store, machine: &str, folder: &Path) -> Result<()> {
-    let text = pieces(store, machine, 0)?;
+/// The store's; [`ErrorKind::Damaged`] when it has less.
+pub(super) fn adopt(store: &dyn Store, machine: &str, end: u64, folder: &Path) -> Result<()> {
+    let text = whole(piece::read(store, machine, 0, None)?);
     let path = folder.join(LOG);
     if plain::length(&path).is_some_and(|length| length > text.len() as u64) {
         return Ok(());
     }
-    if !text.is_empty() {
-        super::mirror::write(folder, LOG, &text)?;
+    if (text.len() as u64) < end {
+        let message = format!(
+            "the log of {} there is to end at byte {end}, but can be read to byte {} only; give this \
+             machine another name: fsync config machine NAME",
+            name::short(machine),
+            text.len()
+        );
+        return Err(Error::at(ErrorKind::Damaged, name::log(machine), message));
     }
-    Ok(())
+    if !text.is_empty() {
+        mirror::write(folder, LOG, &text)?;
+    }
+    let pushed = Pushed {
+        end,
+        pieces: join::MANY + 1,
+    };
+    match text.len() as u64 == end {
+        true => pushed.write(folder),
+        // The last piece came, and nobody was told: that is made good when it is put again.
+        false => Ok(()),
+    }
 }

@@ -4,9 +4,11 @@ use std::io::Cursor;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::model::{Error, ErrorKind, Result, SnapshotId};
-use crate::repo::log::Line;
-use crate::repo::shared::mirror::Shared;
-use crate::repo::shared::{MOST, Put, list_all, name, tail};
+use crate::repo::log::{Line, Lines, Log};
+use crate::repo::shared::mirror::{Pushed, Shared};
+use crate::repo::shared::name::Word;
+use crate::repo::shared::roster::{self, Entry};
+use crate::repo::shared::{MOST, Put, Store, join, name, piece, tail};
 use crate::repo::store::Repo;
 use crate::repo::volume::Volume;
 
@@ -88,45 +90,47 @@ impl Repo {
             return Ok(());
         };
         let _alone = shared.lock()?;
-        let store = shared.remote.store()?;
-        let mut from = match shared.pushed() {
-            Some(from) => from,
-            None => {
-                let there = list_all(&*store, &name::log(machine), "")?;
-                let end = |(key, size): &(String, u64)| Some(name::begins(machine, key)? + size);
-                there.iter().filter_map(end).max().unwrap_or(0)
-            }
-        };
-        let end = self.log().read(from)?.end;
-        while from < end {
-            let text = self.log().bytes(from, end.min(from + MOST))?;
-            let key = name::piece(machine, from);
-            let put = store.put(&key, &mut Cursor::new(&text), text.len() as u64)?;
-            let there = match put {
-                Put::Made => text.len(),
-                // A run that was killed may have come so far, and more was appended since.
-                Put::Exists => {
-                    let there = store.get(&key, 0, MOST)?.unwrap_or_default();
-                    there.len() * usize::from(text.starts_with(&there))
-                }
-            };
-            if there == 0 {
-                let message = format!(
-                    "another machine writes as {} (a copy of this one?); nothing more is recorded from here. \
-                     Give this one a name of its own: fsync config machine NAME, and remove {}",
-                    name::short(machine),
-                    crate::model::quote::quote(self.path().as_os_str().as_bytes())
-                );
-                return Err(Error::at(
-                    ErrorKind::Refused,
-                    shared.remote.url.as_bytes(),
-                    message,
-                ));
-            }
-            from += there as u64;
-            shared.set_pushed(from)?;
+        let (pushed, mut ends) = (shared.pushed(), shared.own().ends);
+        let Lines { lines, end, .. } = self.log().read(pushed.map_or(0, |p| p.end))?;
+        // Whose it is comes with what it says.
+        let idle = lines
+            .iter()
+            .all(|(_, line)| matches!(line, Line::Repository { .. }));
+        let told = |pushed: Pushed| ends.iter().all(|end| *end <= pushed.end);
+        if idle && pushed.is_some_and(told) {
+            return Ok(());
         }
+        self.not_retired()?;
+        let store = shared.remote.store()?;
+        if pushed.is_none() {
+            let own = roster::read(&*store, machine)?.remove(machine);
+            ends = own.unwrap_or_default().ends;
+        }
+        let own = Own {
+            log: self.log(),
+            store: &*store,
+            machine,
+            end,
+        };
+        let pushed = own.push(pushed, &mut ends)?;
+        let pushed = pushed.ok_or_else(|| self.is_twin(shared))?;
+        shared.set_pushed(pushed)?;
+        shared.told_of_own(Entry {
+            ends: vec![pushed.end],
+            ..shared.own()
+        });
+        own.tidy(shared, pushed, &ends);
         Ok(())
+    }
+
+    fn is_twin(&self, shared: &Shared) -> Error {
+        let message = format!(
+            "another machine writes as {} (a copy of this one?); nothing more is recorded from here. \
+             Give this one a name of its own: fsync config machine NAME, and remove {}",
+            shared.reader(),
+            crate::model::quote::quote(self.path().as_os_str().as_bytes())
+        );
+        Error::at(ErrorKind::Refused, shared.remote.url.as_bytes(), message)
     }
 
     /// The same, where it does no harm that it comes later: then a person is told.
@@ -135,6 +139,102 @@ impl Repo {
             self.notice(format!(
                 "{e}; what was done is written down here, and is put there by the next run"
             ));
+        }
+    }
+}
+
+/// The own log, to byte `end`, and where it goes.
+struct Own<'s> {
+    log: &'s Log,
+    store: &'s dyn Store,
+    machine: &'s str,
+    end: u64,
+}
+
+impl Own<'_> {
+    /// Puts what is not there, then says so; `ends`: what others were told. How much is there then; `None` when what is
+    /// there is not of this log.
+    ///
+    /// It may be cut short anywhere: a piece that is there and nobody was told of is found when it is put again, and an end
+    /// that was told and is not remembered here is held against the pieces.
+    fn push(&self, pushed: Option<Pushed>, ends: &mut Vec<u64>) -> Result<Option<Pushed>> {
+        let told = ends.iter().copied().max().unwrap_or(0);
+        let unknown = Pushed {
+            end: 0,
+            pieces: join::MANY + 1,
+        };
+        let mut pushed = pushed.unwrap_or(unknown);
+        if !ends.contains(&pushed.end) {
+            ends.push(pushed.end);
+        }
+        if told > pushed.end {
+            match self.compare(pushed.end, told)? {
+                Some(end) => pushed = Pushed { end, ..unknown },
+                None => return Ok(None),
+            }
+        }
+        while pushed.end < self.end {
+            match self.put(pushed.end)? {
+                Some(length) => pushed.end += length,
+                None => return Ok(None),
+            }
+            pushed.pieces += 1;
+        }
+        if pushed.end > told {
+            roster::say(self.store, self.machine, Word::End(pushed.end))?;
+        }
+        Ok(Some(pushed))
+    }
+
+    /// Holds what others were told is there, from byte `from` up to `told`, against the log; to where it can be read.
+    fn compare(&self, mut from: u64, told: u64) -> Result<Option<u64>> {
+        if told > self.end {
+            return Ok(None);
+        }
+        while from < told {
+            let until = told.min(from + MOST);
+            let there = piece::read(self.store, self.machine, from, Some(until))?;
+            if !self.has(from, &there)? {
+                return Ok(None);
+            }
+            from += there.len() as u64;
+            if from < until {
+                break;
+            }
+        }
+        Ok(Some(from))
+    }
+
+    /// Puts a piece from byte `from` on, or finds that it is there; how long it is.
+    fn put(&self, from: u64) -> Result<Option<u64>> {
+        let text = self.log.bytes(from, self.end.min(from + MOST))?;
+        let key = name::piece(self.machine, from);
+        let length = text.len() as u64;
+        if self.store.put(&key, &mut Cursor::new(&text), length)? == Put::Made {
+            return Ok(Some(length));
+        }
+        let there = self.store.get(&key, 0, MOST)?.unwrap_or_default();
+        let same = !there.is_empty() && self.has(from, &there)?;
+        Ok(same.then_some(there.len() as u64))
+    }
+
+    /// Whether the log has these bytes from byte `from` on.
+    fn has(&self, from: u64, bytes: &[u8]) -> Result<bool> {
+        let end = from + bytes.len() as u64;
+        Ok(end <= self.end && self.log.bytes(from, end)? == bytes)
+    }
+
+    /// Removes what nobody needs any more. Whatever fails does no harm, and comes again.
+    fn tidy(&self, shared: &Shared, pushed: Pushed, ends: &[u64]) {
+        for end in ends.iter().filter(|end| (1..pushed.end).contains(*end)) {
+            let _ = self
+                .store
+                .delete(&name::word(self.machine, Word::End(*end)));
+        }
+        if pushed.pieces > join::MANY
+            && let Ok(Some(pieces)) = join::join(self.store, self.machine, self.log, pushed.end)
+        {
+            let _ = shared.set_pushed(Pushed { pieces, ..pushed });
         }
     }
 }

@@ -5,9 +5,20 @@
 //! after making sure that all which it recorded is whole without what is gone; and what it
 //! records from then on cannot need it ([`Repo::confirm`]). An archive is removed when every machine that writes has
 //! said so, or is retired.
+//!
+//! That rests on the order of four steps. Who records: it is entered as a machine that writes, and then reads the list of
+//! machines, and what that says is new, before its line is published. Who removes: the pack's line is published, the
+//! new end of its log with it, and then the list of machines is read. Whichever comes second sees the other: either who
+//! records reads of the pack and finds out what it misses, or who removes finds a machine that has not said that it knows,
+//! and waits. For that
+//!
+//! - the object that enters a machine is never replaced and never deleted, so that no list is without it, however a
+//!   store makes its lists while other ends come and go;
+//! - an end is put behind its pieces, and the one before is deleted behind that: who sees the end can read all up to it,
+//!   and who sees none of the two reads its list while the new one is put, which is before whoever put it goes on;
+//! - whatever a run that was cut short has left unsaid is published before anything is removed ([`Repo::sweep_store`]).
 
 use std::collections::{HashMap, HashSet};
-use std::io::Cursor;
 
 use rusqlite::{Transaction, params};
 
@@ -16,9 +27,10 @@ use crate::repo::catalog::snapshot_id;
 use crate::repo::gone;
 use crate::repo::log::Line;
 use crate::repo::reach::Reach;
+use crate::repo::shared::list_all;
 use crate::repo::shared::mirror::Shared;
-use crate::repo::shared::name::{self, MACHINES, RETIRED};
-use crate::repo::shared::{Store, list_all};
+use crate::repo::shared::name::{self, Word};
+use crate::repo::shared::roster::{self, Entry};
 use crate::repo::store::Repo;
 
 /// What became of archives that are gone.
@@ -97,30 +109,22 @@ impl Repo {
         self.append(&lines).map(|_| ())
     }
 
-    /// Refuses when nobody waits for this machine any more.
-    pub(super) fn not_retired(&self, store: &dyn Store) -> Result<()> {
-        let Some(shared) = self.shared() else {
+    /// Refuses when nobody waits for this machine any more, as the store said when it was asked last.
+    pub(super) fn not_retired(&self) -> Result<()> {
+        let Some(shared) = self.shared().filter(|shared| shared.own().retired) else {
             return Ok(());
         };
-        let Some(own) = shared.machine() else {
-            return Ok(());
-        };
-        match store.get(&format!("{RETIRED}{own}"), 0, 1)? {
-            None => Ok(()),
-            Some(_) => {
-                let message = format!(
-                    "this machine ({}) is retired there, so that what it needs may be gone; \
-                     remove {}, and it gets another name",
-                    name::short(own),
-                    crate::model::quote::quote(self.path().as_os_str().as_encoded_bytes())
-                );
-                Err(Error::at(
-                    ErrorKind::Refused,
-                    shared.remote.url.as_bytes(),
-                    message,
-                ))
-            }
-        }
+        let message = format!(
+            "this machine ({}) is retired there, so that what it needs may be gone; \
+             remove {}, and it gets another name",
+            shared.reader(),
+            crate::model::quote::quote(self.path().as_os_str().as_encoded_bytes())
+        );
+        Err(Error::at(
+            ErrorKind::Refused,
+            shared.remote.url.as_bytes(),
+            message,
+        ))
     }
 
     /// The machines that write to the store, sorted; none when the repository is in a folder.
@@ -131,24 +135,15 @@ impl Repo {
         let Some(shared) = self.shared() else {
             return Ok(Vec::new());
         };
-        let store = shared.remote.store()?;
-        let names = |prefix: &str| -> Result<Vec<String>> {
-            let keys = list_all(&*store, prefix, "")?;
-            let whole = keys.iter().filter_map(|(key, _)| key.strip_prefix(prefix));
-            Ok(whole
-                .filter(|m| name::is_whole(m))
-                .map(str::to_string)
-                .collect())
-        };
-        let retired: HashSet<String> = names(RETIRED)?.into_iter().collect();
         let own = shared.machine();
-        let machine = |whole: String| Machine {
+        let machine = |(whole, entry): (String, Entry)| Machine {
             name: name::short(&whole).into(),
             own: Some(&*whole) == own,
-            retired: retired.contains(&whole),
+            retired: entry.retired,
             whole,
         };
-        let mut machines: Vec<Machine> = names(MACHINES)?.into_iter().map(machine).collect();
+        let roster = roster::read(&*shared.remote.store()?, "")?;
+        let mut machines: Vec<Machine> = roster.into_iter().map(machine).collect();
         machines.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(machines)
     }
@@ -172,11 +167,7 @@ impl Repo {
             return Err(Error::at(ErrorKind::Refused, wanted, message));
         }
         if let Some(shared) = self.shared() {
-            let key = format!("{RETIRED}{}", machine.whole);
-            shared
-                .remote
-                .store()?
-                .put(&key, &mut Cursor::new(b"\n"), 1)?;
+            roster::say(&*shared.remote.store()?, &machine.whole, Word::Retired)?;
         }
         Ok(())
     }
@@ -190,6 +181,8 @@ impl Repo {
         let Some(shared) = self.shared() else {
             return Ok(swept);
         };
+        // A run that was cut short may have said of a pack here, and nowhere else.
+        self.publish()?;
         let store = shared.remote.store()?;
         let waits = self.waits()?;
         let dead = self.ask(|c| gone::dead(&c.db))?;

@@ -35,6 +35,8 @@ const GAP: u64 = 4;
 const STREAMS: usize = 64;
 
 type Name = (Arc<str>, u64);
+/// A file, and which block of it.
+type Place = (Arc<File>, u64);
 
 #[derive(Clone)]
 enum Slot {
@@ -175,12 +177,7 @@ impl Window {
     }
 
     /// A block, and where it is if it is in a file; up to `last` more will be asked for.
-    fn block(
-        &self,
-        name: &Name,
-        end: u64,
-        last: u64,
-    ) -> io::Result<(Slot, Option<(Arc<File>, u64)>)> {
+    fn block(&self, name: &Name, end: u64, last: u64) -> io::Result<(Slot, Option<Place>)> {
         let mut held = self.hold();
         loop {
             match held.slots.get(name) {
@@ -274,7 +271,7 @@ impl Window {
 
 impl Held {
     /// Where in which file a block is.
-    fn place(&self, slot: &Slot) -> Option<(Arc<File>, u64)> {
+    fn place(&self, slot: &Slot) -> Option<Place> {
         let room = self.room.as_ref()?;
         match slot {
             Slot::Filed(number) => Some((room.file.clone()?, number % room.blocks)),
