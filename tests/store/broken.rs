@@ -132,10 +132,11 @@ fn an_archive_that_no_log_names_goes_when_its_machine_prunes() {
     s.tree("other").file("b", "2").settle();
     snap(&s, "two", "other");
     // Killed behind the put: neither the machine nor its log in the store knows.
-    s.sh("cp -a one kept; cp -a store/log logs").code(0);
+    s.sh("cp -a one kept; mkdir was; cp -a store/log store/machine was")
+        .code(0);
     fs::write(s.path("work/a"), "2").unwrap();
     let id = snap(&s, "one", "work");
-    s.sh("rm -rf one store/log; mv kept one; mv logs store/log; rm work/.fsync-backup")
+    s.sh("rm -rf one store/log store/machine; mv kept one; mv was/* store; rm work/.fsync-backup")
         .code(0);
     let archive = format!("{id}.zip");
     on(&s, "two", "fsync -q prune -d other --keep-last 1").code(0);

@@ -3,6 +3,7 @@
 //! and what this machine has recorded stays.
 
 use std::fs;
+use std::path::Path;
 
 use crate::support::{Sandbox, Told};
 use crate::world::{on, snap, world};
@@ -31,7 +32,15 @@ fn appended(s: &Sandbox, lines: &[String]) {
             crc32fast::hash(body.as_bytes())
         );
     }
-    fs::write(folder.join(format!("{end:016x}")), text).unwrap();
+    fs::write(folder.join(format!("{end:016x}")), &text).unwrap();
+    told(s, folder.file_name().unwrap(), end + text.len() as u64);
+}
+
+/// Says that the log of a machine ends at a byte.
+fn told(s: &Sandbox, machine: impl AsRef<Path>, end: u64) {
+    let folder = s.path("store/machine").join(machine);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(format!("{end:016x}")), "\n").unwrap();
 }
 
 /// A world in which two machines have recorded, and what the first one has.
@@ -192,16 +201,17 @@ fn names_in_a_log_reach_no_terminal_and_no_file() {
 fn machines_have_names_of_files() {
     let (s, id, _) = recorded();
     for name in ["x.0123", ".0123456789abcdef", "a..b.0123456789abcdef"] {
-        fs::write(s.path("store/machine").join(name), "\n").unwrap();
+        told(&s, name, 0);
+        told(&s, name, 19);
         let log = s.path("store/log").join(name);
         fs::create_dir_all(&log).unwrap();
         fs::write(log.join("0000000000000000"), "{\"crc\":\"00000000\"}\n").unwrap();
     }
-    let told = on(&s, "one", "fsync repo machines").code(0).text();
-    assert_eq!(told, "one\tthis one\ntwo");
+    let said = on(&s, "one", "fsync repo machines").code(0).text();
+    assert_eq!(said, "one\tthis one\ntwo");
     // One whose log is not of this repository is left alone, with a word.
     let stranger = "zoe.0123456789abcdef";
-    fs::write(s.path("store/machine").join(stranger), "\n").unwrap();
+    told(&s, stranger, 8);
     let log = s.path("store/log").join(stranger);
     fs::create_dir_all(&log).unwrap();
     fs::write(log.join("0000000000000000"), "rubbish\n").unwrap();
