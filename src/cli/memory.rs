@@ -51,7 +51,7 @@ fn granted(at: *mut u8) -> *mut u8 {
 
 /// Says so and ends, without asking for memory.
 #[cold]
-fn run_out() -> ! {
+pub(super) fn run_out() -> ! {
     let name = NAME.get().copied().unwrap_or("fsync");
     let rest = ": there is not enough memory, so it stopped here; nothing that was recorded is lost, \
                 and the next run goes on\n";

@@ -162,6 +162,10 @@ fn tell_panics(name: &'static str) {
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
         let what = text.unwrap_or("no reason given");
+        // What a thread needs before it begins, the standard library asks the system for, and panics without it.
+        if what.starts_with("failed to allocate an alternative stack") {
+            memory::run_out();
+        }
         let place = info.location().map(ToString::to_string).unwrap_or_default();
         let talk = Talk::new(name, false, false);
         talk.error(&format!(
