@@ -544,8 +544,14 @@ fn nothing_else(crowd: &Crowd) {
         match key.split_once('/') {
             Some(("archive", name)) => drop(archives.insert(name.to_string())),
             Some(("machine", name)) => {
-                let (short, _) = name.rsplit_once('.').unwrap();
-                machines.push(short.to_string());
+                let (whole, word) = name.split_once('/').unwrap();
+                let (short, _) = whole.rsplit_once('.').unwrap();
+                // The first word of each, and where its log ends; nobody was retired.
+                match u64::from_str_radix(word, 16) {
+                    Ok(0) => machines.push(short.to_string()),
+                    Ok(_) => {}
+                    Err(_) => panic!("{key} (FSYNC_SEED={seed})"),
+                }
             }
             Some(("log", _)) => {}
             None if key == "repository" => {}
